@@ -1,0 +1,1 @@
+"""What takes records off topics: decide, translate, resolve, push, record, control."""

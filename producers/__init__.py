@@ -1,0 +1,1 @@
+"""What puts records on topics: capture of each side, sweeps, commands."""

@@ -1,0 +1,86 @@
+"""Commands on the control topic: one JSON object each, refused if not understood in full (DESIGN 6)."""
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from schemas.errors import Refused
+from schemas.job import Keep
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(min_length=1, max_length=100, description="chosen by the sender; repeats are recognised by it")
+    requested_by: str = ""
+
+
+class FullSync(_Command):
+    command: Literal["full-sync"]
+    mappings: list[str] | None = None
+    answer: Keep | None = None
+    dry_run: bool = False
+
+
+class Sync(_Command):
+    command: Literal["sync"]
+    mappings: list[str] | None = None
+
+
+class Answer(_Command):
+    command: Literal["answer"]
+    run: str
+    answer: Keep
+
+
+class Pause(_Command):
+    command: Literal["pause"]
+    mappings: list[str] | None = None
+
+
+class Resume(_Command):
+    command: Literal["resume"]
+    mappings: list[str] | None = None
+
+
+Command = FullSync | Sync | Answer | Pause | Resume
+_adapter: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
+
+
+def parse(value: bytes | None) -> Command:
+    """The command of one message. Refused says which field is wrong and what is allowed."""
+    data = _object(value)
+    try:
+        return _adapter.validate_python(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"] if part != data.get("command")) or "command"
+        raise Refused(
+            "command-invalid",
+            f"The command's field {place!r} cannot be used: {first['msg']}.",
+            "See `coupled --help` for the commands and their fields.",
+        ) from error
+
+
+def command_id(value: bytes | None, fallback: str) -> str:
+    """The id to answer under, even for a command that cannot be used."""
+    try:
+        found = _object(value).get("id")
+    except Refused:
+        return fallback
+    return found if isinstance(found, str) and 0 < len(found) <= 100 else fallback
+
+
+def encode(command: Command) -> bytes:
+    return orjson.dumps(command.model_dump(mode="json", exclude_none=True))
+
+
+def _object(value: bytes | None) -> dict[str, Any]:
+    try:
+        data = orjson.loads(value or b"")
+    except orjson.JSONDecodeError as error:
+        raise Refused("command-not-json", f"The command is not JSON: {error}.", "Send one JSON object.") from error
+    if not isinstance(data, dict):
+        raise Refused("command-not-object", "The command is not a JSON object.", "Send one JSON object.")
+    return data

@@ -1,0 +1,80 @@
+"""Every error a user can meet: a stable code, one sentence, and what to do next."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+
+class Exit(IntEnum):
+    """Exit codes of the command line (DESIGN 6)."""
+
+    DONE = 0
+    FAILED_RECORDS = 1
+    USAGE = 2
+    UNREACHABLE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong, as it is stored, published and shown. Never carries a secret (promise 10)."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class CoupledError(Exception):
+    """An error with a code, a sentence and a hint; its class says which exit code it ends with."""
+
+    exit = Exit.USAGE
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.problem = Problem(code, message, hint)
+
+    def __str__(self) -> str:
+        return str(self.problem)
+
+
+class ConfigurationError(CoupledError):
+    """A file, option or environment variable that cannot be used."""
+
+
+class Unreachable(CoupledError):
+    """Kafka, the store or a side does not answer, or refuses our credentials."""
+
+    exit = Exit.UNREACHABLE
+
+
+class Refused(CoupledError):
+    """A command that is not understood or not allowed now."""
+
+
+class ApiError(CoupledError):
+    """An answer of a side that is not a success: HTTP status, the side's own code and text."""
+
+    exit = Exit.UNREACHABLE
+
+    def __init__(self, status: int, code: str, message: str, hint: str = "") -> None:
+        super().__init__(code or f"http-{status}", message, hint)
+        self.status = status
+
+    @property
+    def transient(self) -> bool:
+        """Worth repeating unchanged: no answer (status 0), throttled, or the server's own trouble (promise 7)."""
+        return self.status in {0, 408, 425, 429} or self.status >= 500
+
+
+def api_error(status: int, body: Any) -> ApiError:
+    """The error of an OData answer; both sides use `{"error": {"code", "message"}}` (wire-protocols A3, B3)."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict):
+        return ApiError(status, str(error.get("code") or ""), str(error.get("message") or "no message"))
+    text = body if isinstance(body, str) else ""
+    return ApiError(status, "", f"HTTP {status} without an OData error in its body: {text[:200].strip() or 'empty'}")

@@ -1,0 +1,204 @@
+"""Integration table mappings: which tables, which fields, in which direction, by which rules (DESIGN 4)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from schemas.filters import Filter
+from schemas.side import Direction, Side
+
+
+class OnUpdateConflict(StrEnum):
+    """What happens when both sides changed since they last agreed (business-central-sync 3.6).
+
+    fail: any mapped change on both sides is a conflict, as in the original. The other three merge what was edited
+    on one side only; for a field edited on both, merge fails, bc_wins and sales_wins take that side's value.
+    """
+
+    FAIL = "fail"
+    BC_WINS = "bc_wins"
+    SALES_WINS = "sales_wins"
+    MERGE = "merge"
+
+
+class OnDelete(StrEnum):
+    """What happens to the partner of a record deleted on one side (business-central-sync 3.7)."""
+
+    IGNORE = "ignore"
+    FAIL = "fail"
+    UNCOUPLE = "uncouple"
+
+
+class When(StrEnum):
+    ALWAYS = "always"
+    INSERT = "insert"
+    AFTER_INSERT = "after_insert"
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """One step of a chain: a name and its argument, as written in the file."""
+
+    name: str
+    argument: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A field whose value names a record of another mapping.
+
+    `by` is the BC-side reference that the BC field holds (its code or number by default); `to` the Sales-side
+    reference the Sales column holds (the record's id by default). See `ChildReference` for others.
+    """
+
+    mapping: str
+    by: str
+    to: str = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """One row of the integration field mapping (business-central-sync 2.2).
+
+    `bc` and `sales` name one field each, or two on the Sales side (a name split at the first space); a constant has
+    none on its source side. `bind` is the Sales navigation property and the set written to for a lookup.
+    `generate` is a pattern for a code of our own, such as `SP NO. {:05d}`.
+    """
+
+    bc: tuple[str, ...]
+    sales: tuple[str, ...]
+    direction: Direction = Direction.BOTH
+    lookup: Lookup | None = None
+    bind: str = ""
+    constant: Any = None
+    generate: str = ""
+    when: When = When.ALWAYS
+    not_null: bool = False
+    clear_on_failure: bool = False
+    max_length: int | None = None
+    transforms: tuple[Transform, ...] = ()
+
+    def fields(self, side: Side) -> tuple[str, ...]:
+        return self.bc if side is Side.BC else self.sales
+
+    @property
+    def name(self) -> str:
+        return f"{'+'.join(self.bc) or '—'} ↔ {'+'.join(self.sales) or '—'}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChildReference:
+    """Another name a record is known by, held in a row below it.
+
+    BC: `child` is a part of the page, read with $expand (a customer's company contact). Sales: `child` is an entity
+    set whose `parent` column points back (a unit group's base unit).
+    """
+
+    name: str
+    child: str
+    field: str
+    where: Filter
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One side of a mapping: the entity set, its id column, its natural key, its filter.
+
+    `api` is the path of a custom API page (`publisher/group/version`); empty means the standard API.
+    """
+
+    side: Side
+    name: str
+    id: str
+    key: str = ""
+    filter: Filter = field(default_factory=Filter.everything)
+    api: str = ""
+    references: tuple[ChildReference, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableMapping:
+    """One integration table mapping. Names are unique; tables need not be (business-central-sync U15)."""
+
+    name: str
+    bc: Table
+    sales: Table
+    direction: Direction
+    fields: tuple[FieldRule, ...]
+    depends_on: tuple[str, ...] = ()
+    only_coupled: bool = True
+    couple_existing: bool = False
+    on_update_conflict: OnUpdateConflict = OnUpdateConflict.FAIL
+    on_delete: OnDelete = OnDelete.IGNORE
+    match_on: tuple[tuple[tuple[str, str, bool], ...], ...] = ()
+
+    def table(self, side: Side) -> Table:
+        return self.bc if side is Side.BC else self.sales
+
+    def rules(self, direction: Direction) -> tuple[FieldRule, ...]:
+        """The field rows that take part in a run of this direction (business-central-sync 2.2)."""
+        return self._rules[direction]
+
+    @cached_property
+    def _rules(self) -> dict[Direction, tuple[FieldRule, ...]]:
+        return {
+            way: tuple(rule for rule in self.fields if rule.direction.covers(way))
+            for way in (Direction.TO_SALES, Direction.TO_BC)
+        }
+
+    @cached_property
+    def _mapped(self) -> dict[Side, tuple[str, ...]]:
+        return {side: tuple(dict.fromkeys(name for rule in self.fields for name in rule.fields(side))) for side in Side}
+
+    def mapped(self, side: Side) -> tuple[str, ...]:
+        """The side's field names this mapping reads or writes, in order, without repeats."""
+        return self._mapped[side]
+
+    @cached_property
+    def lookup_columns(self) -> frozenset[str]:
+        """Sales columns that hold a reference: read as `_x_value`, written by binding (wire-protocols B2)."""
+        return frozenset(name for rule in self.fields if rule.bind for name in rule.sales)
+
+
+@dataclass(frozen=True)
+class Mappings:
+    """All mappings of a daemon, in the order of the file."""
+
+    all: tuple[TableMapping, ...]
+    source: str = "standard"
+
+    def __getitem__(self, name: str) -> TableMapping:
+        return self.by_name[name]
+
+    @cached_property
+    def by_name(self) -> dict[str, TableMapping]:
+        return {mapping.name: mapping for mapping in self.all}
+
+    def reading(self, side: Side, table: str) -> tuple[TableMapping, ...]:
+        """The mappings that carry changes of this table to the other side."""
+        way = Direction.from_side(side)
+        return tuple(m for m in self.all if m.direction.covers(way) and m.table(side).name == table)
+
+    def captured(self) -> tuple[tuple[Side, str], ...]:
+        """Every (side, table) whose changes some mapping carries: what capture reads and topics exist for."""
+        pairs = ((way.source, m.table(way.source).name) for m in self.all for way in m.direction.one_ways)
+        return tuple(dict.fromkeys(pairs))
+
+    def in_order(self, names: Iterable[str] | None = None) -> tuple[TableMapping, ...]:
+        """The mappings (all, or the named ones) in file order, each after those it depends on (promise: DESIGN 5)."""
+        wanted = set(self.by_name if names is None else names)
+        ordered: list[str] = []
+        for mapping in self.all:
+            self._place(mapping.name, wanted, ordered)
+        return tuple(self[name] for name in ordered)
+
+    def _place(self, name: str, wanted: set[str], ordered: list[str]) -> None:
+        if name in ordered or name not in self.by_name:
+            return
+        for dependency in self[name].depends_on:
+            self._place(dependency, wanted, ordered)
+        if name in wanted:
+            ordered.append(name)

@@ -1,0 +1,172 @@
+"""From the parts of a mappings file to `Mappings`: defaults filled in, everything that refers to something checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from schemas import business_central, dataverse
+from schemas.filters import Filter
+from schemas.mapping import ChildReference, FieldRule, Lookup, Mappings, Table, TableMapping, Transform
+from schemas.side import Direction, Side
+from schemas.transforms import compiled
+
+if TYPE_CHECKING:
+    from schemas.mapping_file import FieldPart, FilePart, MappingPart, SidePart
+
+# Columns that take records of several tables: their navigation property names the table too (wire-protocols B2).
+_CUSTOMER_COLUMNS = frozenset({"parentcustomerid", "customerid"})
+
+
+class Mistake(ValueError):
+    """What is wrong, and at which place of the file."""
+
+    def __init__(self, place: tuple[int | str, ...], message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+def build(parts: FilePart, source: str) -> Mappings:
+    """Mistake if a name is used twice, refers to nothing, or refers in a circle."""
+    by_name = {part.name: part for part in parts.mappings}
+    for index, part in enumerate(parts.mappings):
+        place = ("mappings", index)
+        if by_name[part.name] is not part:
+            raise Mistake((*place, "name"), f"two mappings are named {part.name!r}")
+        for number, name in enumerate(part.depends_on):
+            if name not in by_name:
+                raise Mistake((*place, "depends_on", number), f"there is no mapping {name!r}")
+        _check_circle(part.name, by_name, (*place, "depends_on"))
+    return Mappings(
+        tuple(_mapping(part, by_name, ("mappings", index)) for index, part in enumerate(parts.mappings)), source
+    )
+
+
+def _check_circle(start: str, by_name: dict[str, MappingPart], place: tuple[int | str, ...]) -> None:
+    waiting, seen = list(by_name[start].depends_on), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name == start:
+            raise Mistake(place, f"{start!r} depends on itself, through {', '.join(sorted(seen)) or 'itself'}")
+        if name not in seen and name in by_name:
+            seen.add(name)
+            waiting += by_name[name].depends_on
+
+
+def _mapping(part: MappingPart, by_name: dict[str, MappingPart], place: tuple[int | str, ...]) -> TableMapping:
+    fields = tuple(
+        _field(field, part, by_name, (*place, "fields", index))
+        for index, field in enumerate(part.fields)
+        if field.status == "enabled"
+    )
+    for way in part.direction.one_ways:
+        if not any(rule.direction.covers(way) for rule in fields):
+            raise Mistake((*place, "fields"), f"no enabled field travels {way.value}, though the mapping does")
+    if part.couple_existing and not part.match_on:
+        raise Mistake((*place, "couple_existing"), "couple_existing needs match_on to say what makes two records one")
+    return TableMapping(
+        name=part.name,
+        bc=_table(Side.BC, part.bc, (*place, "bc")),
+        sales=_table(Side.SALES, part.sales, (*place, "sales")),
+        direction=part.direction,
+        fields=fields,
+        depends_on=tuple(part.depends_on),
+        only_coupled=part.only_coupled,
+        couple_existing=part.couple_existing,
+        on_update_conflict=part.on_update_conflict,
+        on_delete=part.on_delete,
+        match_on=tuple(tuple((m.bc, m.sales, m.ignore_case) for m in group) for group in part.match_on),
+    )
+
+
+def _table(side: Side, part: SidePart, place: tuple[int | str, ...]) -> Table:
+    known: Any = business_central if side is Side.BC else dataverse
+    references = tuple(
+        ChildReference(
+            name, ref.child, ref.field, _filter(ref.where, (*place, "references", name, "where")), ref.parent
+        )
+        for name, ref in part.references.items()
+    )
+    return Table(
+        side=side,
+        name=part.table,
+        id=part.id or known.id_column(part.table),
+        key=part.key or known.key_field(part.table),
+        filter=_filter(part.filter, (*place, "filter")),
+        api=part.api.strip("/"),
+        references=references,
+    )
+
+
+def _filter(text: str, place: tuple[int | str, ...]) -> Filter:
+    try:
+        return Filter.parse(text)
+    except ValueError as error:
+        raise Mistake(place, str(error)) from error
+
+
+def _field(
+    part: FieldPart, mapping: MappingPart, by_name: dict[str, MappingPart], place: tuple[int | str, ...]
+) -> FieldRule:
+    sales = (part.sales,) if isinstance(part.sales, str) else tuple(part.sales or ())
+    _check_sources(part, sales, place)
+    lookup = _lookup(part, by_name, place)
+    return FieldRule(
+        bc=(part.bc,) if part.bc else (),
+        sales=sales,
+        direction=part.direction or mapping.direction,
+        lookup=lookup,
+        bind=_bind(part, sales, by_name) if lookup else "",
+        constant=part.constant,
+        generate=part.generate,
+        when=part.on,
+        not_null=part.not_null,
+        clear_on_failure=part.clear_on_failure,
+        max_length=part.max_length,
+        transforms=_transforms(part, place),
+    )
+
+
+def _check_sources(part: FieldPart, sales: tuple[str, ...], place: tuple[int | str, ...]) -> None:
+    made = part.constant is not None or part.generate
+    if made and (bool(part.bc) == bool(sales) or part.direction in (None, Direction.BOTH)):
+        raise Mistake(place, "a constant or generated value needs one side's field and a direction towards it")
+    if not made and not (part.bc and sales):
+        raise Mistake(place, "a field needs `bc` and `sales`, or one of them and a `constant`")
+    if len(sales) > 2:
+        raise Mistake((*place, "sales"), "one BC field can be split into two Sales fields, not more")
+
+
+def _lookup(part: FieldPart, by_name: dict[str, MappingPart], place: tuple[int | str, ...]) -> Lookup | None:
+    if part.lookup is None:
+        return None
+    if part.lookup not in by_name:
+        raise Mistake((*place, "lookup"), f"there is no mapping {part.lookup!r}")
+    target = by_name[part.lookup]
+    by = part.by or target.bc.key or business_central.key_field(target.bc.table)
+    return Lookup(part.lookup, by, part.to)
+
+
+def _bind(part: FieldPart, sales: tuple[str, ...], by_name: dict[str, MappingPart]) -> str:
+    """`navigation property/entity set`, as `@odata.bind` wants them."""
+    target = by_name[part.lookup or ""].sales
+    child = target.references.get(part.to)
+    entity_set = child.child if child else target.table
+    navigation = part.navigation or sales[0]
+    if sales[0] in _CUSTOMER_COLUMNS and not part.navigation:
+        navigation += "_" + dataverse.id_column(entity_set).removesuffix("id")
+    return f"{navigation}/{entity_set}"
+
+
+def _transforms(part: FieldPart, place: tuple[int | str, ...]) -> tuple[Transform, ...]:
+    made = []
+    for index, step in enumerate(part.transform):
+        if isinstance(step, dict) and len(step) != 1:
+            raise Mistake((*place, "transform", index), "each step is a name, or a table with one name")
+        name, argument = next(iter(step.items())) if isinstance(step, dict) else (step, None)
+        transform = Transform(name, argument)
+        try:
+            compiled(transform)
+        except ValueError as error:
+            raise Mistake((*place, "transform", index), str(error)) from error
+        made.append(transform)
+    return tuple(made)

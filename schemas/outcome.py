@@ -1,0 +1,62 @@
+"""How a change ended: exactly one outcome each, so that published = sum of outcomes (DESIGN 2.4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from schemas.change import Change
+from schemas.coupling import Coupling
+from schemas.errors import Problem
+from schemas.side import Direction, Side
+
+
+class Outcome(StrEnum):
+    INSERTED = "inserted"
+    MODIFIED = "modified"
+    DELETED = "deleted"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CONFLICT = "conflict"
+    COUPLED = "coupled"
+    UNCOUPLED = "uncoupled"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The end of one change under one mapping, with what to store because of it.
+
+    `coupling` is written as given (None: leave the store's as it is); `uncouple` removes the coupling instead.
+    `partner` is the id on the other side, where known; `problem` says why it failed.
+    """
+
+    change: Change
+    mapping: str
+    outcome: Outcome
+    coupling: Coupling | None = None
+    uncouple: bool = False
+    partner: str | None = None
+    problem: Problem | None = None
+    missed: bool = False
+
+    @property
+    def direction(self) -> Direction:
+        return self.change.direction
+
+    def ids(self) -> tuple[str | None, str | None]:
+        """(BC id, Sales id), None where unknown."""
+        mine, theirs = self.change.key, self.partner
+        return (mine, theirs) if self.change.side is Side.BC else (theirs, mine)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A BC record about to be created: written down first, so that a crash after the write finds its own work.
+
+    `fields` are the BC values that will be sent, our chosen code among them (promise 2).
+    """
+
+    mapping: str
+    sales_id: str
+    fields: Mapping[str, object]

@@ -1,0 +1,101 @@
+"""Transformation rules: named steps on the source value, applied before anything is compared (DESIGN 4).
+
+A step gets text and gives text, except `round`; a blank value (None) passes every step untouched.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from schemas.mapping import Transform
+
+_Step = Callable[[Any], Any]
+
+
+def _pairs(argument: Any) -> list[tuple[str, str]]:
+    if not isinstance(argument, dict) or not argument:
+        raise ValueError("it takes a table, such as {from: to}")
+    return [(str(old), str(new)) for old, new in argument.items()]
+
+
+def _replace(argument: Any) -> _Step:
+    pairs = _pairs(argument)
+
+    def step(text: str) -> str:
+        for old, new in pairs:
+            text = text.replace(old, new)
+        return text
+
+    return step
+
+
+def _regex_replace(argument: Any) -> _Step:
+    try:
+        pairs = [(re.compile(pattern), new) for pattern, new in _pairs(argument)]
+    except re.error as error:
+        raise ValueError(f"its regular expression is wrong: {error}") from error
+
+    def step(text: str) -> str:
+        for pattern, new in pairs:
+            text = pattern.sub(new, text, count=0)
+        return text
+
+    return step
+
+
+def _map(argument: Any) -> _Step:
+    table = dict(_pairs(argument))
+    return lambda text: table.get(text, text)
+
+
+def _substring(argument: Any) -> _Step:
+    if not (isinstance(argument, list) and len(argument) == 2 and all(isinstance(n, int) and n >= 0 for n in argument)):
+        raise ValueError("it takes [start, length], counted from 0")
+    start, length = argument
+    return lambda text: text[start : start + length]
+
+
+def _round(argument: Any) -> _Step:
+    if not isinstance(argument, int):
+        raise ValueError("it takes the number of decimals")
+    return lambda value: round(float(value), argument)
+
+
+_PLAIN: dict[str, _Step] = {
+    "trim": str.strip,
+    "upper": str.upper,
+    "lower": str.lower,
+    "title": str.title,
+    "alphanumeric": lambda text: "".join(character for character in text if character.isalnum()),
+}
+_WITH_ARGUMENT: dict[str, Callable[[Any], _Step]] = {
+    "replace": _replace,
+    "regex_replace": _regex_replace,
+    "map": _map,
+    "substring": _substring,
+    "round": _round,
+}
+NAMES = tuple(sorted([*_PLAIN, *_WITH_ARGUMENT]))
+
+
+def compiled(transform: Transform) -> _Step:
+    """The step as a function. ValueError says what is wrong with its name or argument."""
+    if transform.name in _PLAIN:
+        if transform.argument is not None:
+            raise ValueError(f"{transform.name} takes no argument")
+        return _PLAIN[transform.name]
+    if transform.name in _WITH_ARGUMENT:
+        try:
+            return _WITH_ARGUMENT[transform.name](transform.argument)
+        except ValueError as error:
+            raise ValueError(f"{transform.name}: {error}") from error
+    raise ValueError(f"there is no transformation {transform.name!r}: choose from {', '.join(NAMES)}")
+
+
+def apply(transforms: tuple[Transform, ...], value: Any) -> Any:
+    """The value after the chain."""
+    for transform in transforms:
+        if value is None:
+            return None
+        value = compiled(transform)(str(value) if transform.name != "round" else value)
+    return value
