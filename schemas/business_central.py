@@ -16,6 +16,19 @@ KEYS = {"currencies": "code", "unitsOfMeasure": "code", "salespeoplePurchasers":
 CURRENCY_FIELDS = frozenset({"exchangeRate", "currencyPrecision", "currencySymbol"})
 
 
+STANDARD_API = "v2.0"
+
+
+def api_root(api: str) -> str:
+    """The path of an API below the side's url: the standard one, or a custom API page's (A1)."""
+    return f"api/{api or STANDARD_API}"
+
+
+def path(table: Table, company: str) -> str:
+    """The path of an entity set below the side's url; `company` is the company's id."""
+    return f"{api_root(table.api)}/companies({company})/{table.name}"
+
+
 def id_column(entity_set: str) -> str:
     """Every BC record is known by its SystemId, `id`."""
     return "id"

@@ -14,6 +14,14 @@ MODIFIED = "modifiedon"
 _IDS = {"opportunities": "opportunityid", "businessunits": "businessunitid"}
 
 
+API_ROOT = "api/data/v9.2"
+
+
+def path(entity_set: str) -> str:
+    """The path of an entity set below the side's url (B1)."""
+    return f"{API_ROOT}/{entity_set}"
+
+
 def id_column(entity_set: str) -> str:
     """The primary id column: known by the naming rule of standard tables, or given in the mapping file."""
     if entity_set in _IDS:

@@ -5,7 +5,8 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from schemas.errors import ConfigurationError
 from schemas.mapping import Mappings, OnDelete, OnUpdateConflict, When

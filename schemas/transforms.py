@@ -56,7 +56,7 @@ def _substring(argument: Any) -> _Step:
 
 
 def _round(argument: Any) -> _Step:
-    if not isinstance(argument, int):
+    if not (isinstance(argument, int) and argument >= 0):
         raise ValueError("it takes the number of decimals")
     return lambda value: round(float(value), argument)
 

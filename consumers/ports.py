@@ -1,0 +1,74 @@
+"""What synchronising needs from outside: the store's memory, and a target to write to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from schemas.coupling import Coupling, Lookups, Reference
+from schemas.mapping import Table, TableMapping
+from schemas.outcome import Intent, Settled
+from schemas.side import Side
+from schemas.write import Answer, Write
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """How a mapping is set right now: the file's settings, overridden by runs and answers."""
+
+    only_coupled: bool
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How far a topic is applied: the last offset per partition, in the log that `log_id` names."""
+
+    topic: str
+    log_id: str
+    offsets: Mapping[int, int] = field(default_factory=dict)
+
+
+class Memory(Protocol):
+    """The store, as the synchroniser sees it. Every method is one query or one transaction."""
+
+    async def applied(self, topic: str, log_id: str) -> Applied: ...
+
+    async def flags(self, mappings: Sequence[TableMapping]) -> Mapping[str, Flags]: ...
+
+    async def couplings(
+        self, mappings: Iterable[str], side: Side, ids: Iterable[str]
+    ) -> Mapping[tuple[str, str], Coupling]:
+        """By (mapping, id on `side`)."""
+
+    async def lookups(self, wanted: Iterable[Reference]) -> Lookups:
+        """For each reference that a coupling bears: that coupling's references on the other side, with its `id`."""
+
+    async def intents(self, mapping: str, sales_ids: Iterable[str]) -> Mapping[str, Intent]:
+        """Creations begun and not recorded, by Sales id."""
+
+    async def intend(self, intents: Sequence[Intent]) -> None:
+        """Writes intents down; an existing one for the same record is replaced."""
+
+    async def numbers(self, sequence: str, count: int) -> int:
+        """Draws `count` numbers of a named sequence for good; the first of them (sequences start at 1)."""
+
+    async def record(self, settled: Sequence[Settled], applied: Applied) -> None:
+        """In one transaction: couplings, outcomes, job counters, failures, finished intents, how far we are."""
+
+
+class Target(Protocol):
+    """One side, to write to and to look things up in. ApiError when the side does not answer a read."""
+
+    async def write(self, writes: Sequence[Write]) -> Sequence[Answer]:
+        """One answer per write, in order; a failing one does not harm the others."""
+
+    async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
+        """The records that exist, by id."""
+
+    async def find(self, mapping: TableMapping, field: str, values: Sequence[Any]) -> Sequence[Row]:
+        """The records whose `field` equals one of `values`."""
+
+    async def references(self, table: Table, ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """The references of records that only child rows tell, by id."""
