@@ -1,0 +1,265 @@
+"""What stands in front of both simulators: request log, movable clock, fault injection (wire-protocols D5 123).
+
+`ControlMiddleware` wraps a simulator; everything under `/_sandbox/` needs no token and is not logged. A simulator
+that runs `$batch` parts calls `Control.log.record(…, part=True)` and `Control.faults.take(…)` for each part.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class Clock:
+    """The simulator's time: the injected clock plus an offset that tests move."""
+
+    def __init__(self, base: Callable[[], datetime]) -> None:
+        self._base = base
+        self.offset = timedelta(0)
+
+    def now(self) -> datetime:
+        """The simulated moment, in UTC."""
+        return (self._base() + self.offset).astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One HTTP exchange, or one part of a `$batch`; `write` says that its verb changes data."""
+
+    n: int
+    time: str
+    method: str
+    path: str
+    status: int
+    part: bool
+    write: bool
+
+
+class RequestLog:
+    """The last `keep` exchanges, numbered from 1; `total` counts also those that fell out."""
+
+    def __init__(self, now: Callable[[], datetime], keep: int = 100_000) -> None:
+        self._now = now
+        self._entries: deque[Entry] = deque(maxlen=keep)
+        self.total = 0
+
+    def record(self, method: str, path: str, status: int, *, part: bool = False) -> None:
+        """Note one exchange; a `$batch` envelope and a token request are no writes themselves."""
+        self.total += 1
+        target = path.partition("?")[0]
+        write = method in _WRITES and not target.endswith(("/$batch", "/oauth2/v2.0/token"))
+        stamp = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._entries.append(Entry(self.total, stamp, method, path, status, part, write))
+
+    def entries(self, since: int = 0, *, writes: bool = False) -> list[Entry]:
+        """Entries numbered above `since`, oldest first; with `writes` only those."""
+        newer = max(0, min(len(self._entries), self.total - since))
+        found = islice(reversed(self._entries), newer)
+        return [entry for entry in found if entry.write or not writes][::-1]
+
+
+@dataclass
+class Fault:
+    """One armed fault: the next `count` requests whose verb and path fit are answered with it.
+
+    `kind` is `status` (the service's error body), `html` (a gateway's page), `truncate` (the true answer cut in half),
+    `drop` (the connection dies). `after_commit` lets the request take effect first.
+    """
+
+    status: int = 503
+    count: int = 1
+    method: str = ""
+    path: str = ""
+    retry_after: float | None = None
+    after_commit: bool = False
+    kind: str = "status"
+
+    def fits(self, method: str, path: str) -> bool:
+        """Whether this fault is still armed for such a request; an empty verb or path fits every one."""
+        return self.count > 0 and self.method.upper() in ("", method) and self.path in path
+
+
+class Faults:
+    """The armed faults, first armed, first taken."""
+
+    def __init__(self) -> None:
+        self.armed: list[Fault] = []
+
+    def arm(self, fault: Fault) -> None:
+        """Add a fault behind those already armed."""
+        self.armed.append(fault)
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Use up one count of the first fault that fits, if any does."""
+        fault = next((fault for fault in self.armed if fault.fits(method, path)), None)
+        if fault is not None:
+            fault.count -= 1
+            self.armed = [one for one in self.armed if one.count > 0]
+        return fault
+
+    def clear(self) -> None:
+        """Disarm everything."""
+        self.armed = []
+
+
+class Control:
+    """Clock, log and faults of one simulator, and their routes under `/_sandbox`.
+
+    `error_body` makes the service's own error document for a status.
+    """
+
+    def __init__(self, now: Callable[[], datetime], error_body: Callable[[int], bytes], keep: int = 100_000) -> None:
+        self.clock = Clock(now)
+        self.log = RequestLog(self.clock.now, keep)
+        self.faults = Faults()
+        self.error_body = error_body
+
+    def routes(self) -> list[Route]:
+        """`/_sandbox/requests`, `/_sandbox/clock` and `/_sandbox/faults`."""
+        return [
+            Route("/_sandbox/requests", self._requests, methods=["GET"]),
+            Route("/_sandbox/clock", self._clock, methods=["GET", "POST"]),
+            Route("/_sandbox/faults", self._faults, methods=["GET", "POST", "DELETE"]),
+        ]
+
+    async def _requests(self, request: Request) -> Response:
+        query = request.query_params
+        try:
+            since = int(query.get("since", "0"))
+        except ValueError:
+            return _complaint("since must be a number")
+        entries = self.log.entries(since, writes=query.get("writes", "").lower() in {"1", "true"})
+        return Response(orjson.dumps({"total": self.log.total, "entries": entries}), media_type="application/json")
+
+    async def _clock(self, request: Request) -> Response:
+        if request.method == "POST":
+            body = await _json_object(request)
+            if body is None or len(body) != 1 or not body.keys() <= {"advance_seconds", "offset_seconds"}:
+                return _complaint("give one of advance_seconds and offset_seconds")
+            ((name, value),) = body.items()
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                return _complaint(f"{name} must be a number")
+            self.clock.offset = timedelta(seconds=value) + (
+                self.clock.offset if name == "advance_seconds" else timedelta(0)
+            )
+        seconds = self.clock.offset.total_seconds()
+        return JSONResponse({"now": self.clock.now().isoformat(), "offset_seconds": seconds})
+
+    async def _faults(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self.faults.clear()
+        if request.method == "POST":
+            body = await _json_object(request)
+            if body is None or (problem := _fault_problem(body)):
+                return _complaint("send a JSON object" if body is None else problem)
+            self.faults.arm(Fault(**body))
+        return JSONResponse({"armed": [asdict(fault) for fault in self.faults.armed]})
+
+
+_FAULT_TYPES: dict[str, tuple[type, ...]] = {
+    "status": (int,),
+    "count": (int,),
+    "method": (str,),
+    "path": (str,),
+    "retry_after": (int, float, type(None)),
+    "after_commit": (bool,),
+    "kind": (str,),
+}
+
+
+def _fault_problem(body: dict[str, Any]) -> str:
+    for name, value in body.items():
+        if name not in _FAULT_TYPES:
+            return f"unknown field {name}"
+        if not isinstance(value, _FAULT_TYPES[name]):
+            return f"{name} has the wrong type"
+    known = ("status", "html", "truncate", "drop")
+    return "" if body.get("kind", "status") in known else f"kind must be one of {', '.join(known)}"
+
+
+async def _json_object(request: Request) -> dict[str, Any] | None:
+    try:
+        body = orjson.loads(await request.body())
+    except orjson.JSONDecodeError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _complaint(text: str) -> JSONResponse:
+    return JSONResponse({"error": text}, 400)
+
+
+class ControlMiddleware:
+    """Logs every exchange and answers with armed faults; pure ASGI, so that it costs little per request."""
+
+    def __init__(self, app: ASGIApp, control: Control) -> None:
+        self._app = app
+        self._control = control
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith("/_sandbox/"):
+            await self._app(scope, receive, send)
+            return
+        query = scope["query_string"].decode("latin-1")
+        method, path = scope["method"], scope["path"] + (f"?{query}" if query else "")
+        status = 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        fault = self._control.faults.take(method, scope["path"])
+        try:
+            if fault is None:
+                await self._app(scope, receive, noting)
+            else:
+                await self._faulty(fault, (scope, receive, noting))
+        finally:
+            self._control.log.record(method, path, status)
+
+    async def _faulty(self, fault: Fault, exchange: tuple[Scope, Receive, Send]) -> None:
+        scope, receive, send = exchange
+        truth: list[Message] = []
+        if fault.after_commit or fault.kind == "truncate":
+            await self._app(scope, receive, _collector(truth))
+        if fault.kind in {"drop", "truncate"}:
+            await _break_off(truth if fault.kind == "truncate" else [], send)
+        html = fault.kind == "html"
+        body = b"<html><body><h1>Bad gateway</h1></body></html>" if html else self._control.error_body(fault.status)
+        headers = [(b"content-type", b"text/html" if html else b"application/json")]
+        headers.append((b"content-length", str(len(body)).encode()))
+        if fault.retry_after is not None:
+            headers.append((b"retry-after", f"{fault.retry_after:g}".encode()))
+        await send({"type": "http.response.start", "status": fault.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _collector(into: list[Message]) -> Send:
+    async def collect(message: Message) -> None:
+        into.append(message)
+
+    return collect
+
+
+async def _break_off(truth: list[Message], send: Send) -> None:
+    """Send the first half of the true answer, or of nothing, then let the connection die."""
+    start = next((one for one in truth if one["type"] == "http.response.start"), None)
+    body = b"".join(one.get("body", b"") for one in truth if one["type"] == "http.response.body")
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(max(2, len(body))).encode())]
+    await send({"type": "http.response.start", "status": start["status"] if start else 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+    raise ConnectionResetError("a fault armed at /_sandbox/faults cut this connection")
