@@ -27,14 +27,15 @@ class Filter:
     """A compiled filter and what it uses.
 
     `fields` are the property names (`lookup/name` for a path). `or_across_fields` tells of an `or` that
-    mixes properties, `in_fields` the properties tested by an `in` list, and `literal_kinds` which kinds
-    of literal (`string number boolean guid date datetime null`) each property is compared with.
+    mixes properties, `conditions` counts the comparisons, `in_fields` are the properties tested by an `in` list, and
+    `literal_kinds` which kinds of literal (string number boolean guid date datetime null) each property meets.
     """
 
     text: str
     fields: frozenset[str]
     or_across_fields: bool
     in_fields: frozenset[str]
+    conditions: int
     literal_kinds: Mapping[str, frozenset[str]]
     _predicate: Predicate
 
@@ -51,9 +52,14 @@ def compile_filter(text: str, *, case_insensitive: bool, wildcards: bool = False
     """
     compiler = _Compiler(Terms(case_insensitive=case_insensitive, wildcards=wildcards))
     term = compiler.boolean(_parse(text))
-    kinds = {field: frozenset(found) for field, found in compiler.terms.kinds.items()}
     return Filter(
-        text, term.fields, compiler.or_across_fields, frozenset(compiler.terms.in_fields), kinds, term.predicate
+        text=text,
+        fields=term.fields,
+        or_across_fields=compiler.or_across_fields,
+        in_fields=frozenset(compiler.terms.in_fields),
+        conditions=compiler.conditions,
+        literal_kinds={field: frozenset(found) for field, found in compiler.terms.kinds.items()},
+        _predicate=term.predicate,
     )
 
 
@@ -114,6 +120,7 @@ class _Compiler:
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self.or_across_fields = False
+        self.conditions = 0
 
     def boolean(self, node: Any) -> Term:
         """The term for any Boolean expression."""
@@ -122,6 +129,7 @@ class _Compiler:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             inner = self.boolean(node.operand)
             return Term(_negation(inner.predicate), inner.fields)
+        self.conditions += 1
         if isinstance(node, ast.Compare):
             return self.terms.comparison(node)
         if isinstance(node, ast.Call):

@@ -58,11 +58,12 @@ def _split_preferences(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer."""
+    """One answer; `entity` is the URL of the row a write has touched, for `$1` references."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    entity: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from daemon.sandbox.dataverse.tables import Kind, OnDelete, Table
 
 Row = Mapping[str, Any]
 _FIRST_VERSION = 1_000_000
+CHANGED = "~changed"  # property name to the version that last changed it; kept only for the ⚙ D107 switch
 
 
 @dataclass
@@ -83,7 +84,10 @@ class TableData:
 class Store:
     """All tables, one version counter, one undo log."""
 
-    def __init__(self, tables: Mapping[str, Table], indexes: Mapping[str, list[Index]]) -> None:
+    def __init__(
+        self, tables: Mapping[str, Table], indexes: Mapping[str, list[Index]], *, by_column: bool = False
+    ) -> None:
+        self._by_column = by_column
         self.tables = tables
         self.data = {name: TableData(table, indexes.get(name, [])) for name, table in tables.items()}
         self.version = _FIRST_VERSION
@@ -146,7 +150,9 @@ class Store:
         self._undo.append(restore)
 
     def _write(self, data: TableData, row_id: str, row: dict[str, Any], before: Row | None) -> None:
-        row["versionnumber"] = self.next_version()
+        row["versionnumber"] = version = self.next_version()
+        if self._by_column:
+            row[CHANGED] = _changed_columns(row, before, version)
         if before is not None:
             self._unindex(data, row_id, before)
         data.rows[row_id] = row
@@ -193,3 +199,10 @@ class Store:
             target = row.get(prop)
             if target is not None:
                 referrers.get(target, {}).pop(row_id, None)
+
+
+def _changed_columns(row: Row, before: Row | None, version: int) -> dict[str, int]:
+    if before is None:
+        return dict.fromkeys(row, version)
+    differing = [name for name, value in row.items() if before.get(name) != value and not name.startswith("~")]
+    return {**before[CHANGED], **dict.fromkeys(differing, version)}
