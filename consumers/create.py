@@ -1,0 +1,162 @@
+"""Creating a partner so that a crash at any moment leaves exactly one (promise 2).
+
+Sales: the BC record's id is the new row's id, so a second try finds the first. BC chooses ids itself, so the values to
+be sent, our own number among them, are stored as an intent before they are sent, and looked for after a crash.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from consumers import problems
+from consumers.decide import Create, Decision, Modify
+from consumers.ports import Memory, Row, Target
+from schemas import rows
+from schemas.canonical import is_code
+from schemas.mapping import FieldRule, TableMapping
+from schemas.outcome import Intent, Outcome, Settled
+from schemas.side import Side
+
+Item = Create | Modify
+
+
+class Creation:
+    """Everything about creating on one side that is more than the write itself."""
+
+    def __init__(self, target: Target, memory: Memory, side: Side) -> None:
+        self._target = target
+        self._memory = memory
+        self._side = side
+
+    async def prepare(self, mapping: TableMapping, items: Sequence[Item]) -> list[Item]:
+        """Before the first write: what may exist already is looked for; BC creates get numbers and intents."""
+        creates = [item for item in items if isinstance(item, Create)]
+        if not creates:
+            return list(items)
+        prepared = {item.change.key: replace(item, look=mapping.couple_existing) for item in creates}
+        if self._side is Side.BC:
+            prepared = await self._intend(mapping, prepared)
+        return [prepared[item.change.key] if isinstance(item, Create) else item for item in items]
+
+    async def _intend(self, mapping: TableMapping, creates: Mapping[str, Create]) -> dict[str, Create]:
+        begun = await self._memory.intents(mapping.name, creates)
+        prepared = {
+            key: replace(item, fields=begun[key].fields, look=True) if key in begun else item
+            for key, item in creates.items()
+        }
+        fresh = [item for key, item in prepared.items() if key not in begun]
+        rule = _generated(mapping, fresh)
+        if rule and fresh:
+            first = await self._memory.numbers(mapping.name, len(fresh))
+            fresh = [_numbered(item, rule, first + offset) for offset, item in enumerate(fresh)]
+            prepared |= {item.change.key: item for item in fresh}
+        await self._memory.intend([Intent(mapping.name, item.change.key, item.fields) for item in fresh])
+        return prepared
+
+    async def find(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
+        """The partners that exist already, by the source's id, for the creates that want a look."""
+        wanted = [item for item in creates if item.look]
+        if not wanted:
+            return {}
+        found = await (self._own_in_bc(mapping, wanted) if self._side is Side.BC else self._own(mapping, wanted))
+        if mapping.couple_existing:
+            rest = [item for item in wanted if item.change.key not in found and not item.looked]
+            taken = {rows.record_id(mapping.table(self._side), row) for row in found.values()}
+            found |= await self._matching(mapping, rest, taken)
+        return found
+
+    async def _own(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
+        return dict(await self._target.read(mapping, [item.change.key for item in creates]))
+
+    async def _own_in_bc(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
+        """Rows that carry exactly what an intent says was sent, and that no coupling has."""
+        field = _probe(mapping, creates)
+        if not field:
+            return {}
+        found = await self._target.find(
+            mapping, field, [item.fields[field] for item in creates if field in item.fields]
+        )
+        free = await self._uncoupled(mapping, found)
+        own: dict[str, Row] = {}
+        for item in creates:
+            for key, row in free.items():
+                seen = rows.values(mapping, self._side, row)
+                if all(seen.get(name, value) == value for name, value in item.fields.items()):
+                    own[item.change.key] = free.pop(key)
+                    break
+        return own
+
+    async def _matching(self, mapping: TableMapping, creates: Sequence[Create], taken: set[str]) -> dict[str, Row]:
+        """Uncoupled rows that are the same thing by the mapping's first match group, if there is exactly one."""
+        group = [((bc, sales)[self._side is Side.SALES], fold) for bc, sales, fold in mapping.match_on[0]]
+        wanted = [item for item in creates if all(item.fields.get(name) is not None for name, _ in group)]
+        if not wanted:
+            return {}
+        first = group[0][0]
+        found = await self._target.find(mapping, first, [item.fields[first] for item in wanted])
+        candidates: dict[tuple[Any, ...], list[Row]] = {}
+        for key, row in (await self._uncoupled(mapping, found)).items():
+            if key not in taken:
+                candidates.setdefault(_match_key(rows.values(mapping, self._side, row), group), []).append(row)
+        matches = ((item.change.key, candidates.get(_match_key(item.fields, group), [])) for item in wanted)
+        return {key: candidate.pop() for key, candidate in matches if len(candidate) == 1}
+
+    async def _uncoupled(self, mapping: TableMapping, found: Iterable[Row]) -> dict[str, Row]:
+        by_id = {rows.record_id(mapping.table(self._side), row): row for row in found}
+        coupled = await self._memory.couplings([mapping.name], self._side, by_id)
+        return {key: row for key, row in by_id.items() if (mapping.name, key) not in coupled}
+
+    async def taken(self, item: Create) -> Decision:
+        """The side says it exists: ours from an earlier try, or somebody else's with our number."""
+        rule = _generated(item.mapping, [item]) if self._side is Side.BC else None
+        if rule:
+            again = _numbered(item, rule, await self._memory.numbers(item.mapping.name, 1))
+            await self._memory.intend([Intent(item.mapping.name, item.change.key, again.fields)])
+            return again
+        if self._side is Side.SALES and not item.looked:
+            return replace(item, look=True)
+        key = item.mapping.table(self._side).key or item.mapping.table(self._side).id
+        problem = problems.number_taken(self._side, key, item.fields.get(key, item.change.key))
+        return Settled(item.change, item.mapping.name, Outcome.FAILED, problem=problem)
+
+    async def complete(self, mapping: TableMapping, steps: Sequence[Decision]) -> list[Decision]:
+        """New couplings get the references that only child rows tell."""
+        table = mapping.table(self._side)
+        new = {step.partner: step.coupling for step in steps if _is_new(step) and isinstance(step, Settled)}
+        if not table.references or not new:
+            return list(steps)
+        found = await self._target.references(table, [key for key in new if key])
+        return [self._completed(step, found) if _is_new(step) else step for step in steps]
+
+    def _completed(self, step: Decision, found: Mapping[str, Mapping[str, str]]) -> Decision:
+        if not isinstance(step, Settled) or step.coupling is None:
+            return step
+        half = step.coupling.half(self._side)
+        whole = replace(half, references={**half.references, **found.get(half.id, {})})
+        return replace(step, coupling=step.coupling.with_half(self._side, whole))
+
+
+def _is_new(step: Decision) -> bool:
+    return isinstance(step, Settled) and step.outcome in (Outcome.INSERTED, Outcome.COUPLED) and bool(step.coupling)
+
+
+def _generated(mapping: TableMapping, creates: Sequence[Create]) -> FieldRule | None:
+    rules = mapping.rules(creates[0].change.direction) if creates else ()
+    return next((rule for rule in rules if rule.generate), None)
+
+
+def _numbered(item: Create, rule: FieldRule, number: int) -> Create:
+    return replace(item, fields={**item.fields, rule.bc[0]: rule.generate.format(number)})
+
+
+def _probe(mapping: TableMapping, creates: Sequence[Create]) -> str:
+    """The field to look for our own work by: the number we chose, else the first text that is no code."""
+    if all(mapping.bc.key in item.fields for item in creates):
+        return mapping.bc.key
+    names = (name for name, value in creates[0].fields.items() if isinstance(value, str) and not is_code(name))
+    return next(names, "")
+
+
+def _match_key(values: Mapping[str, Any], group: Sequence[tuple[str, bool]]) -> tuple[Any, ...]:
+    found = ((values.get(name), fold) for name, fold in group)
+    return tuple(value.casefold() if fold and isinstance(value, str) else value for value, fold in found)

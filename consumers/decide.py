@@ -1,0 +1,148 @@
+"""What to do about one change, pure: nothing, create a partner, or modify it (DESIGN 2.3).
+
+No read of the other side: the coupling's base says what both sides last agreed on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from consumers import problems
+from consumers.ports import Flags
+from consumers.translate import Untranslatable, rules_for, translate
+from schemas import rows
+from schemas.change import Change, Op
+from schemas.coupling import Coupling, Half, Lookups
+from schemas.mapping import FieldRule, OnDelete, TableMapping, When
+from schemas.outcome import Outcome, Settled
+from schemas.side import Side
+
+_MISSING = object()
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """The record has no partner yet. `look`: an earlier try may have made one, so look before writing.
+
+    `looked`: that was done, and there is none.
+    """
+
+    change: Change
+    mapping: TableMapping
+    source: Half
+    fields: Values
+    look: bool = False
+    looked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Modify:
+    """Write `fields` to the partner. `coupling` already holds the source's new half, to be stored with the outcome.
+
+    `outcome` is how it will end. `sent`: a try was made whose outcome is unknown.
+    """
+
+    change: Change
+    mapping: TableMapping
+    coupling: Coupling
+    fields: Values
+    outcome: Outcome = Outcome.MODIFIED
+    sent: bool = False
+
+    @property
+    def destination(self) -> Side:
+        return self.change.side.other
+
+    @property
+    def partner(self) -> Half:
+        return self.coupling.half(self.destination)
+
+
+Decision = Settled | Create | Modify
+
+
+def decide(
+    change: Change, mapping: TableMapping, coupling: Coupling | None, lookups: Lookups, flags: Flags
+) -> Decision:
+    """One change under one mapping."""
+    partner = coupling.half(change.side.other).id if coupling else None
+    ignored = Settled(change, mapping.name, Outcome.IGNORED, partner=partner)
+    if flags.paused:
+        return replace(ignored, missed=True)
+    if change.op is Op.DELETE or change.after is None:
+        return _deleted(change, mapping, coupling) if coupling else ignored
+    if coupling and _outdated(change, coupling):
+        return replace(ignored, outcome=Outcome.UNCHANGED)
+    if not mapping.table(change.side).filter.matches(change.after) or (not coupling and flags.only_coupled):
+        return ignored
+    try:
+        return modify(change, mapping, coupling, lookups) if coupling else _create(change, mapping, lookups)
+    except Untranslatable as error:
+        return replace(ignored, outcome=Outcome.FAILED, problem=error.problem)
+
+
+def _outdated(change: Change, coupling: Coupling) -> bool:
+    """Promise 3: an older version never overwrites a newer one. Sequence 0 is unknown."""
+    return 0 < change.sequence < coupling.half(change.side).sequence
+
+
+def _deleted(change: Change, mapping: TableMapping, coupling: Coupling) -> Settled:
+    settled = Settled(change, mapping.name, Outcome.IGNORED, partner=coupling.half(change.side.other).id)
+    if mapping.on_delete is OnDelete.UNCOUPLE:
+        return replace(settled, outcome=Outcome.UNCOUPLED, uncouple=True)
+    if mapping.on_delete is OnDelete.FAIL:
+        return replace(settled, outcome=Outcome.FAILED, problem=problems.deleted(coupling, change.side))
+    return settled
+
+
+def _create(change: Change, mapping: TableMapping, lookups: Lookups) -> Create:
+    source = rows.half(mapping, change.side, change.after or {})
+    rules = rules_for(mapping, change.direction, When.ALWAYS, When.INSERT)
+    fields = translate(rules, change.direction, source.base, lookups)
+    return Create(change, mapping, source, {name: value for name, value in fields.items() if value is not None})
+
+
+def modify(
+    change: Change, mapping: TableMapping, coupling: Coupling, lookups: Lookups, outcome: Outcome = Outcome.MODIFIED
+) -> Settled | Modify:
+    """What of the change the partner lacks: the mapped values that differ from the base (promise 4)."""
+    mine, theirs = coupling.half(change.side), coupling.half(change.side.other)
+    seen = rows.half(mapping, change.side, change.after or {})
+    adopting = outcome is Outcome.COUPLED
+    moments = (When.ALWAYS, When.AFTER_INSERT) if adopting else (When.ALWAYS,)
+    touched = [
+        rule
+        for rule in rules_for(mapping, change.direction, *moments)
+        if _touched(rule, change.side, seen.base, mine.base)
+    ]
+    translated = translate(touched, change.direction, seen.base, lookups)
+    fields = {name: value for name, value in translated.items() if value != theirs.base.get(name, _MISSING)}
+    updated = coupling.with_half(change.side, _moved(mine, seen, mapping, change))
+    if fields:
+        return Modify(change, mapping, updated, fields, outcome)
+    end = outcome if adopting else Outcome.UNCHANGED
+    keep = updated if adopting or updated != coupling else None
+    return Settled(change, mapping.name, end, keep, partner=theirs.id)
+
+
+def adopt(change: Change, mapping: TableMapping, row: rows.Row, lookups: Lookups) -> Settled | Modify:
+    """Couples the change's record with an existing one, which takes over what differs."""
+    theirs = rows.half(mapping, change.side.other, row)
+    coupling = Coupling.of(mapping.name, change.side, Half(change.key), theirs)
+    try:
+        return modify(change, mapping, coupling, lookups, Outcome.COUPLED)
+    except Untranslatable as error:
+        return Settled(change, mapping.name, Outcome.FAILED, partner=theirs.id, problem=error.problem)
+
+
+def _touched(rule: FieldRule, source: Side, seen: Values, base: Values) -> bool:
+    names = rule.fields(source)
+    return not names or any(name in seen and seen[name] != base.get(name, _MISSING) for name in names)
+
+
+def _moved(mine: Half, seen: Half, mapping: TableMapping, change: Change) -> Half:
+    """The source's half after this change: fields that travel the other way only keep their base."""
+    travelling = {name for rule in mapping.rules(change.direction) for name in rule.fields(change.side)}
+    base = {**mine.base, **{name: value for name, value in seen.base.items() if name in travelling or not mine.base}}
+    return Half(mine.id, change.version, change.sequence, base, {**mine.references, **seen.references})

@@ -1,0 +1,86 @@
+"""Why a record failed, in words an administrator can act on: a code, what happened, what to do."""
+
+from typing import Any
+
+from schemas.change import Change
+from schemas.coupling import Coupling, Reference
+from schemas.errors import ApiError, Problem
+from schemas.mapping import FieldRule, TableMapping
+from schemas.side import Side
+
+
+def not_coupled(rule: FieldRule, reference: Reference) -> Problem:
+    """business-central-sync 2.2: the related record must be coupled."""
+    return Problem(
+        "not-coupled",
+        f"The field {rule.name} names {reference.mapping} {reference.name} {reference.value}, which is not coupled.",
+        f"Synchronise it first: `coupled full-sync {reference.mapping}`; or set clear_on_failure on the field.",
+    )
+
+
+def no_reference(rule: FieldRule, reference: Reference, name: str) -> Problem:
+    return Problem(
+        "no-reference",
+        f"The field {rule.name} needs the {name!r} of {reference.mapping} {reference.value}, which it does not have yet.",
+        f"It is read again with the next change of that record, or by `coupled full-sync {reference.mapping}`.",
+    )
+
+
+def deleted(coupling: Coupling, gone: Side) -> Problem:
+    """business-central-sync 3.7."""
+    return Problem(
+        "coupled-to-deleted",
+        f"The record is coupled to {gone.label} record {coupling.half(gone).id}, which has been deleted.",
+        "Uncouple it, or restore the deleted record.",
+    )
+
+
+def conflict(
+    mapping: TableMapping, coupling: Coupling, change: Change, fields: dict[str, tuple[Any, Any, Any]]
+) -> Problem:
+    """Both sides changed the same field: names it, both values and the base (business-central-sync 3.6)."""
+    mine, theirs = change.side, change.side.other
+    told = "; ".join(
+        f"{name}: {mine.label} {ours!r}, {theirs.label} {other!r}, last agreed {base!r}"
+        for name, (ours, other, base) in fields.items()
+    )
+    return Problem(
+        "update-conflict",
+        f"{mapping.bc.name} {coupling.bc.id} and {mapping.sales.name} {coupling.sales.id} were both changed: {told}.",
+        "Make the values equal on both sides, or set on_update_conflict to bc_wins or sales_wins.",
+    )
+
+
+_HINTS = {
+    401: "Check the client id, secret and tenant in coupled.yaml.",
+    403: "Give the application the privilege that the message names.",
+    404: "Check that the table, the field or the record it refers to still exists.",
+    413: "The record is too large for the service.",
+}
+
+
+def rejected(side: Side, error: ApiError) -> Problem:
+    """The side refused the write for good, or did not recover in time."""
+    if error.transient:
+        hint = f"{side.label} did not recover in time; the record is carried by the next change or `coupled sync`."
+    else:
+        hint = _HINTS.get(error.status, "Correct the record; its next change carries it across.")
+    text = error.problem.message
+    return Problem(error.problem.code, f"{side.label} refused the record ({error.status}): {text}", hint)
+
+
+def number_taken(side: Side, field: str, value: Any) -> Problem:
+    return Problem(
+        "number-taken",
+        f"{side.label} already has another record with {field} {value!r}.",
+        "Couple the two records, or change the number of one of them.",
+    )
+
+
+def crash(error: Exception) -> Problem:
+    """A mistake of ours must not stop the other records (promise 7)."""
+    return Problem(
+        "internal-error",
+        f"coupled itself failed on this record: {type(error).__name__}: {error}",
+        "Please report it, with the log of this moment.",
+    )

@@ -1,0 +1,173 @@
+"""Carries decisions out: batched conditional writes, repeated until each ends in one outcome.
+
+Creation is idempotent (promise 2): Sales rows get the BC record's id; a BC record is written down as an intent before
+it is created. After a try whose outcome is unknown nothing is repeated blindly: we look first.
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from consumers import problems
+from consumers.create import Creation
+from consumers.decide import Create, Decision, Modify, adopt
+from consumers.ports import Memory, Target
+from consumers.resolve import resolve
+from consumers.translate import rules_for
+from schemas import rows
+from schemas.answers import is_duplicate, is_missing, is_stale
+from schemas.coupling import Coupling, Half, Lookups
+from schemas.errors import ApiError
+from schemas.mapping import TableMapping, When
+from schemas.outcome import Outcome, Settled
+from schemas.side import Side
+from schemas.write import Answer, Write, Written
+
+Item = Create | Modify
+_IMMEDIATE_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long transient errors are waited out before a record counts as failed (promise 7). Seconds."""
+
+    delays: Sequence[float] = (0.5, 1, 2, 4, 8, 15, 30, 60)
+    jitter: Callable[[], float] = random.random
+
+
+class Push:
+    """Pushes to one side. `sleep` is injected, so that tests need not wait."""
+
+    def __init__(
+        self,
+        target: Target,
+        memory: Memory,
+        side: Side,
+        sleep: Callable[[float], Awaitable[object]],
+        patience: Patience,
+    ) -> None:
+        self._target = target
+        self._side = side
+        self._creation = Creation(target, memory, side)
+        self._sleep = sleep
+        self._patience = patience
+
+    async def carry_out(self, mapping: TableMapping, decisions: Sequence[Decision], lookups: Lookups) -> list[Settled]:
+        """One outcome per decision. All decisions are of one mapping and go to this side."""
+        done = [decision for decision in decisions if isinstance(decision, Settled)]
+        waiting: list[Item] = [decision for decision in decisions if not isinstance(decision, Settled)]
+        waiting = await self._creation.prepare(mapping, waiting)
+        delays = iter(self._patience.delays)
+        rounds = 0
+        while waiting:
+            settled, waiting, errors = await self._round(mapping, waiting, lookups)
+            done += settled
+            rounds = 0 if errors else rounds + 1
+            delay = next(delays, None) if errors else 0.0
+            if delay is None or rounds > _IMMEDIATE_ROUNDS:
+                error = errors[-1] if errors else ApiError(409, "", "the record keeps changing while we write it")
+                done += [_failed(item, error) for item in waiting]
+                break
+            if waiting and delay:
+                await self._sleep(delay * (0.5 + self._patience.jitter()))
+        return done
+
+    async def _round(
+        self, mapping: TableMapping, items: Sequence[Item], lookups: Lookups
+    ) -> tuple[list[Settled], list[Item], list[ApiError]]:
+        """(settled, to go on with, transient errors met): look where needed, then write all there is to write."""
+        errors: list[ApiError] = []
+        try:
+            looked = await self._look(mapping, items, lookups)
+        except ApiError as error:
+            if error.transient:
+                return [], list(items), [error]
+            return [_failed(item, error) for item in items], [], []
+        settled = [step for step in looked if isinstance(step, Settled)]
+        ready = [step for step in looked if not isinstance(step, Settled)]
+        answers = await self._target.write([_write(item) for item in ready]) if ready else []
+        steps = [await self._after(item, answer, errors) for item, answer in zip(ready, answers, strict=True)]
+        steps = await self._creation.complete(mapping, steps)
+        settled += [step for step in steps if isinstance(step, Settled)]
+        return settled, [step for step in steps if not isinstance(step, Settled)], errors
+
+    async def _look(self, mapping: TableMapping, items: Sequence[Item], lookups: Lookups) -> list[Decision]:
+        """Modifies of unknown version against the partner as it is; creates that may exist against what exists."""
+        moved = [item for item in items if isinstance(item, Modify) and not item.partner.version]
+        found = await self._target.read(mapping, [item.partner.id for item in moved]) if moved else {}
+        partners = await self._creation.find(mapping, [item for item in items if isinstance(item, Create)])
+        steps: list[Decision] = []
+        for item in items:
+            if isinstance(item, Create):
+                row = partners.get(item.change.key)
+                missed = replace(item, look=False, looked=item.looked or item.look)
+                steps.append(adopt(item.change, mapping, row, lookups) if row else missed)
+            elif item.partner.version:
+                steps.append(item)
+            elif item.partner.id in found:
+                steps.append(resolve(item, found[item.partner.id]))
+            else:
+                steps.append(self._gone(item))
+        return steps
+
+    async def _after(self, item: Item, answer: Answer, errors: list[ApiError]) -> Decision:
+        """The next step of an item after its write was answered."""
+        if isinstance(answer, Written):
+            return _created(item, answer) if isinstance(item, Create) else _modified(item, answer)
+        if answer.transient:
+            errors.append(answer)
+            if isinstance(item, Create):
+                return replace(item, look=answer.status != 429)
+            return replace(item, sent=item.sent or answer.status != 429)
+        if isinstance(item, Create):
+            return await self._creation.taken(item) if is_duplicate(answer) else _failed(item, answer)
+        if is_missing(answer):
+            return self._gone(item)
+        if is_stale(answer):
+            return _unknown_version(item)
+        return _failed(item, answer)
+
+    def _gone(self, item: Modify) -> Settled:
+        problem = problems.deleted(item.coupling, self._side)
+        return Settled(item.change, item.mapping.name, Outcome.FAILED, partner=item.partner.id, problem=problem)
+
+
+def _write(item: Item) -> Write:
+    if isinstance(item, Create):
+        return Write(item.mapping, item.change.key if item.change.side is Side.BC else "", item.fields)
+    return Write(item.mapping, item.partner.id, item.fields, item.partner.version, item.partner.base)
+
+
+def _created(item: Create, answer: Written) -> Decision:
+    if not answer.row:
+        return replace(item, look=True)
+    side = item.change.side.other
+    theirs = rows.half(item.mapping, side, answer.row)
+    coupling = Coupling.of(item.mapping.name, item.change.side, item.source, theirs)
+    rules = rules_for(item.mapping, item.change.direction, When.AFTER_INSERT)
+    fields = {name: rule.constant for rule in rules for name in rule.fields(side)}
+    if fields:
+        return Modify(item.change, item.mapping, coupling, fields, Outcome.INSERTED)
+    return Settled(item.change, item.mapping.name, Outcome.INSERTED, coupling, partner=theirs.id)
+
+
+def _modified(item: Modify, answer: Written) -> Settled:
+    """Only what we wrote is agreed: other fields keep their base, so that the partner's own edits still travel."""
+    now = rows.half(item.mapping, item.destination, answer.row) if answer.row else Half(item.partner.id)
+    base = {**item.partner.base, **{name: now.base.get(name, value) for name, value in item.fields.items()}}
+    sequence = max(now.sequence, item.partner.sequence)
+    partner = replace(item.partner, version=now.version, sequence=sequence, base=base)
+    coupling = item.coupling.with_half(item.destination, partner)
+    return Settled(item.change, item.mapping.name, item.outcome, coupling, partner=partner.id)
+
+
+def _unknown_version(item: Modify) -> Modify:
+    partner = replace(item.partner, version="")
+    return replace(item, coupling=item.coupling.with_half(item.destination, partner))
+
+
+def _failed(item: Item, error: ApiError) -> Settled:
+    side = item.change.side.other
+    partner = item.partner.id if isinstance(item, Modify) else None
+    problem = problems.rejected(side, error)
+    return Settled(item.change, item.mapping.name, Outcome.FAILED, partner=partner, problem=problem)

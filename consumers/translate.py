@@ -1,0 +1,101 @@
+"""Field rules, pure: one side's canonical values to the other's (business-central-sync 2.2)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from consumers import problems
+from schemas.canonical import as_code, canonical, is_code
+from schemas.coupling import Lookups, Reference
+from schemas.errors import Problem
+from schemas.mapping import FieldRule, TableMapping, When
+from schemas.side import Direction, Side
+from schemas.transforms import apply
+
+Values = Mapping[str, Any]
+
+
+class Untranslatable(Exception):
+    """A value of this record has no counterpart on the other side."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def rules_for(mapping: TableMapping, direction: Direction, *moments: When) -> tuple[FieldRule, ...]:
+    """The rules of a direction that apply at these moments."""
+    return tuple(rule for rule in mapping.rules(direction) if rule.when in moments)
+
+
+def references(rules: Iterable[FieldRule], direction: Direction, values: Values) -> set[Reference]:
+    """What `translate` will look up for these values."""
+    found = (_reference(rule, direction.source, values) for rule in rules if rule.lookup)
+    return {reference for reference in found if reference}
+
+
+def translate(rules: Iterable[FieldRule], direction: Direction, values: Values, lookups: Lookups) -> dict[str, Any]:
+    """The destination's values, canonical, by field name. Untranslatable if a related record is not coupled.
+
+    Fields that must stay as they are (`not_null` and blank, or not in `values`) are left out.
+    """
+    made: dict[str, Any] = {}
+    for rule in rules:
+        if rule.generate or any(name not in values for name in rule.fields(direction.source)):
+            continue
+        made |= _apply(rule, direction, values, lookups)
+    return made
+
+
+def _apply(rule: FieldRule, direction: Direction, values: Values, lookups: Lookups) -> dict[str, Any]:
+    source, names = direction.source, rule.fields(direction.source.other)
+    if not rule.fields(source):
+        return {names[0]: rule.constant}
+    value = _joined([values[name] for name in rule.fields(source)])
+    value = _looked_up(rule, source, values, lookups) if rule.lookup else apply(rule.transforms, value)
+    if value is None and rule.not_null:
+        return {}
+    if len(names) == 2:
+        return dict(zip(names, _split(value), strict=True))
+    return {names[0]: _fitted(rule, names[0], source.other, value)}
+
+
+def _reference(rule: FieldRule, source: Side, values: Values) -> Reference | None:
+    value = values.get(rule.fields(source)[0])
+    if rule.lookup is None or value is None:
+        return None
+    name = rule.lookup.by if source is Side.BC else rule.lookup.to
+    return Reference(rule.lookup.mapping, source, name, str(value))
+
+
+def _looked_up(rule: FieldRule, source: Side, values: Values, lookups: Lookups) -> Any:
+    reference = _reference(rule, source, values)
+    if reference is None or rule.lookup is None:
+        return None
+    partner = lookups.get(reference)
+    wanted = rule.lookup.to if source is Side.BC else rule.lookup.by
+    if partner is not None and wanted in partner:
+        return partner[wanted]
+    if rule.clear_on_failure:
+        return None
+    missing = problems.no_reference(rule, reference, wanted) if partner else problems.not_coupled(rule, reference)
+    raise Untranslatable(missing)
+
+
+def _joined(parts: list[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    return " ".join(str(part) for part in parts if part is not None) or None
+
+
+def _split(value: Any) -> tuple[str | None, str | None]:
+    """A name at its first space; a single word is the last name, which Sales forms require."""
+    first, _, last = str(value or "").partition(" ")
+    return (first or None, last.strip() or None) if last.strip() else (None, first or None)
+
+
+def _fitted(rule: FieldRule, name: str, destination: Side, value: Any) -> Any:
+    """As the destination would store it: cut to the shorter length, codes upper-case (business-central-sync 2.2)."""
+    if rule.max_length and isinstance(value, str):
+        value = value[: rule.max_length]
+    value = canonical(value)
+    return as_code(value) if destination is Side.BC and is_code(name) else value
