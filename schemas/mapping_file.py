@@ -1,13 +1,12 @@
 """The mappings file: YAML text in, `Mappings` out, or one error with file, line, field and hint (DESIGN 4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from schemas import yaml_lines
 from schemas.errors import ConfigurationError
 from schemas.mapping import Mappings, OnDelete, OnUpdateConflict, When
 from schemas.mapping_build import Mistake, build
@@ -86,42 +85,22 @@ def standard_text() -> str:
 def parse(text: str, source: str = STANDARD) -> Mappings:
     """The mappings of a file. ConfigurationError names `source`, the line, the field, and what to do."""
     try:
-        tree = YAML(typ="rt").load(text)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        raise _error(source, line, "", f"it is not YAML: {getattr(error, 'problem', error)}") from error
+        tree = yaml_lines.read(text)
+    except yaml_lines.NotYaml as error:
+        raise _error(source, error.line, "", str(error)) from error
     try:
         parts = FilePart.model_validate(tree if isinstance(tree, Mapping) else {"mappings": tree})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise _error(source, _line(tree, first["loc"]), _place(first["loc"]), _sentence(first)) from error
+        raise _misplaced(source, tree, first["loc"], yaml_lines.sentence(first)) from error
     try:
         return build(parts, source)
     except Mistake as error:
-        raise _error(source, _line(tree, error.place), _place(error.place), str(error)) from error
+        raise _misplaced(source, tree, error.place, str(error)) from error
 
 
-def _sentence(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return f"there is no such setting: {error['loc'][-1]!r}"
-    return str(error["msg"])
-
-
-def _place(location: Sequence[int | str]) -> str:
-    return ".".join(str(part) for part in location)
-
-
-def _line(tree: Any, location: Sequence[int | str]) -> int:
-    """The line of the deepest part of `location` that stands in the file."""
-    line, node = 1, tree
-    for part in location:
-        try:
-            line = (node.lc.item(part) if isinstance(part, int) else node.lc.key(part))[0] + 1
-            node = node[part]
-        except (AttributeError, KeyError, IndexError, TypeError):
-            break
-    return line
+def _misplaced(source: str, tree: Any, place: yaml_lines.Place, sentence: str) -> ConfigurationError:
+    return _error(source, yaml_lines.line(tree, place), yaml_lines.dotted(place), sentence)
 
 
 def _error(source: str, line: int, place: str, sentence: str) -> ConfigurationError:

@@ -1,0 +1,192 @@
+"""Configuration: every key, every override, and errors that say where and what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.config import load
+from schemas.errors import ConfigurationError
+
+SIDES = """\
+business_central:
+  url: https://api.businesscentral.dynamics.com/v2.0/production/
+  company: CRONUS
+  auth: {tenant: contoso, client_id: bc-app, client_secret: "${BC_SECRET}"}
+sales:
+  url: https://contoso.crm.dynamics.com
+  auth:
+    tenant: contoso
+    client_id: sales-app
+    client_secret: plain-secret
+"""
+ENVIRON = {"BC_SECRET": "s3cret-of-bc"}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text: str) -> Path:
+        path = tmp_path / "coupled.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return written
+
+
+def refused(path: Path, environ=ENVIRON) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, environ)
+    return str(caught.value)
+
+
+def test_two_sides_are_enough(write, tmp_path):
+    settings = load(write(SIDES), ENVIRON)
+    assert settings.business_central.url == "https://api.businesscentral.dynamics.com/v2.0/production"
+    assert settings.business_central.auth.secret().get_secret_value() == "s3cret-of-bc"
+    assert settings.business_central.auth.token_endpoint.endswith("/contoso/oauth2/v2.0/token")
+    assert settings.business_central.scope == "https://api.businesscentral.dynamics.com/.default"
+    assert settings.sales.scope == "https://contoso.crm.dynamics.com/.default"
+    assert settings.kafka.embedded
+    assert (settings.kafka.topic_prefix, settings.kafka.partitions) == ("coupled", 4)
+    assert settings.store.shown == f"sqlite:///{tmp_path}/coupled.db"
+    assert (settings.capture.poll_seconds, settings.capture.overlap_seconds) == (5, 60)
+    assert (settings.batch.size, settings.batch.seconds) == (500, 0.2)
+    assert (settings.web.host, settings.web.port, settings.web.login) == ("127.0.0.1", 8086, False)
+    assert settings.mappings == "standard"
+
+
+def test_variables_override_any_key(write):
+    environ = ENVIRON | {
+        "COUPLED_STORE__URL": "postgresql://me:hidden-pw@db/coupled",
+        "COUPLED_CAPTURE__POLL_SECONDS": "1",
+        "COUPLED_SALES__AUTH__CLIENT_SECRET": "from-$elsewhere-${X}",
+        "COUPLED_LOGS__LEVEL": "debug",
+        "COUPLED_CONFIG": "not ours",
+        "OTHER": "x",
+    }
+    settings = load(write(SIDES), environ)
+    assert settings.store.shown == "postgresql://me:***@db/coupled"
+    assert settings.capture.poll_seconds == 1
+    assert settings.sales.auth.secret().get_secret_value() == "from-$elsewhere-${X}"
+    assert settings.logs.level == "DEBUG"
+
+
+def test_a_variable_stands_in_for_an_unset_reference(write):
+    settings = load(write(SIDES), {"COUPLED_BUSINESS_CENTRAL__AUTH__CLIENT_SECRET": "x"})
+    assert settings.business_central.auth.secret().get_secret_value() == "x"
+
+
+def test_paths_are_relative_to_the_file(write, tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    (tmp_path / "secret.txt").write_text("from-file\n")
+    (tmp_path / "mine.yaml").write_text("mappings: []")
+    text = SIDES.replace("client_secret: plain-secret", "client_secret_file: secret.txt")
+    settings = load(write(text + "mappings: mine.yaml\nstore: {url: sqlite+aiosqlite:///data/x.db}\n"), ENVIRON)
+    assert settings.sales.auth.secret().get_secret_value() == "from-file"
+    assert settings.mappings == str(tmp_path / "mine.yaml")
+    assert settings.store.shown == f"sqlite+aiosqlite:///{tmp_path}/data/x.db"
+
+
+def test_a_variable_wins_over_the_secret_file(write, tmp_path):
+    (tmp_path / "secret.txt").write_text("from-file")
+    text = SIDES.replace("client_secret: plain-secret", "client_secret_file: secret.txt")
+    settings = load(write(text), ENVIRON | {"COUPLED_SALES__AUTH__CLIENT_SECRET": "from-variable"})
+    assert settings.sales.auth.secret().get_secret_value() == "from-variable"
+
+
+def test_secrets_are_not_shown(write):
+    settings = load(write(SIDES + "store: {url: postgresql://me:hidden-pw@db/coupled}\n"), ENVIRON)
+    shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    for secret in ("s3cret-of-bc", "plain-secret", "hidden-pw"):
+        assert secret not in shown
+
+
+def test_sections_left_empty_have_their_defaults(write):
+    assert load(write(SIDES + "kafka:\nweb:\n"), ENVIRON).web.port == 8086
+
+
+@pytest.mark.parametrize(
+    ("added", "line", "expected"),
+    [
+        ("stroe: {url: x}", 11, "stroe: there is no such setting: 'stroe'; did you mean 'store'?"),
+        ("web: {prot: 1}", 11, "web.prot: there is no such setting: 'prot'; did you mean 'port'?"),
+        ("web: {port: many}", 11, "web.port: input should be a valid integer"),
+        ("web:\n  host: 0.0.0.0", 11, "web: every address but loopback needs a login: give password or password_file"),
+        ("web: {host: 0.0.0.0, password_file: no.txt}", 11, "web.password_file: "),
+        ("kafka: {security_protocol: SASL_SSL}", 11, "kafka: SASL needs"),
+        ("kafka: {ssl_cafile: no.pem}", 11, "kafka.ssl_cafile: "),
+        ("store: {url: mysql://x}", 11, "store.url: the store is SQLite or PostgreSQL"),
+        ("mappings: no.yaml", 11, "mappings: "),
+        ("mappings: ${NOPE}", 11, "mappings: the environment variable NOPE is not set"),
+        ("mappings: ${NO PE}", 11, "mappings: a variable is written ${NAME}"),
+        ("mappings: ${", 11, "mappings: a variable is written ${NAME}"),
+        ("logs: {format: xml}", 11, "logs.format: input should be 'console' or 'json'"),
+        ("capture: {poll_seconds: 0}", 11, "capture.poll_seconds: input should be greater than 0"),
+    ],
+)
+def test_mistakes_name_file_line_field(write, added, line, expected):
+    path = write(SIDES + added + "\n")
+    text = refused(path)
+    assert text.lower().startswith(f"{path}, line {line}, {expected}".lower())
+
+
+def test_a_mistake_deep_in_the_file(write):
+    path = write(SIDES.replace("https://contoso.crm", "http://contoso.crm"))
+    assert refused(path).startswith(f"{path}, line 6, sales.url: plain http is accepted for loopback addresses only")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:9", "127.8.8.8"])
+def test_plain_http_to_this_machine(write, host):
+    assert load(write(SIDES.replace("https://contoso.crm.dynamics.com", f"http://{host}")), ENVIRON)
+
+
+@pytest.mark.parametrize("host", ["localhost.evil.com", "10.0.0.1", "0.0.0.0", "user@localhost"])
+def test_other_plain_or_strange_addresses(write, host):
+    assert "sales.url" in refused(write(SIDES.replace("https://contoso.crm.dynamics.com", f"http://{host}")))
+
+
+def test_mistakes_in_variables_name_the_variable(write):
+    path = write(SIDES)
+    assert refused(path, ENVIRON | {"COUPLED_WEB__PORT": "x"}).startswith("COUPLED_WEB__PORT, web.port: input should")
+    assert refused(path, ENVIRON | {"COUPLED_STROE__URL": "x"}).startswith("COUPLED_STROE__URL, stroe: there is no")
+    assert refused(path, ENVIRON | {"COUPLED_WEB__HOST": "0.0.0.0"}).startswith("COUPLED_WEB__HOST, web: every address")
+
+
+def test_a_missing_reference_is_named_with_its_line(write):
+    path = write(SIDES)
+    text = refused(path, {})
+    assert text.startswith(
+        f"{path}, line 4, business_central.auth.client_secret: the environment variable BC_SECRET is not set."
+    )
+    assert "export BC_SECRET=" in text
+
+
+def test_no_error_shows_a_value(write):
+    secret = "extremely-secret"
+    for text in (
+        SIDES.replace("plain-secret", f"[{secret}]"),
+        SIDES.replace("plain-secret", f"{{a: {secret}}}"),
+        SIDES + f"store: {{url: 'mysql://me:{secret}@x/y'}}",
+        SIDES.replace("https://contoso.crm.dynamics.com", f"https://me:{secret}@contoso"),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            load(write(text), ENVIRON)
+        assert secret not in str(caught.value)
+        assert secret not in repr(caught.value.__cause__)
+
+
+def test_a_missing_file_says_what_to_try(tmp_path):
+    text = refused(tmp_path / "coupled.yaml")
+    assert "There is no configuration file" in text
+    assert "coupled demo" in text
+    assert "docs/setup.md" in text
+
+
+@pytest.mark.parametrize("text", ["", "- a", "a: [", "just text"])
+def test_what_is_not_a_configuration(write, text):
+    assert ", line 1" in refused(write(text))
+
+
+def test_settings_cannot_be_changed(write):
+    settings = load(write(SIDES), ENVIRON)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.web.port = 1
