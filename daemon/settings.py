@@ -49,11 +49,8 @@ def _endpoint(url: str) -> str:
 
 def _beside(path: Path, info: ValidationInfo) -> Path:
     """A path as the file means it: relative to the folder the file is in."""
-    return (_folder(info) / path.expanduser()).absolute()
-
-
-def _folder(info: ValidationInfo) -> Path:
-    return Path((info.context or {}).get("folder", "."))
+    folder = Path((info.context or {}).get("folder", "."))
+    return (folder / path.expanduser()).absolute()
 
 
 def _readable(path: Path, info: ValidationInfo) -> Path:

@@ -1,0 +1,100 @@
+"""The Prometheus metrics of DESIGN 6: these names and labels, and no others, for dashboards to rely on."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+
+from schemas.outcome import Outcome, Settled
+from schemas.side import Direction, Side
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+_WRITTEN = frozenset({Outcome.INSERTED, Outcome.MODIFIED})
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the store and Kafka know at one moment. What is absent disappears from the metrics.
+
+    `failures` by (mapping, state); `progress` from 0 to 1 by (mapping, direction); ages and lags in seconds.
+    """
+
+    couplings: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    progress: Mapping[tuple[str, Direction], float] = field(default_factory=dict)
+    position_age: Mapping[tuple[Side, str], float] = field(default_factory=dict)
+    lag: Mapping[tuple[str, Direction], float] = field(default_factory=dict)
+    consumer_lag: Mapping[str, int] = field(default_factory=dict)
+
+
+class Metrics:
+    """One registry of its own, so that several daemons (and tests) can live in one process."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry()
+        self._records = self._counter("coupled_records", "Changes that ended.", "mapping", "direction", "outcome")
+        self._requests = self._counter("coupled_api_requests", "Requests to a side.", "side", "operation", "status")
+        self._throttled = self._counter("coupled_api_throttled_seconds", "Time a side made us wait.", "side")
+        self._propagation = Histogram(
+            "coupled_propagation_seconds",
+            "From a change on one side to its acknowledgement by the other.",
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._lag = self._gauge("coupled_lag_seconds", "Age of the oldest unapplied change.", "mapping", "direction")
+        self._consumer_lag = self._gauge("coupled_consumer_lag", "Messages on a topic not yet taken.", "topic")
+        self._progress = self._gauge("coupled_job_progress_ratio", "Share of a job done.", "mapping", "direction")
+        self._couplings = self._gauge("coupled_couplings", "Records coupled.", "mapping")
+        self._failures = self._gauge("coupled_failures", "Records that need a person.", "mapping", "state")
+        self._position = self._gauge(
+            "coupled_capture_position_age_seconds", "Time since capture last moved.", "side", "table"
+        )
+        self._outcomes: dict[Outcome, int] = {}
+
+    def record(self, settled: Iterable[Settled], now_ms: int) -> None:
+        """Counts changes that ended; those of live capture that were written also say how long they took."""
+        for one in settled:
+            self._records.labels(one.mapping, one.direction.value, one.outcome.value).inc()
+            self._outcomes[one.outcome] = self._outcomes.get(one.outcome, 0) + 1
+            if one.change.job is None and one.outcome in _WRITTEN:
+                self._propagation.observe(max(0, now_ms - one.change.ts_ms) / 1000)
+
+    def request(self, side: Side, operation: str, status: int) -> None:
+        """Counts one request (status 0: no answer)."""
+        self._requests.labels(side.value, operation, str(status)).inc()
+
+    def throttled(self, side: Side, seconds: float) -> None:
+        """Adds time that a side made us wait."""
+        self._throttled.labels(side.value).inc(max(0.0, seconds))
+
+    def refresh(self, figures: Figures) -> None:
+        """Sets every gauge to `figures`."""
+        _set(self._couplings, {(name,): count for name, count in figures.couplings.items()})
+        _set(self._failures, figures.failures)
+        _set(self._progress, {(name, way.value): ratio for (name, way), ratio in figures.progress.items()})
+        _set(self._position, {(side.value, table): age for (side, table), age in figures.position_age.items()})
+        _set(self._lag, {(name, way.value): age for (name, way), age in figures.lag.items()})
+        _set(self._consumer_lag, {(topic,): count for topic, count in figures.consumer_lag.items()})
+
+    def outcomes(self) -> Mapping[Outcome, int]:
+        """How the changes since the start ended."""
+        return dict(self._outcomes)
+
+    def render(self) -> bytes:
+        """The text that Prometheus reads; serve it as `CONTENT_TYPE`."""
+        return generate_latest(self._registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self._registry)
+
+
+def _set(gauge: Gauge, values: Mapping[Any, float]) -> None:
+    gauge.clear()
+    for labels, value in values.items():
+        gauge.labels(*labels).set(value)

@@ -1,0 +1,143 @@
+"""Metrics and logs: the promised names and labels, and nothing secret."""
+
+import io
+import json
+import logging
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from daemon import logs
+from daemon.metrics import Figures, Metrics
+from schemas.change import Change, Op
+from schemas.outcome import Outcome, Settled
+from schemas.side import Direction, Side
+
+
+def settled(outcome: Outcome, job: int | None = None, ts_ms: int = 1_000) -> Settled:
+    change = Change(Op.UPDATE, Side.BC, "customers", "1", {}, "v", 1, ts_ms, ts_ms, job)
+    return Settled(change, "CUSTOMER", outcome)
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, frozenset], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(metrics.render().decode())
+        for sample in family.samples
+    }
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return samples(metrics).get((name, frozenset(labels.items())))
+
+
+def test_outcomes_are_counted_and_live_writes_are_timed():
+    metrics = Metrics()
+    metrics.record(
+        [settled(Outcome.MODIFIED), settled(Outcome.UNCHANGED), settled(Outcome.INSERTED, job=7)], now_ms=3_500
+    )
+    for outcome in ("modified", "unchanged", "inserted"):
+        labels = {"mapping": "CUSTOMER", "direction": "to_sales", "outcome": outcome}
+        assert value(metrics, "coupled_records_total", **labels) == 1
+    assert value(metrics, "coupled_propagation_seconds_count") == 1
+    assert value(metrics, "coupled_propagation_seconds_sum") == 2.5
+    assert metrics.outcomes()[Outcome.INSERTED] == 1
+
+
+def test_a_clock_ahead_of_ours_is_no_negative_delay():
+    metrics = Metrics()
+    metrics.record([settled(Outcome.MODIFIED, ts_ms=9_000)], now_ms=1_000)
+    assert value(metrics, "coupled_propagation_seconds_sum") == 0
+
+
+def test_requests_and_throttling():
+    metrics = Metrics()
+    metrics.request(Side.SALES, "batch", 200)
+    metrics.request(Side.SALES, "batch", 0)
+    metrics.throttled(Side.BC, 1.5)
+    assert value(metrics, "coupled_api_requests_total", side="sales", operation="batch", status="200") == 1
+    assert value(metrics, "coupled_api_requests_total", side="sales", operation="batch", status="0") == 1
+    assert value(metrics, "coupled_api_throttled_seconds_total", side="bc") == 1.5
+
+
+def test_gauges_follow_the_store_and_forget_what_is_gone():
+    metrics = Metrics()
+    metrics.refresh(
+        Figures(
+            couplings={"CUSTOMER": 3},
+            failures={("CUSTOMER", "open"): 2},
+            progress={("CUSTOMER", Direction.TO_BC): 0.5},
+            position_age={(Side.BC, "customers"): 4},
+            lag={("CUSTOMER", Direction.TO_SALES): 1.25},
+            consumer_lag={"coupled.bc.customers": 9},
+        )
+    )
+    assert value(metrics, "coupled_couplings", mapping="CUSTOMER") == 3
+    assert value(metrics, "coupled_failures", mapping="CUSTOMER", state="open") == 2
+    assert value(metrics, "coupled_job_progress_ratio", mapping="CUSTOMER", direction="to_bc") == 0.5
+    assert value(metrics, "coupled_capture_position_age_seconds", side="bc", table="customers") == 4
+    assert value(metrics, "coupled_lag_seconds", mapping="CUSTOMER", direction="to_sales") == 1.25
+    assert value(metrics, "coupled_consumer_lag", topic="coupled.bc.customers") == 9
+    metrics.refresh(Figures())
+    assert value(metrics, "coupled_couplings", mapping="CUSTOMER") is None
+
+
+def test_no_other_metrics_than_promised():
+    metrics = Metrics()
+    metrics.record([settled(Outcome.MODIFIED)], 0)
+    metrics.request(Side.BC, "read", 200)
+    promised = {
+        "coupled_records_total", "coupled_lag_seconds", "coupled_propagation_seconds", "coupled_api_requests_total",
+        "coupled_api_throttled_seconds_total", "coupled_consumer_lag", "coupled_job_progress_ratio",
+        "coupled_couplings", "coupled_failures", "coupled_capture_position_age_seconds",
+    }  # fmt: skip
+    declared = {line.split()[2] for line in metrics.render().decode().splitlines() if line.startswith("# TYPE")}
+    assert declared == promised
+
+
+@pytest.fixture
+def lines():
+    root = logging.getLogger()
+    before, level = root.handlers, root.level
+    yield lambda out: [json.loads(line) for line in out.getvalue().splitlines()]
+    root.handlers = before
+    root.setLevel(level)
+
+
+def test_json_logs_hide_secrets(lines):
+    out = io.StringIO()
+    logs.configure("json", "INFO", out)
+    logs.get("coupled.test").info(
+        "token taken", client_secret="hush", nested={"Authorization": "Bearer abcdefghijk"}, side="bc"
+    )
+    logs.get("coupled.test").warning("answer to Bearer abcdefghijkl", url="postgresql://me:hush@db/x?password=hush")
+    error = ValueError("posted client_secret=hush&x=1")
+    logging.getLogger("coupled.std").error("it broke", exc_info=error, extra={"password": "hush"})
+    assert "hush" not in out.getvalue()
+    assert "abcdefghijk" not in out.getvalue()
+    first, second, third = lines(out)
+    assert (first["message"], first["level"], first["logger"], first["side"]) == (
+        "token taken", "info", "coupled.test", "bc",
+    )  # fmt: skip
+    assert second["message"] == "answer to Bearer •••"
+    assert "ValueError" in third["exception"]
+
+
+def test_libraries_speak_only_when_something_is_wrong(lines):
+    out = io.StringIO()
+    logs.configure("json", "DEBUG", out)
+    for name in ("faust.worker", "aiokafka.consumer", "kafka.conn", "uvicorn.access", "httpx"):
+        logging.getLogger(name).info("chatter")
+    logging.getLogger("httpx").warning("trouble")
+    assert [line["message"] for line in lines(out)] == ["trouble"]
+
+
+def test_console_logs_are_plain_when_nobody_watches(lines):
+    out = io.StringIO()
+    logs.configure("console", "INFO", out)
+    logs.get("coupled").info("ready", port=8086)
+    logs.get("coupled").debug("not shown")
+    assert "ready" in out.getvalue()
+    assert "port=8086" in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+    assert "not shown" not in out.getvalue()
