@@ -29,7 +29,7 @@ Change = tuple[int, str, Row | None]
 
 
 def check_tracking(service: Service, request: Request, table: Table, options: Options) -> None:
-    """Refuse tracking with options it does not have (D102), on a table without it (D103), or without the right (D110)."""
+    """Refuse options tracking lacks (D102), tables without it (D103), callers without the right (D110)."""
     for name in _REFUSED:
         if name in options.names:
             message = (

@@ -12,7 +12,7 @@ from daemon.sandbox.dataverse.tables import OPTIONS, TEXT, Kind, Table
 from daemon.sandbox.dataverse.values import edm_type
 from daemon.sandbox.filters import Filter, FilterError, compile_filter
 
-_KNOWN = frozenset({"$select", "$filter", "$orderby", "$top", "$count", "$skiptoken", "$deltatoken"})
+_KNOWN = frozenset({"$select", "$filter", "$orderby", "$top", "$count", "$skiptoken", "$deltatoken", "$expand"})
 _NUMBERS = frozenset({Kind.INTEGER, Kind.BIGINT, Kind.DECIMAL, Kind.MONEY, Kind.DOUBLE}) | OPTIONS
 _LITERAL_TYPES = {
     "string": "Edm.String",
@@ -47,6 +47,9 @@ def parse_options(service: Service, request: Request, table: Table) -> Options:
             raise bad_request("Skip Clause is not supported in CRM", "0x80060888")
         if (name.startswith("$") and name not in _KNOWN) or name in {"fetchXml", "savedQuery", "userQuery"}:
             raise bad_request(f"The query parameter {name} is not supported", "0x80060888")
+    tracking = "$deltatoken" in given or "odata.track-changes" in request.preferences
+    if "$expand" in given and not tracking:
+        raise bad_request("The query parameter $expand is not offered by this simulator", "0x80060888")
     links = [pair for pair in request.query.split("&") if _name(pair) not in {"$skiptoken", "$deltatoken", ""}]
     return Options(
         select=_select(table, given.get("$select")),

@@ -51,6 +51,7 @@ class DataverseSettings:
     expired_token_status: int = 400  # ⚙ D108
     require_target_type: bool = True  # ⚙ D112
     unsupported_bulk_status: int = 404  # ⚙ D113: 404 or 400
+    change_set_needs_content_id: bool = True  # ⚙ inside change sets; never outside (D116)
     duplicate_detected_status: int = 412  # ⚙ D120: 412 or 500
 
     page_limit: int = 5000

@@ -72,6 +72,17 @@ def put_property(service: Service, request: Request, address: Address, name: str
     return Reply(204)
 
 
+def reference(service: Service, request: Request, address: Address, name: str) -> Reply:
+    """`DELETE …/nav/$ref` clears a lookup, `PUT` with `{"@odata.id": url}` sets it (B2)."""
+    row = require(service, address)
+    require_match(request, row)
+    if name not in address.table.binds:
+        raise no_segment(name)
+    target = parse_json(request).get("@odata.id") if request.method == "PUT" else None
+    update(service, request, address.table, row, {f"{name}@odata.bind": target})
+    return Reply(204)
+
+
 def _answer(
     service: Service, request: Request, table: Table, row: Row, status: int, address: Address | None = None
 ) -> Reply:
