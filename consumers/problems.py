@@ -21,7 +21,7 @@ def not_coupled(rule: FieldRule, reference: Reference) -> Problem:
 def no_reference(rule: FieldRule, reference: Reference, name: str) -> Problem:
     return Problem(
         "no-reference",
-        f"The field {rule.name} needs the {name!r} of {reference.mapping} {reference.value}, which it does not have yet.",
+        f"The field {rule.name} needs the {name!r} of {reference.mapping} {reference.value}, which has none yet.",
         f"It is read again with the next change of that record, or by `coupled full-sync {reference.mapping}`.",
     )
 

@@ -120,10 +120,10 @@ class Push:
                 return replace(item, look=answer.status != 429)
             return replace(item, sent=item.sent or answer.status != 429)
         if isinstance(item, Create):
-            return await self._creation.taken(item) if is_duplicate(answer) else _failed(item, answer)
-        if is_missing(answer):
+            return await self._creation.taken(item) if is_duplicate(self._side, answer) else _failed(item, answer)
+        if is_missing(self._side, answer):
             return self._gone(item)
-        if is_stale(answer):
+        if is_stale(self._side, answer):
             return _unknown_version(item)
         return _failed(item, answer)
 

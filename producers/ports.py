@@ -71,8 +71,13 @@ class Positions(Protocol):
     async def begin(self, name: str, position: Position, log_id: str) -> None:
         """Sets both marks and forgets pages in flight: the log is new, or the position is."""
 
-    async def published(self, name: str, position: Position, page: Published, count: int) -> None:
-        """Moves the published mark past a page that Kafka acknowledged, and remembers the page until it is applied."""
+    async def published(
+        self, name: str, position: Position, page: Published, count: int, job: int | None = None
+    ) -> None:
+        """Moves the published mark past a page that Kafka acknowledged, and remembers the page until it is applied.
+
+        A sweep's page adds to what its job has published, in the same transaction.
+        """
 
     async def settle(self, name: str) -> bool:
         """Moves the applied mark past every page whose outcomes are stored; True when none is in flight."""

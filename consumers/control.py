@@ -1,0 +1,179 @@
+"""Commands off the control topic: each takes effect once and gets one outcome, however often delivered (promise 8).
+
+A command is stored before it takes effect, and its effect is idempotent by the command's id, so a crash in between is
+mended by taking it again at the next start.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from schemas import command as commands
+from schemas.command import Answer, Command, FullSync, Pause, Resume, Sync
+from schemas.command_outcome import CommandOutcome
+from schemas.errors import Problem, Refused
+from schemas.job import Keep, Run, RunKind, RunState
+from schemas.mapping import Mappings
+from schemas.side import Direction
+
+
+class CommandLog(Protocol):
+    async def receive(
+        self, command_id: str, command: dict[str, Any], state: RunState, error: Problem | None = None
+    ) -> bool: ...
+
+    async def update(
+        self, command_id: str, state: RunState, *, result: dict[str, Any] | None = None, error: Problem | None = None
+    ) -> None: ...
+
+
+class Runs(Protocol):
+    async def create_run(self, run: Run, jobs: Sequence[tuple[str, Direction]]) -> None: ...
+
+    async def active_runs(self) -> Sequence[Run]: ...
+
+    async def run(self, run_id: str) -> Run | None: ...
+
+    async def answer(self, run_id: str, keep: Keep) -> None: ...
+
+
+class States(Protocol):
+    async def pause(self, names: Sequence[str], at: datetime) -> None: ...
+
+    async def resume(self, names: Sequence[str]) -> Sequence[str]: ...
+
+
+class OnlyCoupled(Protocol):
+    async def __call__(self) -> dict[str, bool]:
+        """Is "only coupled" on, by mapping, right now?"""
+
+
+Announce = Callable[[CommandOutcome], Awaitable[None]]
+
+
+class Control:
+    """Takes commands one at a time. `woken` is called when there is a run to work on."""
+
+    def __init__(
+        self,
+        mappings: Mappings,
+        log: CommandLog,
+        runs: Runs,
+        states: States,
+        only_coupled: OnlyCoupled,
+        announce: Announce,
+        now: Callable[[], datetime],
+        woken: Callable[[], None],
+    ) -> None:
+        self._mappings = mappings
+        self._log = log
+        self._runs = runs
+        self._states = states
+        self._only_coupled = only_coupled
+        self._announce = announce
+        self._now = now
+        self._woken = woken
+
+    async def take(self, value: bytes | None, fallback_id: str) -> None:
+        """One message of the control topic. `fallback_id` names a command that does not name itself."""
+        command_id = commands.command_id(value, fallback_id)
+        try:
+            command = commands.parse(value)
+        except Refused as error:
+            if await self._log.receive(command_id, {}, RunState.REFUSED, error.problem):
+                await self._announce(CommandOutcome(command_id, "unknown", RunState.REFUSED, error=error.problem))
+            return
+        if await self._log.receive(command.id, command.model_dump(mode="json"), RunState.ACCEPTED):
+            await self.effect(command)
+
+    async def effect(self, command: Command) -> None:
+        """Carries an accepted command out; safe to repeat."""
+        try:
+            await self._check_names(getattr(command, "mappings", None))
+            state = await self._carry_out(command)
+        except Refused as error:
+            await self._log.update(command.id, RunState.REFUSED, error=error.problem)
+            await self._announce(CommandOutcome(command.id, command.command, RunState.REFUSED, error=error.problem))
+            return
+        await self._log.update(command.id, state)
+        run = command.id if isinstance(command, FullSync | Sync) else getattr(command, "run", None)
+        await self._announce(CommandOutcome(command.id, command.command, state, run=run))
+        self._woken()
+
+    async def _carry_out(self, command: Command) -> RunState:
+        match command:
+            case FullSync():
+                await self._full_sync(command)
+                return RunState.ACCEPTED
+            case Sync():
+                await self._start(command, RunKind.MODIFIED, ())
+                return RunState.ACCEPTED
+            case Answer():
+                await self._answer(command)
+            case Pause():
+                await self._states.pause(self._names(command.mappings), self._now())
+            case Resume():
+                await self._resume(command)
+        return RunState.DONE
+
+    async def _full_sync(self, command: FullSync) -> None:
+        """ "Only coupled" is cleared for the mappings that have it, and only those (business-central-sync 4.2)."""
+        for run in await self._runs.active_runs():
+            if run.kind is RunKind.FULL and run.id != command.id:
+                raise Refused(
+                    "full-sync-active",
+                    f"Full synchronisation {run.id} is {run.state.value.replace('_', ' ')}.",
+                    f"Wait for it, or answer it: `coupled answer {run.id} keep|restore`.",
+                )
+        settings = await self._only_coupled()
+        await self._start(command, RunKind.FULL, [n for n in self._names(command.mappings) if settings[n]])
+
+    async def _start(self, command: FullSync | Sync, kind: RunKind, cleared: Sequence[str]) -> None:
+        names = self._names(command.mappings)
+        run = Run(
+            id=command.id,
+            kind=kind,
+            state=RunState.ACCEPTED,
+            mappings=tuple(names),
+            cleared=tuple(cleared),
+            answer=command.answer if isinstance(command, FullSync) else None,
+            requested_by=command.requested_by,
+            created=self._now(),
+        )
+        await self._create(run)
+
+    async def _create(self, run: Run) -> None:
+        ordered = self._mappings.in_order(run.mappings)
+        await self._runs.create_run(run, [(m.name, way) for m in ordered for way in m.direction.one_ways])
+
+    async def _answer(self, command: Answer) -> None:
+        run = await self._runs.run(command.run)
+        if run is None or run.kind is not RunKind.FULL:
+            raise Refused(
+                "run-unknown", f"There is no full synchronisation {command.run!r}.", "`coupled status` lists the runs."
+            )
+        if run.answer is not None and run.answer is not command.answer:
+            raise Refused("run-answered", f"Run {run.id} has been answered: {run.answer.value}.", "Nothing is due.")
+        if run.state.final and run.answer is None:
+            raise Refused("run-over", f"Run {run.id} has {run.state.value}.", "Nothing is due.")
+        await self._runs.answer(run.id, command.answer)
+
+    async def _resume(self, command: Resume) -> None:
+        """What was missed while paused is caught up with by a sweep of those mappings."""
+        missed = await self._states.resume(self._names(command.mappings))
+        if missed:
+            run_id = f"{command.id}-catch-up"
+            names = tuple(missed)
+            requested = command.requested_by
+            await self._create(
+                Run(run_id, RunKind.CATCH_UP, RunState.ACCEPTED, names, requested_by=requested, created=self._now())
+            )
+
+    def _names(self, names: Sequence[str] | None) -> list[str]:
+        return [mapping.name for mapping in self._mappings.in_order(names)]
+
+    async def _check_names(self, names: Sequence[str] | None) -> None:
+        for name in names or ():
+            if name not in self._mappings.by_name:
+                known = ", ".join(self._mappings.by_name)
+                raise Refused("mapping-unknown", f"There is no mapping {name!r}.", f"The mappings are {known}.")

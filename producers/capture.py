@@ -1,0 +1,55 @@
+"""Live capture of one table: read after the position, publish, remember the position (promise 1).
+
+The position has two marks (promise 5): *published*, what Kafka has acknowledged, and *applied*, what is surely in the
+store. On the same log capture goes on from published; if the log is a new one, from applied.
+"""
+
+from collections.abc import Callable
+
+import structlog
+
+from producers.ports import Log, Position, Positions, Source
+
+_log = structlog.get_logger(__name__)
+Clock = Callable[[], float]
+
+
+class Capture:
+    """Reads one table's changes to its topic. One instance per table, on one worker at a time."""
+
+    def __init__(self, source: Source, topic: str, log: Log, log_id: str, positions: Positions) -> None:
+        self.name = f"live:{source.table.side.value}:{source.table.name}"
+        self.topic = topic
+        self._source = source
+        self._log = log
+        self._log_id = log_id
+        self._positions = positions
+        self._position: Position | None = None
+
+    async def once(self) -> int:
+        """Publishes everything that changed since last time; how many changes. ApiError if the side is away."""
+        if self._position is None:
+            self._position = await self._resume()
+        count, more = 0, True
+        while more:
+            page = await self._source.read(self._position)
+            if page.changes:
+                published = await self._log.publish(self.topic, page.changes, packed=False)
+                await self._positions.published(self.name, page.position, published, len(page.changes))
+            self._position, more = page.position, page.more
+            count += len(page.changes)
+        await self._positions.settle(self.name)
+        return count
+
+    async def _resume(self) -> Position:
+        marks = await self._positions.load(self.name)
+        if marks is None:
+            position = await self._source.start()
+            await self._positions.begin(self.name, position, self._log_id)
+            _log.info("capture_started", table=self.name)
+            return position
+        if marks.log_id != self._log_id:
+            await self._positions.begin(self.name, marks.applied, self._log_id)
+            _log.info("capture_resumed_from_applied", table=self.name, reason="the Kafka log is a new one")
+            return marks.applied
+        return marks.published

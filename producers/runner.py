@@ -1,0 +1,162 @@
+"""Full and modified-only synchronisation: the jobs of a run in order, each a sweep, to the answer (DESIGN 5).
+
+Everything it knows is in the store, so a kill at any moment leaves a run that goes on where it was (promise 6). One
+runner works at a time: the leader's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from producers.ports import Sweep
+from producers.sweep import JobSweep
+from schemas.command_outcome import CommandOutcome, job_dict
+from schemas.errors import ApiError, Problem
+from schemas.job import Job, JobState, Keep, Run, RunKind, RunState
+from schemas.mapping import Mappings
+
+_log = structlog.get_logger(__name__)
+
+
+class Runs(Protocol):
+    async def active_runs(self) -> Sequence[Run]: ...
+
+    async def run(self, run_id: str) -> Run | None: ...
+
+    async def jobs_of(self, run_id: str) -> Sequence[Job]: ...
+
+    async def job(self, job_id: int) -> Job | None: ...
+
+    async def set_run(
+        self,
+        run_id: str,
+        state: RunState,
+        *,
+        started: datetime | None = None,
+        finished: datetime | None = None,
+        error: Problem | None = None,
+    ) -> None: ...
+
+    async def start_job(self, job_id: int, at: datetime) -> None: ...
+
+    async def swept(self, job_id: int, total: int | None = None) -> None: ...
+
+    async def finish_job(self, job_id: int, state: JobState, at: datetime, message: str = "") -> None: ...
+
+
+class States(Protocol):
+    async def set_only_coupled(self, names: Sequence[str], value: bool | None) -> None: ...
+
+
+class Sweeps(Protocol):
+    """Makes the sweep of a job: whole tables for full runs, what was modified since last time for the others."""
+
+    async def sweep(self, run: Run, job: Job) -> tuple[Sweep, JobSweep]: ...
+
+    async def finished(self, run: Run, job: Job) -> None:
+        """The job is through: next time's "modified since" counts from its start."""
+
+
+class Runner:
+    """`announce` publishes outcomes; `pause` waits a moment for the consumers (a nudge may end it early)."""
+
+    def __init__(
+        self,
+        mappings: Mappings,
+        runs: Runs,
+        states: States,
+        sweeps: Sweeps,
+        announce: Callable[[CommandOutcome], Awaitable[None]],
+        now: Callable[[], datetime],
+        pause: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._mappings = mappings
+        self._runs = runs
+        self._states = states
+        self._sweeps = sweeps
+        self._announce = announce
+        self._now = now
+        self._pause = pause
+
+    async def once(self) -> bool:
+        """Works on the oldest run that has something to do; False if none has."""
+        for run in await self._runs.active_runs():
+            if run.state is not RunState.AWAITING_ANSWER:
+                await self._work(run)
+                return True
+            if run.answer is not None:
+                await self._finish(run)
+                return True
+        return False
+
+    async def _work(self, run: Run) -> None:
+        if run.state is RunState.ACCEPTED:
+            await self._runs.set_run(run.id, RunState.RUNNING, started=self._now())
+        for job in await self._runs.jobs_of(run.id):
+            if job.state not in (JobState.FINISHED, JobState.FAILED):
+                await self._job(run, job)
+        latest = await self._runs.run(run.id) or run
+        if run.kind is RunKind.FULL and latest.answer is None:
+            await self._runs.set_run(run.id, RunState.AWAITING_ANSWER)
+            await self._tell(run, RunState.AWAITING_ANSWER)
+            return
+        await self._finish(latest)
+
+    async def _job(self, run: Run, job: Job) -> None:
+        blocked = await self._blocked(run, job)
+        if blocked:
+            await self._runs.finish_job(job.id, JobState.FAILED, self._now(), f"not started, because {blocked} failed")
+            return
+        if job.state is JobState.WAITING:
+            await self._runs.start_job(job.id, self._now())
+        await self._tell(run, RunState.RUNNING)
+        try:
+            sweep, position = await self._sweeps.sweep(run, job)
+            await position.run(sweep, lambda count: self._tell(run, RunState.RUNNING))
+        except ApiError as error:
+            _log.warning("job_failed", mapping=job.mapping, direction=job.direction.value, error=str(error))
+            await self._runs.finish_job(job.id, JobState.FAILED, self._now(), str(error))
+            return
+        await self._runs.swept(job.id)
+        while not await position.applied():
+            await self._tell(run, RunState.RUNNING)
+            await self._pause()
+        await self._runs.finish_job(job.id, JobState.FINISHED, self._now())
+        await self._sweeps.finished(run, job)
+        await self._tell(run, RunState.RUNNING)
+
+    async def _blocked(self, run: Run, job: Job) -> str:
+        """A dependency of this run whose job itself failed; failed records do not block (business-central-sync 4.3)."""
+        needed = set(self._mappings[job.mapping].depends_on)
+        failed = [j.mapping for j in await self._runs.jobs_of(run.id) if j.state is JobState.FAILED]
+        return next((name for name in failed if name in needed), "")
+
+    async def _finish(self, run: Run) -> None:
+        """*keep*: scheduled synchronisation may create from now on. *restore*: the run's flags were never stored."""
+        if run.answer is Keep.KEEP:
+            await self._states.set_only_coupled(run.cleared, False)
+        jobs = await self._runs.jobs_of(run.id)
+        broken = [job for job in jobs if job.state is JobState.FAILED]
+        state = RunState.FAILED if broken else RunState.DONE
+        error = Problem("jobs-failed", f"{broken[0].mapping}: {broken[0].message}", "") if broken else None
+        await self._runs.set_run(run.id, state, finished=self._now(), error=error)
+        await self._tell(run, state, error)
+
+    async def _tell(self, run: Run, state: RunState, error: Problem | None = None) -> None:
+        jobs = [job_dict(job) for job in await self._runs.jobs_of(run.id)]
+        await self._announce(CommandOutcome(run.id, run.kind.value, state, run.id, jobs, error))
+
+
+async def run_forever(runner: Runner, woken: asyncio.Event, is_leader: Callable[[], bool], idle: float) -> None:
+    """Works on runs while leader; sleeps until woken, or `idle` seconds, when there is nothing to do."""
+    while True:
+        woken.clear()
+        if not (is_leader() and await runner.once()):
+            try:
+                async with asyncio.timeout(idle):
+                    await woken.wait()
+            except TimeoutError:
+                continue

@@ -1,0 +1,42 @@
+"""One synchronisation job's sweep: a table once through, on the same topic as its live changes (DESIGN 2)."""
+
+from collections.abc import Awaitable, Callable
+
+from producers.ports import Log, Position, Positions, Sweep
+from schemas.job import Job
+
+_DONE = "done"
+
+
+class JobSweep:
+    """Resumable at every page (promise 6): the position is stored with the job's published count."""
+
+    def __init__(self, job: Job, topic: str, log: Log, log_id: str, positions: Positions) -> None:
+        self.name = f"job:{job.id}"
+        self._job = job
+        self._topic = topic
+        self._log = log
+        self._log_id = log_id
+        self._positions = positions
+
+    async def run(self, sweep: Sweep, progress: Callable[[int], Awaitable[None]]) -> None:
+        """Publishes what is left to publish. `progress` gets the number of records of each page."""
+        position = await self._resume()
+        while not (position or {}).get(_DONE):
+            page = await sweep.read(position or None)
+            position = page.position if page.more else {**page.position, _DONE: True}
+            published = await self._log.publish(self._topic, page.changes, packed=True)
+            await self._positions.published(self.name, position, published, len(page.changes), self._job.id)
+            await progress(len(page.changes))
+
+    async def applied(self) -> bool:
+        """Is every published record's outcome stored?"""
+        return await self._positions.settle(self.name)
+
+    async def _resume(self) -> Position:
+        marks = await self._positions.load(self.name)
+        if marks is not None and marks.log_id == self._log_id:
+            return marks.published
+        position = marks.applied if marks is not None else {}
+        await self._positions.begin(self.name, position, self._log_id)
+        return position
