@@ -1,22 +1,49 @@
-"""What a side means by an answer that is not a success (wire-protocols A3, B3). Codes decide before statuses do."""
+"""What a refusal means, whichever side and edition says it (wire-protocols A3, B3, C26)."""
+
+import re
 
 from schemas.errors import ApiError
+from schemas.side import Side
 
-_STALE = frozenset({"Request_EntityChanged", "0x80060882"})
-_DUPLICATE = frozenset({"Internal_EntityWithSameKeyExists", "0x80040237", "0x80060892"})
-_MISSING = frozenset({"Internal_RecordNotFound", "0x80040217"})
-
-
-def is_duplicate(error: ApiError) -> bool:
-    """It exists already: the id, the number or another key. BC says 400 or 409, Sales 412."""
-    return error.problem.code in _DUPLICATE
-
-
-def is_stale(error: ApiError) -> bool:
-    """The record has moved since the version we named: BC 409, Sales 412 (either may stand in for the other)."""
-    return error.problem.code in _STALE or (error.status in (409, 412) and not is_duplicate(error))
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_SALES_STALE = "0x80060882"
+_SALES_DUPLICATE = frozenset({"0x80040237", "0x80060892"})
+_SALES_MISSING = frozenset({"0x80040217", "0x80060891"})
+_BC_DUPLICATE = "internal_entitywithsamekeyexists"
+# 404s that speak of the set or the company, not of the record.
+_BC_ELSEWHERE = frozenset(
+    {"badrequest_resourcenotfound", "internal_companynotfound", "badrequest_invalidrequesturl", "http-404"}
+)
+UNKNOWN_VERSION = "unknown-version"
 
 
-def is_missing(error: ApiError) -> bool:
-    """The record is gone. A 400 with the same code speaks of a record it refers to (A3)."""
-    return error.status == 404 or (error.problem.code in _MISSING and error.status == 412)
+def is_stale(side: Side, error: ApiError) -> bool:
+    """Somebody else changed the record since the version we hold: read it, merge, write again (DESIGN 2)."""
+    code = error.problem.code.lower()
+    if code == UNKNOWN_VERSION:
+        return True
+    if side is Side.SALES:
+        return error.status == 412 and code == _SALES_STALE
+    return (error.status == 409 and code == "request_entitychanged") or error.status == 412
+
+
+def is_duplicate(side: Side, error: ApiError) -> bool:
+    """A record with this id or key is already there (BC answers 400 or 409 for it)."""
+    code = error.problem.code.lower()
+    return code in _SALES_DUPLICATE if side is Side.SALES else code == _BC_DUPLICATE
+
+
+def is_missing(side: Side, error: ApiError, record: str = "") -> bool:
+    """The record is not there. Sales says the same of one that a lookup names: give `record` to tell them apart."""
+    code = error.problem.code.lower()
+    if side is Side.BC:
+        return error.status == 404 and code not in _BC_ELSEWHERE
+    named = {guid.lower() for guid in _GUID.findall(error.problem.message)}
+    return code in _SALES_MISSING and (not record or not named or record.lower() in named)
+
+
+def unknown_version(record: str) -> ApiError:
+    """Answered in the service's place: a write that cannot say which version it changes is stale by definition."""
+    return ApiError(
+        412, UNKNOWN_VERSION, f"the version of {record} is not known, so it must be read before it is changed"
+    )

@@ -1,0 +1,99 @@
+"""Signing in: OAuth2 client credentials against Microsoft Entra (wire-protocols A1, B1)."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+from schemas.errors import ApiError, CoupledError, Unreachable
+from schemas.odata import document
+from schemas.side import Side
+
+_EARLY_SECONDS = 120
+_TIMEOUT = httpx.Timeout(30).as_dict()
+_HINTS = {
+    "AADSTS7000215": "Enter the secret's value, not its id; make a new one if the value is lost.",
+    "AADSTS7000222": "The secret has expired: make a new one in the app registration.",
+    "AADSTS700016": "Check client_id, and that the app is registered in this tenant.",
+    "AADSTS90002": "Check tenant: it is the directory's id or one of its domains.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who signs in where. The secret is never shown (promise 10)."""
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scope: str
+
+
+class ClientCredentials(httpx.Auth):
+    """Puts a bearer token on every request: fetched once, renewed before it ends, and again after one 401."""
+
+    requires_response_body = True
+
+    def __init__(self, side: Side, credentials: Credentials, clock: Callable[[], float]) -> None:
+        self._side, self._credentials, self._clock = side, credentials, clock
+        self._lock = asyncio.Lock()
+        self._token, self._ends = "", 0.0
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        used = self._token
+        async with self._lock:  # whoever comes second finds a fresh token
+            if not self._token or self._clock() >= self._ends:
+                self._keep((yield self._ask()))
+            used = self._token
+        request.headers["Authorization"] = f"Bearer {used}"
+        response = yield request
+        if response.status_code != 401:
+            return
+        async with self._lock:
+            if self._token == used:
+                self._keep((yield self._ask()))
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+    def _ask(self) -> httpx.Request:
+        who = self._credentials
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": who.client_id,
+            "client_secret": who.client_secret,
+            "scope": who.scope,
+        }
+        return httpx.Request("POST", who.token_url, data=form, extensions={"timeout": _TIMEOUT, "operation": "token"})
+
+    def _keep(self, response: httpx.Response) -> None:
+        try:
+            answer = document(response.status_code, response.content)
+        except ApiError as error:
+            raise self._refusal(response, error) from None  # the cause may quote what we sent
+        token, seconds = answer.get("access_token"), str(answer.get("expires_in", ""))
+        if not isinstance(token, str) or not token:
+            raise self._refusal(response, ApiError(0, "", "the answer carries no access token"))
+        lasts = int(seconds) if seconds.isdigit() else 300
+        self._token, self._ends = token, self._clock() + max(lasts - _EARLY_SECONDS, lasts / 2)
+
+    def _refusal(self, response: httpx.Response, error: ApiError) -> CoupledError:
+        where = f"{self._side.label} sign-in at {urlsplit(self._credentials.token_url).hostname}"
+        text = _description(response) or error.problem.message
+        text = text.replace(self._credentials.client_secret, "…") if self._credentials.client_secret else text
+        if error.transient:
+            return ApiError(error.status, "sign-in-unavailable", f"{where} does not work now: {text}")
+        hints = (hint for code, hint in _HINTS.items() if code in text)
+        hint = next(hints, "Check tenant, client_id, client_secret and scope of this side.")
+        return Unreachable("sign-in-refused", f"{where} was refused: {text}", hint)
+
+
+def _description(response: httpx.Response) -> str:
+    """Entra's own sentence, `AADSTS…: …`, without the lines of trace ids below it."""
+    try:
+        body = response.json()
+    except ValueError:
+        return ""
+    text = str(body.get("error_description") or body.get("error") or "") if isinstance(body, dict) else ""
+    return text.splitlines()[0] if text else ""

@@ -1,0 +1,150 @@
+"""Capture and sweeps of Business Central: by time of change, for want of a change feed (wire-protocols A3, A4)."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import httpx
+
+from producers import currencies
+from producers.currencies import Currencies
+from producers.odata import Query, Trail, Watermark, get, get_count
+from producers.ports import Page, Position
+from schemas import business_central as bc
+from schemas.change import Change, Op
+from schemas.errors import ConfigurationError
+from schemas.mapping import Table
+from schemas.odata import Row, instant, query
+from schemas.rows import change
+
+OVERLAP_SECONDS = 120.0
+
+
+class ModifiedSource:
+    """The live changes of an entity set. Deletions go unseen (A4.4).
+
+    `mapped` are the BC field names the mappings read: the computed ones among them are added to rows of currencies.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        company_id: str,
+        table: Table,
+        select: Sequence[str],
+        *,
+        now_ms: Callable[[], int],
+        mapped: Collection[str] = (),
+        overlap_seconds: float = OVERLAP_SECONDS,
+        page_size: int = 1000,
+    ) -> None:
+        ask = Query(
+            bc.path(table, company_id), _columns(table, select, mapped), bc.MODIFIED, bc.expand(table), page_size
+        )
+        enrich = Currencies(client, company_id, mapped if table.name == currencies.TABLE else (), now_ms)
+        self._watermark = Watermark(client, table, ask, overlap_seconds=overlap_seconds, now_ms=now_ms, enrich=enrich)
+        self._table = table
+
+    @property
+    def table(self) -> Table:
+        return self._table
+
+    async def start(self) -> Position:
+        return await self._watermark.start()
+
+    async def read(self, position: Position) -> Page:
+        return await self._watermark.read(position)
+
+
+class BusinessCentralSweep:
+    """The rows of an entity set that match the mapping's filter, once through, filtered here: BC's server refuses
+    filters on enums (A2). `since` narrows it to rows modified at or after that time; `job` is (job id, mapping name).
+    """
+
+    def __init__(  # noqa: PLR0913 — one object per sweep, built in one place
+        self,
+        client: httpx.AsyncClient,
+        company_id: str,
+        table: Table,
+        select: Sequence[str],
+        *,
+        job: tuple[int, str],
+        now_ms: Callable[[], int],
+        mapped: Collection[str] = (),
+        since: datetime | None = None,
+        page_size: int = 1000,
+    ) -> None:
+        self._client, self._table, self._job, self._now_ms = client, table, job, now_ms
+        self._first = bc.path(table, company_id) + query(
+            select=",".join(_columns(table, select, mapped)), expand=bc.expand(table), filter=_modified_since(since)
+        )
+        self._prefer = f"odata.maxpagesize={page_size}"
+        self._currencies = Currencies(client, company_id, mapped, now_ms) if table.name == currencies.TABLE else None
+        self._with_local = since is None  # nobody ever modifies it
+        self._trail = Trail()
+
+    async def read(self, position: Position | None) -> Page:
+        link = self._first if position is None else str(position["next"])
+        if not link:
+            return Page((), {"next": ""}, more=False)
+        if position is None:
+            self._trail.start()
+        self._trail.follow(link)
+        found = await get(self._client, link, self._prefer)
+        self._trail.check(found.next)
+        rows = await self._completed(found.rows, last=not found.next)
+        changes = tuple(self._change(row) for row in rows if self._table.filter.matches(row))
+        return Page(changes, {"next": found.next}, more=bool(found.next))
+
+    async def _completed(self, rows: Sequence[Row], last: bool) -> Sequence[Row]:
+        if self._currencies is None:
+            return rows
+        completed = await self._currencies(rows)
+        local = await self._currencies.local() if last and self._with_local else None
+        return [*completed, local] if local else completed
+
+    def _change(self, row: Row) -> Change:
+        return change(self._table, row, Op.READ, self._now_ms(), self._job)
+
+
+async def count(client: httpx.AsyncClient, company_id: str, table: Table, since: datetime | None = None) -> int | None:
+    """How many rows a sweep will read, before the mapping's filter; None when the service does not say."""
+    return await get_count(client, f"{bc.path(table, company_id)}/$count{query(filter=_modified_since(since))}")
+
+
+async def companies(client: httpx.AsyncClient) -> Sequence[Row]:
+    """The companies of the environment: id, name, displayName."""
+    found: list[Row] = []
+    link = f"{bc.api_root('')}/companies"
+    while link:
+        page = await get(client, link)
+        found += page.rows
+        link = page.next
+    return found
+
+
+async def resolve_company(client: httpx.AsyncClient, id_or_name: str) -> str:
+    """The id of the company that is meant. ConfigurationError lists those that exist."""
+    there = await companies(client)
+    wanted = id_or_name.strip().casefold()
+    for field in ("id", "name", "displayName"):
+        ids = [str(row["id"]).lower() for row in there if str(row.get(field, "")).casefold() == wanted]
+        if len(ids) == 1:
+            return str(UUID(ids[0]))
+    names = ", ".join(repr(str(row.get("name", ""))) for row in there) or "none that we may see"
+    raise ConfigurationError(
+        "company-unknown",
+        f"Business Central has no company {id_or_name!r}",
+        f"Set business_central.company to a name or id; there are: {names}.",
+    )
+
+
+def _columns(table: Table, select: Sequence[str], mapped: Collection[str]) -> Sequence[str]:
+    """What to ask for: computed fields are no columns, but made of some."""
+    computed = table.name == currencies.TABLE and not bc.CURRENCY_FIELDS.isdisjoint(mapped)
+    wanted = dict.fromkeys([*select, *(currencies.COLUMNS if computed else ())])
+    return [name for name in wanted if name not in bc.CURRENCY_FIELDS]
+
+
+def _modified_since(since: datetime | None) -> str:
+    return f"{bc.MODIFIED} ge {instant(int(since.timestamp() * 1000))}" if since else ""

@@ -1,0 +1,108 @@
+"""What Sales wants to know of a currency and BC keeps elsewhere (business-central-sync 1.3)."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID, uuid5
+
+import httpx
+import structlog
+
+from producers.odata import get
+from schemas import business_central as bc
+from schemas.errors import ApiError
+from schemas.odata import Row, literal, query
+
+TABLE = "currencies"
+# What the three computed fields are made of.
+COLUMNS = ("code", "symbol", "amountDecimalPlaces")
+_RATE_COLUMNS = "currencyCode,startingDate,exchangeRateAmount,relationalExchangeRateAmount"
+_TEN_DECIMALS = Decimal("1e-10")
+_LONG_AGO = "2000-01-01T00:00:00Z"
+_DEFAULT_PRECISION = 2
+_log = structlog.get_logger(__name__)
+
+
+class Currencies:
+    """Completes rows of `currencies` with the computed fields among `names`."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, company: str, names: Collection[str], now_ms: Callable[[], int]
+    ) -> None:
+        self._client, self._company, self._now_ms = client, company, now_ms
+        self._names = bc.CURRENCY_FIELDS & set(names)
+        self._root = f"{bc.api_root('')}/companies({company})"
+
+    async def __call__(self, rows: Sequence[Row]) -> Sequence[Row]:
+        if not rows or not self._names:
+            return rows
+        rates = await self._rates() if "exchangeRate" in self._names else {}
+        return [self._completed(row, rates) for row in rows]
+
+    async def local(self) -> Row | None:
+        """The company's own currency as a row: BC has none for it. None if it has, or names no currency."""
+        code = await self._local_code()
+        if not code:
+            return None
+        search = query(filter=f"code eq {literal('code', code)}", select="id")
+        if (await get(self._client, f"{self._root}/{TABLE}{search}")).rows:
+            return None
+        computed = {"exchangeRate": 1, "currencyPrecision": _DEFAULT_PRECISION, "currencySymbol": code}
+        return {
+            "@odata.etag": 'W/"local-currency"',
+            "id": str(uuid5(UUID(self._company), code)),
+            "code": code,
+            "displayName": code,
+            "symbol": code,
+            bc.MODIFIED: _LONG_AGO,
+        } | {name: value for name, value in computed.items() if name in self._names}
+
+    async def _local_code(self) -> str:
+        try:
+            found = await get(self._client, f"{self._root}/companyInformation{query(select='id,currencyCode')}")
+        except ApiError as error:
+            if error.transient:
+                raise
+            _log.warning("the company's own currency is not known", side="bc", reason=str(error))
+            return ""
+        return str(found.rows[0].get("currencyCode") or "").strip().upper() if found.rows else ""
+
+    async def _rates(self) -> Mapping[str, Decimal]:
+        """Units of the currency per unit of the local one, as of today, by code."""
+        today = datetime.fromtimestamp(self._now_ms() / 1000, UTC).date().isoformat()
+        newest: dict[str, tuple[str, Decimal]] = {}
+        link = f"{self._root}/currencyExchangeRates{query(select=_RATE_COLUMNS)}"
+        while link:
+            found = await get(self._client, link)
+            for row in found.rows:
+                code, start = str(row.get("currencyCode", "")).upper(), str(row.get("startingDate", ""))
+                rate = _rate(row)
+                if rate is not None and start <= today and start >= newest.get(code, ("", rate))[0]:
+                    newest[code] = start, rate
+            link = found.next
+        return {code: rate for code, (_, rate) in newest.items()}
+
+    def _completed(self, row: Row, rates: Mapping[str, Decimal]) -> Row:
+        code = str(row.get("code", "")).upper()
+        rate = rates.get(code)
+        computed: dict[str, Any] = {
+            "exchangeRate": None if rate is None else float(rate),
+            "currencyPrecision": precision(str(row.get("amountDecimalPlaces") or "")),
+            "currencySymbol": str(row.get("symbol") or "").strip() or code,
+        }
+        return {**row, **{name: computed[name] for name in self._names}}
+
+
+def precision(decimal_places: str) -> int:
+    """The most decimals of a BC format such as `2:2` or `0:3`."""
+    last = decimal_places.rpartition(":")[2].strip()
+    return int(last) if last.isdigit() else _DEFAULT_PRECISION
+
+
+def _rate(row: Row) -> Decimal | None:
+    try:
+        amount = Decimal(str(row["exchangeRateAmount"]))
+        return (amount / Decimal(str(row["relationalExchangeRateAmount"]))).quantize(_TEN_DECIMALS) if amount else None
+    except (KeyError, InvalidOperation, ZeroDivisionError):
+        return None

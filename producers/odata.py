@@ -1,0 +1,204 @@
+"""What reading both sides shares: pages, a guard against endless ones, and capture by watermark."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import httpx
+
+from producers.ports import Page, Position
+from schemas.change import Op
+from schemas.errors import ApiError
+from schemas.mapping import Table
+from schemas.odata import Row, Rows, instant, own_link, query, rows
+from schemas.rows import change, record_id
+
+_REMEMBERED = 100_000
+EPOCH = "1970-01-01T00:00:00.000Z"
+
+
+class Enrich(Protocol):
+    """Completes rows with what the side keeps elsewhere."""
+
+    async def __call__(self, rows: Sequence[Row]) -> Sequence[Row]: ...
+
+
+async def as_they_are(rows: Sequence[Row]) -> Sequence[Row]:
+    return rows
+
+
+async def get(client: httpx.AsyncClient, url: str, prefer: str = "") -> Rows:
+    """One page: a path below the side's url, or a link the side gave. ApiError if it is anything else."""
+    headers = {"Prefer": prefer} if prefer else {}
+    try:
+        response = await client.get(own_link(str(client.base_url), url), headers=headers)
+    except (httpx.RequestError, httpx.InvalidURL) as error:
+        raise ApiError(0, "no-answer", f"no answer: {error or type(error).__name__}") from error
+    return rows(response.status_code, response.content)
+
+
+async def get_count(client: httpx.AsyncClient, url: str) -> int | None:
+    """The number a `/$count` answers, perhaps after a byte order mark (wire-protocols B3); None if it is none."""
+    try:
+        response = await client.get(url, headers={"Accept": "text/plain, application/json"})
+    except httpx.RequestError:
+        return None
+    text = response.content.decode("utf-8-sig", "replace").strip()
+    return int(text) if response.is_success and text.isdigit() else None
+
+
+class Trail:
+    """The links followed since a query began: a side that leads us back to one of them is in a loop (C30)."""
+
+    def __init__(self) -> None:
+        self._links: list[str] = []
+
+    def follow(self, link: str) -> None:
+        """Following a link again, after a failure or from an older position, forgets what came after it."""
+        if link in self._links:
+            del self._links[self._links.index(link) :]
+        self._links.append(link)
+
+    def start(self) -> None:
+        self._links.clear()
+
+    def check(self, link: str) -> str:
+        if link and link in self._links:
+            raise ApiError(200, "paging-loop", "the side's next link leads back to a page already read")
+        return link
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """How to ask for the rows of a table in the order they changed."""
+
+    path: str
+    select: Sequence[str]
+    modified: str
+    expand: str = ""
+    page_size: int = 1000
+    timespec: str = "milliseconds"
+
+    @property
+    def prefer(self) -> str:
+        return f"odata.maxpagesize={self.page_size}"
+
+    def after(self, watermark: str) -> str:
+        since = f"{self.modified} gt {watermark}"
+        columns = ",".join(dict.fromkeys([*self.select, self.modified]))
+        return self.path + query(select=columns, expand=self.expand, filter=since, orderby=self.modified)
+
+    def newest(self) -> str:
+        return self.path + query(select=self.modified, orderby=f"{self.modified} desc", top="1")
+
+
+class Watermark:
+    """Capture by time of change, for tables without a change feed (wire-protocols A4.2, B4.3).
+
+    A row is stamped before it is committed, so rows older than the watermark still turn up: each round reads
+    `overlap_seconds` before it again, until that long has passed since the watermark was reached. Rows of that window
+    already returned are left out, but only while the caller goes on from the very position it was given: any other
+    position means they may not have reached the log, and they are returned again (promise 1).
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        table: Table,
+        ask: Query,
+        *,
+        overlap_seconds: float,
+        now_ms: Callable[[], int],
+        enrich: Callable[[Sequence[Row]], Awaitable[Sequence[Row]]] = as_they_are,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client, self._table, self._ask, self._enrich = client, table, ask, enrich
+        self._overlap_ms, self._now_ms, self._clock = int(overlap_seconds * 1000), now_ms, clock
+        self._trail = Trail()
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._last: Position = {}
+        self._reached = (0, clock())
+        self._settled = 0
+        self._settles = 0
+
+    @property
+    def table(self) -> Table:
+        return self._table
+
+    async def start(self) -> Position:
+        """The newest time of change on the server, in its own clock; the epoch if the table is empty."""
+        found = await get(self._client, self._ask.newest())
+        newest = max((_ms(row.get(self._ask.modified)) for row in found.rows), default=0)
+        return {"watermark": instant(newest) if newest else EPOCH}
+
+    async def read(self, position: Position) -> Page:
+        if dict(position) != dict(self._last):
+            self._forget(position)
+        watermark = _ms(position["watermark"])
+        found = await self._page(position, watermark)
+        fresh = [row for row in found.rows if self._mark(row) not in self._seen]
+        highest = max([watermark, *(_ms(row.get(self._ask.modified)) for row in found.rows)])
+        completed = await self._enrich(fresh)
+        self._remember(fresh, highest, last=not found.next)
+        self._last = self._after(position, highest, found.next, len(fresh))
+        changes = tuple(change(self._table, row, Op.UPDATE, self._now_ms()) for row in completed)
+        return Page(changes, self._last, more=bool(found.next))
+
+    async def _page(self, position: Position, watermark: int) -> Rows:
+        link = str(position.get("next") or "")
+        if link:
+            self._trail.follow(link)
+            try:
+                found = await get(self._client, link, self._ask.prefer)
+            except ApiError as error:
+                if error.transient:
+                    raise
+                return await self._query(watermark)  # the link has lost its meaning; the watermark has not
+            self._trail.check(found.next)
+            return found
+        return await self._query(watermark)
+
+    async def _query(self, watermark: int) -> Rows:
+        self._trail.start()
+        reached, since = self._reached
+        self._settles = watermark if reached == watermark and self._overlap_is_over(since) else 0
+        start = max(watermark - self._overlap_ms, min(self._settled, watermark), 0)
+        return await get(self._client, self._ask.after(instant(start, self._ask.timespec)), self._ask.prefer)
+
+    def _overlap_is_over(self, since: float) -> bool:
+        return (self._clock() - since) * 1000 >= self._overlap_ms
+
+    def _remember(self, fresh: Sequence[Row], highest: int, last: bool) -> None:
+        for row in fresh:
+            self._seen[self._mark(row)] = None
+        while len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        if highest != self._reached[0]:
+            self._reached = (highest, self._clock())
+        if last and self._settles:
+            # Read to its end so long after the watermark was reached that nothing older can still be uncommitted.
+            self._settled = self._settles
+
+    def _forget(self, position: Position) -> None:
+        self._seen.clear()
+        self._settled = self._settles = 0
+        self._reached = (_ms(position["watermark"]), self._clock())
+
+    def _after(self, position: Position, highest: int, link: str, count: int) -> Position:
+        """`turn` counts pages with changes, so that two positions are equal only if nothing lies between them."""
+        after: dict[str, Any] = {"watermark": instant(highest), "turn": int(position.get("turn", 0)) + (count > 0)}
+        return after | ({"next": link} if link else {})
+
+    def _mark(self, row: Mapping[str, Any]) -> tuple[str, str]:
+        return record_id(self._table, row), str(row.get("@odata.etag", ""))
+
+
+def _ms(value: Any) -> int:
+    """A time of the side in ms; 0 for none."""
+    try:
+        return round(datetime.fromisoformat(str(value)).timestamp() * 1000) if value else 0
+    except ValueError:
+        return 0

@@ -1,0 +1,115 @@
+"""OData as both sides speak it: literals, query options, and what an answer's bytes say (wire-protocols A3, B3)."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import orjson
+
+from schemas.errors import ApiError, api_error
+
+Row = Mapping[str, Any]
+_GUID_COLUMN = re.compile(r"(_\w+_value|id|\w+Id)\Z")
+# How much of a $filter fits into one URL: BC and Dataverse take far more, proxies on the way often do not.
+_TERMS, _LENGTH = 50, 6000
+_SAFE = "$,()':*/@!="
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One page of an entity set: its rows, and the links to what follows ('' if the side gave none)."""
+
+    rows: tuple[Row, ...]
+    next: str
+    delta: str
+
+
+def query(**options: str) -> str:
+    """`?$select=…&$filter=…` of the options that are not empty, spaces as %20."""
+    pairs = [f"${name}={quote(text, safe=_SAFE)}" for name, text in options.items() if text]
+    return f"?{'&'.join(pairs)}" if pairs else ""
+
+
+def literal(column: str, value: Any, id_column: str = "id") -> str:
+    """A value as a filter writes it: GUID columns unquoted, text quoted with `'` doubled (wire-protocols A3)."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float) or column == id_column or _GUID_COLUMN.match(column):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def any_of(column: str, values: Iterable[Any], id_column: str = "id") -> Iterator[str]:
+    """Filters that together say `column` is one of `values`; each is short enough for a URL."""
+    terms: list[str] = []
+    length = 0
+    for value in dict.fromkeys(values):
+        term = f"{column} eq {literal(column, value, id_column)}"
+        size = len(quote(term)) + 8
+        if terms and (len(terms) == _TERMS or length + size > _LENGTH):
+            yield " or ".join(terms)
+            terms, length = [], 0
+        terms.append(term)
+        length += size
+    if terms:
+        yield " or ".join(terms)
+
+
+def both(*filters: str) -> str:
+    """The filters joined with `and`, empty ones left out."""
+    given = [text for text in filters if text]
+    return " and ".join(f"({text})" for text in given) if len(given) > 1 else "".join(given)
+
+
+def instant(ms: int, timespec: str = "milliseconds") -> str:
+    """A time as both sides write it: UTC with `Z`."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def document(status: int, content: bytes) -> dict[str, Any]:
+    """The JSON object of an answer, {} for an empty one; ApiError for anything that is not a success.
+
+    A success that cannot be read has status 0: nobody knows what became of the request.
+    """
+    body: Any
+    try:
+        body = orjson.loads(content) if content.strip() else {}
+    except orjson.JSONDecodeError:
+        body = content.decode("utf-8", "replace")
+    if not 200 <= status < 300:
+        raise api_error(status, body)
+    if not isinstance(body, dict):
+        raise ApiError(
+            0,
+            "unreadable-answer",
+            f"HTTP {status}, but the body is not a JSON object: {content[:80]!r}",
+            "The answer was cut short, or something between us and the service answered in its place.",
+        )
+    return body
+
+
+def rows(status: int, content: bytes) -> Rows:
+    """The page of an entity set an answer carries; ApiError as `document`."""
+    body = document(status, content)
+    found = body.get("value")
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise ApiError(0, "unreadable-answer", f"HTTP {status}, but the body has no list of rows in `value`")
+    return Rows(tuple(found), str(body.get("@odata.nextLink") or ""), str(body.get("@odata.deltaLink") or ""))
+
+
+def own_link(base_url: str, link: str) -> str:
+    """`link`, if it leads to where `base_url` does; our token goes nowhere else (promise 10)."""
+    target, base = urlsplit(link), urlsplit(base_url)
+    if target.netloc and (target.scheme, target.netloc.lower()) != (base.scheme, base.netloc.lower()):
+        raise ApiError(
+            200,
+            "foreign-link",
+            f"the answer's link leads to {target.scheme}://{target.hostname}, not to {base.hostname}",
+            "Set the side's url to the address the service itself uses in its links.",
+        )
+    return link
