@@ -1,0 +1,145 @@
+"""The simulator as an ASGI application: addresses, token check, limits, `/_sandbox` (wire-protocols A1, D1, D2)."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+
+import orjson
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from daemon.sandbox.business_central.batch import Batch
+from daemon.sandbox.business_central.errors import ApiError, body_for_status, no_segment
+from daemon.sandbox.business_central.limits import Limits
+from daemon.sandbox.business_central.seeds import Seeds, load_seeds
+from daemon.sandbox.business_central.service import Answer, Call, Service
+from daemon.sandbox.business_central.settings import BcSettings
+from daemon.sandbox.business_central.store import Store
+from daemon.sandbox.business_central.tables import CUSTOM, STANDARD, TABLES
+from daemon.sandbox.identity import Identity, Unauthorised
+from daemon.sandbox.request_log import Control, ControlMiddleware
+
+_VERBS = ["GET", "POST", "PATCH", "PUT", "DELETE", "MERGE"]
+
+
+def create_app(
+    settings: BcSettings,
+    data: Seeds,
+    now: Callable[[], datetime],
+    *,
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    identity: Identity | None = None,
+) -> Starlette:
+    """A Business Central environment holding `data`; `now` is the base of its movable clock.
+
+    Without an `identity` the app has a token endpoint of its own. `app.state.control` and `app.state.store` let a
+    test in the same process move the clock, arm faults or look at the rows.
+    """
+    control = Control(now, body_for_status, settings.log_entries)
+    store = Store(settings, control.clock.now, new_id)
+    load_seeds(store, data)
+    store.start_replica()
+    identity = identity or Identity(
+        settings.clients, {settings.audience}, control.clock.now, token_seconds=settings.token_seconds
+    )
+    front = _Front(settings, store, control, identity)
+    routes = [
+        *identity.routes(),
+        *control.routes(),
+        Route("/", front.index, methods=["GET"]),
+        Route("/v2.0/{rest:path}", front.answer, methods=_VERBS),
+    ]
+    app = Starlette(routes=routes, middleware=[Middleware(ControlMiddleware, control=control)])
+    app.state.control, app.state.store = control, store
+    return app
+
+
+class _Front:
+    """Turns HTTP requests into calls and answers into HTTP responses."""
+
+    def __init__(self, settings: BcSettings, store: Store, control: Control, identity: Identity) -> None:
+        self._settings = settings
+        self._store = store
+        self._control = control
+        self._identity = identity
+        self._service = Service(store)
+        self._limits = Limits(settings, control.clock.now)
+        environment, tenant = re.escape(settings.environment), re.escape(settings.tenant)
+        self._address = re.compile(
+            rf"(/v2\.0/(?:{tenant}/)?{environment}/api/({re.escape(STANDARD)}|{re.escape(CUSTOM)}))(?:/(.*))?"
+        )
+
+    async def index(self, request: Request) -> Response:
+        """What this is, and how many rows each entity set holds."""
+        sets = {name: len(self._store.rows(name)) for name in TABLES}
+        shown = {
+            "simulator": "Business Central API v2.0",
+            "url": f"{str(request.base_url).rstrip('/')}/v2.0/{self._settings.environment}",
+            "company": {"id": self._settings.company_id, "name": self._settings.company_name},
+            "rows": sets,
+        }
+        return Response(orjson.dumps(shown, option=orjson.OPT_INDENT_2), media_type="application/json")
+
+    async def answer(self, request: Request) -> Response:
+        """Any request below `/v2.0`."""
+        try:
+            client = self._identity.authorise(request.headers.get("authorization"), self._settings.audience)
+            refused = self._limits.count(client)
+            if refused is not None:
+                raise refused
+            async with self._limits.slot(client):
+                return _response(self._answer(await self._call(request), client))
+        except Unauthorised as error:
+            return _response(_unauthorised(error))
+        except ApiError as error:
+            return _response(Answer(error.status, error.body(), error.headers, "application/json"))
+
+    async def _call(self, request: Request) -> Call:
+        path = request.scope["path"]
+        match = self._address.fullmatch(path)
+        if match is None:
+            raise no_segment(path.rsplit("/", 1)[-1])
+        root = str(request.base_url).rstrip("/") + match.group(1)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        query = request.scope["query_string"].decode("latin-1")
+        body = await request.body()
+        return Call(request.method, root, match.group(2), match.group(3) or "", query, headers, body)
+
+    def _answer(self, call: Call, client: str) -> Answer:
+        if call.path.strip("/") != "$batch" or call.method != "POST":
+            return self._service.handle(call)
+
+        parts = 0
+
+        def count() -> ApiError | None:
+            nonlocal parts
+            parts += 1  # the envelope has been counted already, and stands for the first part
+            return self._limits.count(client) if parts > 1 and self._settings.batch_parts_count else None
+
+        return Batch(self._service, self._control, count, self._settings.batch_limit).run(call)
+
+
+def _unauthorised(error: Unauthorised) -> Answer:
+    """D5–D7: whatever is wrong with the token, the same 401."""
+    refused = ApiError(
+        401,
+        "Authentication_InvalidCredentials",
+        f"The server has rejected the client credentials. {error}",
+        {"WWW-Authenticate": "Bearer"},
+    )
+    return Answer(401, refused.body(), refused.headers, "application/json")
+
+
+def _response(answer: Answer) -> Response:
+    headers = {"OData-Version": "4.0", **answer.headers}
+    if answer.body is None:
+        return Response(status_code=answer.status, headers=headers)
+    body = answer.body
+    content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else orjson.dumps(body)
+    return Response(content, answer.status, headers, answer.media_type)

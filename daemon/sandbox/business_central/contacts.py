@@ -1,0 +1,155 @@
+"""How customers and contacts hang together (wire-protocols A2 and its notes on contactsInformation).
+
+A customer has one company contact, made with it, and its person contacts name that contact's number. The two records
+of one company carry the same name and address, and an edit of either reaches the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from daemon.sandbox.business_central.errors import bad_request
+from daemon.sandbox.business_central.rows import Record
+from daemon.sandbox.business_central.store import Store
+from daemon.sandbox.business_central.tables import TABLES
+
+SHARED = (
+    "displayName",
+    "addressLine1",
+    "addressLine2",
+    "city",
+    "state",
+    "country",
+    "postalCode",
+    "phoneNumber",
+    "email",
+    "website",
+    "taxRegistrationNumber",
+)
+_CONTACTS = TABLES["contacts"]
+_CUSTOMERS = TABLES["customers"]
+
+
+def complete_contact(store: Store, values: Mapping[str, Any], changes: dict[str, Any]) -> None:
+    """Fill what a contact derives: the company's name, the search name, a company's own number."""
+    after = {**values, **changes}
+    if after["type"] == "Company":
+        changes["companyNumber"], changes["companyName"] = after["number"], after["displayName"]
+    else:
+        changes["companyName"] = _company_name(store, after["companyNumber"])
+    if after["searchName"] in ("", str(values["displayName"]).upper()):
+        changes["searchName"] = after["displayName"].upper()
+
+
+def _company_name(store: Store, number: str) -> str:
+    if not number:
+        return ""
+    company = store.rows("contacts").by_key(number)
+    if company is None or company.values["type"] != "Company":
+        raise bad_request(
+            f"The field Company No. of table Contact contains a value ({number}) that cannot be found in the related "
+            "table (Contact).",
+            "Internal_InvalidTableRelation",
+        )
+    return str(company.values["displayName"])
+
+
+def contact_for(store: Store, customer: Mapping[str, Any], number: str) -> dict[str, Any]:
+    """The values of the contact that a new customer gets."""
+    values = {**_CONTACTS.blanks, **{name: customer[name] for name in SHARED}}
+    values |= {"id": store.new_id(), "number": number, "type": customer["type"], "contactBusinessRelation": "Customer"}
+    values |= {"searchName": customer["displayName"].upper()}
+    if values["type"] == "Company":
+        values |= {"companyNumber": number, "companyName": values["displayName"]}
+    return values
+
+
+def add_contact(store: Store, customer: Record) -> None:
+    """Make the contact of a customer just stored."""
+    values = contact_for(store, customer.values, store.next_number("contacts"))
+    contact = store.insert(_CONTACTS, values, {"customer": customer.id})
+    store.contact_of[customer.id] = contact.id
+
+
+def contact_of(store: Store, customer_id: str) -> Record | None:
+    """The contact that belongs to a customer, if it still exists."""
+    return store.rows("contacts").get(store.contact_of.get(customer_id, ""))
+
+
+def customer_changed(store: Store, customer: Record) -> None:
+    """Carry a customer's edit to its contact."""
+    contact = contact_of(store, customer.id)
+    if contact is not None:
+        _carry(store, customer, contact)
+
+
+def contact_changed(store: Store, before: Record, after: Record) -> None:
+    """Carry a contact's edit to its customer, and a company's name to its persons."""
+    customer = store.rows("customers").get(before.private.get("customer", ""))
+    if customer is not None and store.settings.contact_updates_customer:
+        changes = _differences(after, customer)
+        if changes:
+            store.update(_CUSTOMERS, customer, changes)
+    name = after.values["displayName"]
+    if after.values["type"] == "Company" and before.values["displayName"] != name:
+        for person in persons_of(store, after.values["number"]):
+            store.update(_CONTACTS, person, {"companyName": name})
+
+
+def _carry(store: Store, customer: Record, contact: Record) -> None:
+    changes = _differences(customer, contact)
+    if not changes:
+        return
+    if "displayName" in changes:
+        changes["searchName"] = changes["displayName"].upper()
+        if contact.values["type"] == "Company":
+            changes["companyName"] = changes["displayName"]
+    after = store.update(_CONTACTS, contact, changes)
+    contact_changed(store, contact, after)
+
+
+def _differences(source: Record, target: Record) -> dict[str, Any]:
+    return {name: source.values[name] for name in SHARED if source.values[name] != target.values[name]}
+
+
+def persons_of(store: Store, company_number: str) -> list[Record]:
+    """The person contacts of a company contact."""
+    found = store.rows("contacts").having("companyNumber", company_number)
+    return [record for record in found if record.values["type"] == "Person"]
+
+
+def contact_removed(store: Store, contact: Record) -> None:
+    """Deleting a company contact deletes its persons, as in the product."""
+    if contact.values["type"] == "Company":
+        for person in persons_of(store, contact.values["number"]):
+            store.delete(_CONTACTS, person)
+
+
+def customer_removed(store: Store, customer: Record) -> None:
+    """A deleted customer's contact stays, without a business relation."""
+    contact = contact_of(store, customer.id)
+    if contact is not None:
+        store.update(_CONTACTS, contact, {"contactBusinessRelation": "None"})
+
+
+def contacts_information(store: Store, customer: Record) -> list[dict[str, Any]]:
+    """The rows of `customers({id})/contactsInformation`: the company contact, then its persons."""
+    contact = contact_of(store, customer.id)
+    if contact is None:
+        return []
+    found = [contact]
+    if contact.values["type"] == "Company":
+        found += persons_of(store, contact.values["number"])
+    return [
+        {
+            "@odata.etag": record.etag,
+            "contactId": record.id,
+            "contactNumber": record.values["number"],
+            "contactName": record.values["displayName"],
+            "contactType": record.values["type"],
+            "relatedId": customer.id,
+            "relatedType": "Customer",
+        }
+        for record in found
+    ]
