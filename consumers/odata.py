@@ -1,0 +1,126 @@
+"""What writing to both sides shares: calls that fail in one way only, answers, and batches side by side."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import chain
+from math import ceil
+from typing import Any
+
+import httpx
+import orjson
+
+from schemas.answers import unknown_version
+from schemas.errors import ApiError, Unreachable
+from schemas.odata import Row, document, own_link, rows
+from schemas.write import Answer, Write, Written
+
+JSON = "application/json"
+_WORTH_A_BATCH = 10
+
+Send = Callable[[Sequence[Write]], Awaitable[Sequence[Answer]]]
+
+
+async def call(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    *,
+    content: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> httpx.Response:
+    """The side's answer, whatever its status; ApiError with status 0 if there is none."""
+    try:
+        return await client.request(method, url, content=content, headers=headers)
+    except Unreachable as error:  # says nothing about the record, so it must not count against it (promise 7)
+        raise ApiError(0, error.problem.code, error.problem.message, error.problem.hint) from error
+    except (httpx.RequestError, httpx.InvalidURL) as error:
+        raise ApiError(0, "no-answer", f"no answer: {error or type(error).__name__}") from error
+
+
+async def get_all(client: httpx.AsyncClient, urls: Iterable[str], parallel: int) -> list[Row]:
+    """The rows of all pages of all these queries."""
+    gate = asyncio.Semaphore(parallel)
+
+    async def one(url: str) -> list[Row]:
+        async with gate:
+            return await _pages(client, url)
+
+    return list(chain.from_iterable(await asyncio.gather(*(one(url) for url in urls))))
+
+
+async def _pages(client: httpx.AsyncClient, url: str) -> list[Row]:
+    found: list[Row] = []
+    followed: set[str] = set()
+    while url:
+        if url in followed:
+            raise ApiError(200, "paging-loop", "the side's next link leads back to a page already read")
+        followed.add(url)
+        response = await call(client, "GET", own_link(str(client.base_url), url))
+        page = rows(response.status_code, response.content)
+        found += page.rows
+        url = page.next
+    return found
+
+
+def answer(status: int, content: bytes) -> Answer:
+    """What one answer says of its write: the row (empty if it carries none), or why not."""
+    try:
+        return Written(document(status, content))
+    except ApiError as error:
+        return error
+
+
+async def direct(client: httpx.AsyncClient, method: str, url: str, body: Any, headers: Mapping[str, str]) -> Answer:
+    """One write as a request of its own."""
+    try:
+        response = await call(
+            client, method, url, content=orjson.dumps(body), headers={**headers, "Content-Type": JSON}
+        )
+    except ApiError as error:
+        return error
+    return answer(response.status_code, response.content)
+
+
+async def deliver(
+    writes: Sequence[Write], send: Send, *, group: Callable[[Write], Hashable], size: int, parallel: int
+) -> Sequence[Answer]:
+    """Sends the writes in batches of one group and at most `size`, `parallel` at once; answers in their order.
+
+    A change of a record whose version nobody knows is not sent: it could overwrite a newer one (promise 3).
+    """
+    answers: list[Answer] = [unknown_version(write.id) for write in writes]
+    groups: dict[Hashable, list[int]] = {}
+    for index, write in enumerate(writes):
+        if write.version != "":
+            groups.setdefault(group(write), []).append(index)
+    gate = asyncio.Semaphore(parallel)
+
+    async def one(batch: Sequence[int]) -> None:
+        async with gate:
+            found = await send([writes[index] for index in batch])
+        for index, made in zip(batch, found, strict=True):
+            answers[index] = made
+
+    async with asyncio.TaskGroup() as tasks:
+        for indexes in groups.values():
+            for batch in _split(indexes, size, parallel):
+                tasks.create_task(one(batch))
+    return answers
+
+
+def _split(items: Sequence[int], size: int, parallel: int) -> Iterable[Sequence[int]]:
+    """Evenly over the parallel requests, so that none waits for one long batch; never more than `size`."""
+    length = min(size, max(_WORTH_A_BATCH, ceil(len(items) / parallel)))
+    return (items[start : start + length] for start in range(0, len(items), length))
+
+
+def unanswered(error: ApiError | None = None) -> ApiError:
+    """For a write whose part of a batch answer is missing: its outcome is unknown, so status 0."""
+    return error or ApiError(0, "no-answer", "the batch's answer does not say what became of this write")
+
+
+def heed(response: httpx.Response, part_status: int, retry_after: str) -> None:
+    """A part refused for too many requests holds back the whole side, as a whole answer would (promise 9)."""
+    hold = response.extensions.get("hold")
+    if part_status == 429 and hold and retry_after.isdigit():
+        hold(float(retry_after))
