@@ -1,0 +1,6 @@
+"""The web on one port: console, JSON API, metrics and health (DESIGN 6)."""
+
+from daemon.web.app import create_app
+from daemon.web.ports import Access, Services
+
+__all__ = ["Access", "Services", "create_app"]

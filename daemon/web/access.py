@@ -1,0 +1,122 @@
+"""Who may come in, and whose forms are taken: one signed cookie carries the login and the form token's seed.
+
+Four guards stand behind each other: SameSite=Strict, a token in each form, the Origin header, and, where there is no
+login, the Host header (a page elsewhere could have its name point at this machine).
+"""
+
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from daemon.settings import is_loopback
+from daemon.web.ports import Access
+
+COOKIE = "coupled_session"
+LIFETIME = 12 * 3600
+_TRIES, _WINDOW = 10, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the cookie says. `fresh` ones are new and still have to be sent."""
+
+    seed: str
+    signed_in: bool
+    expires: int
+    fresh: bool = False
+
+
+class Guard:
+    """Signs with a key of this process: a restart ends every login, and nothing secret is kept anywhere."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._key = secrets.token_bytes(32)
+        self._wrong: list[float] = []
+
+    @property
+    def login(self) -> bool:
+        return self._access.password is not None
+
+    def session(self, connection: HTTPConnection) -> Session:
+        """The visitor's session, or a fresh one that is not signed in."""
+        parts = connection.cookies.get(COOKIE, "").split(".")
+        if len(parts) == 4 and hmac.compare_digest(self._sign(".".join(parts[:3])), parts[3]):
+            seed, signed_in, expires = parts[:3]
+            if int(expires) > time.time():
+                return Session(seed, signed_in == "1", int(expires))
+        return self._fresh(signed_in=False)
+
+    def keep(self, response: Response, session: Session, *, https: bool) -> None:
+        """Sends the cookie of a session."""
+        text = f"{session.seed}.{int(session.signed_in)}.{session.expires}"
+        response.set_cookie(
+            COOKIE,
+            f"{text}.{self._sign(text)}",
+            max_age=LIFETIME,
+            httponly=True,
+            samesite="strict",
+            secure=https,
+        )
+
+    def token(self, session: Session) -> str:
+        """What a form must carry."""
+        return self._sign(f"form.{session.seed}")
+
+    def own_form(self, session: Session, token: str) -> bool:
+        return not session.fresh and hmac.compare_digest(self.token(session), token)
+
+    def sign_in(self, password: str) -> Session | None:
+        """A new session, or None for a wrong password (a new seed: an old cookie gains nothing)."""
+        if self._right(password):
+            return self._fresh(signed_in=True)
+        self._wrong.append(time.monotonic())
+        return None
+
+    @property
+    def locked(self) -> bool:
+        """Too many wrong passwords lately."""
+        since = time.monotonic() - _WINDOW
+        self._wrong = [moment for moment in self._wrong if moment > since]
+        return len(self._wrong) >= _TRIES
+
+    def may_enter(self, connection: HTTPConnection) -> bool:
+        """Signed in by cookie, or a program that sends the password as a bearer token."""
+        if not self.login or self.session(connection).signed_in:
+            return True
+        scheme, _, given = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or self.locked:
+            return False
+        if self._right(given.strip()):
+            return True
+        self._wrong.append(time.monotonic())
+        return False
+
+    def misdirected(self, connection: HTTPConnection) -> bool:
+        """Without a login, only our own names may be used to reach us (DNS rebinding)."""
+        host = urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
+        return not self.login and not (is_loopback(host) or host == self._access.host)
+
+    def _right(self, password: str) -> bool:
+        expected = self._access.password() if self._access.password else ""
+        return bool(expected) and hmac.compare_digest(expected.encode(), password.encode())
+
+    def _fresh(self, *, signed_in: bool) -> Session:
+        return Session(secrets.token_urlsafe(16), signed_in, int(time.time()) + LIFETIME, fresh=True)
+
+    def _sign(self, text: str) -> str:
+        return hmac.new(self._key, text.encode(), sha256).hexdigest()
+
+
+def foreign(request: Request) -> bool:
+    """Was this sent by a page of another origin?"""
+    origin = request.headers.get("origin")
+    if origin is None:
+        return request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+    return urlsplit(origin).netloc != request.headers.get("host", "")

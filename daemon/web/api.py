@@ -1,0 +1,154 @@
+"""The JSON API: what the console shows, for programs. Described by /api/openapi.json."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Body, HTTPException, Query
+from pydantic import BaseModel
+
+from daemon.web.ports import Cause, CommandStatus, Coupled, Failure, MappingStatus, Page, Services, SideStatus
+from schemas.command import Command
+from schemas.job import Job, JobState, Run
+from schemas.outcome import Outcome
+from schemas.side import Direction
+
+Offset = Annotated[int, Query(ge=0)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+class Status(BaseModel):
+    version: str
+    started: datetime
+    ready: bool
+    reasons: Sequence[str]
+    sides: Sequence[SideStatus]
+    outcomes: Mapping[Outcome, int]
+    settings: Mapping[str, str]
+
+
+class JobRow(BaseModel):
+    """A job with the original's counters; `failed` includes conflicts."""
+
+    id: int
+    run: str
+    mapping: str
+    direction: Direction
+    state: JobState
+    started: datetime | None
+    finished: datetime | None
+    total: int | None
+    settled: int
+    inserted: int
+    modified: int
+    deleted: int
+    unchanged: int
+    skipped: int
+    failed: int
+    coupled: int
+    uncoupled: int
+    message: str
+
+    @staticmethod
+    def of(job: Job) -> "JobRow":
+        own = {name: getattr(job, name) for name in ("id", "run", "mapping", "direction", "state", "total", "settled")}
+        counted = {outcome.value: job.counters.get(outcome, 0) for outcome in Outcome}
+        times = {"started": job.started, "finished": job.finished, "message": job.message}
+        return JobRow.model_validate(own | counted | times | {"failed": job.failed})
+
+
+class Accepted(BaseModel):
+    """The command is on the control topic; ask /api/commands/{id} what became of it."""
+
+    id: str
+
+
+def router(services: Services) -> APIRouter:
+    routes = APIRouter(prefix="/api", tags=["coupled"])
+    _add_states(routes, services)
+    _add_records(routes, services)
+    _add_commands(routes, services)
+    return routes
+
+
+def _add_states(routes: APIRouter, services: Services) -> None:
+    reader = services.reader
+
+    @routes.get("/status")
+    async def status() -> Status:
+        reasons = list(await services.unready())
+        return Status(
+            version=services.version,
+            started=services.started,
+            ready=not reasons,
+            reasons=reasons,
+            sides=await reader.sides(),
+            outcomes=services.metrics.outcomes(),
+            settings=services.summary,
+        )
+
+    @routes.get("/mappings")
+    async def mappings() -> Sequence[MappingStatus]:
+        return await reader.mappings()
+
+    @routes.get("/runs")
+    async def runs(limit: Limit = 20) -> Sequence[Run]:
+        return await reader.runs(limit)
+
+    @routes.get("/runs/{run}/jobs")
+    async def run_jobs(run: str) -> Sequence[JobRow]:
+        """In the order they are done."""
+        return [JobRow.of(job) for job in await reader.run_jobs(run)]
+
+
+def _add_records(routes: APIRouter, services: Services) -> None:
+    reader = services.reader
+
+    @routes.get("/jobs")
+    async def jobs(mapping: str | None = None, offset: Offset = 0, limit: Limit = 50) -> Page[JobRow]:
+        """Newest first."""
+        page = await reader.jobs(mapping, offset, limit)
+        return Page([JobRow.of(job) for job in page.items], page.total, page.offset)
+
+    @routes.get("/jobs/{number}")
+    async def job(number: int) -> JobRow:
+        found = await reader.job(number)
+        if found is None:
+            raise HTTPException(404)
+        return JobRow.of(found)
+
+    @routes.get("/failures")
+    async def failures(
+        mapping: str | None = None,
+        code: str | None = None,
+        job: int | None = None,
+        offset: Offset = 0,
+        limit: Limit = 50,
+    ) -> Page[Failure]:
+        """Open failures, newest first."""
+        return await reader.failures(mapping, code, job, offset, limit)
+
+    @routes.get("/failures/causes")
+    async def causes() -> Sequence[Cause]:
+        return await reader.causes()
+
+    @routes.get("/couplings")
+    async def couplings(
+        mapping: str | None = None, text: str = "", offset: Offset = 0, limit: Limit = 50
+    ) -> Page[Coupled]:
+        return await reader.couplings(mapping, text, offset, limit)
+
+
+def _add_commands(routes: APIRouter, services: Services) -> None:
+    @routes.post("/commands", status_code=202)
+    async def submit(command: Annotated[Command, Body(discriminator="command")]) -> Accepted:
+        """Puts a command on the control topic. The same id twice has one effect."""
+        await services.submit(command if command.requested_by else command.model_copy(update={"requested_by": "api"}))
+        return Accepted(id=command.id)
+
+    @routes.get("/commands/{number}")
+    async def command(number: str) -> CommandStatus:
+        found = await services.reader.command(number)
+        if found is None:
+            raise HTTPException(404)
+        return found

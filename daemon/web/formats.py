@@ -1,0 +1,109 @@
+"""How numbers, moments and words are written on the console's pages."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from schemas.job import Job, JobState, Keep, Run, RunState
+from schemas.outcome import Outcome
+from schemas.side import Direction
+
+_ARROWS = {Direction.TO_SALES: "BC → Sales", Direction.TO_BC: "Sales → BC", Direction.BOTH: "BC ↔ Sales"}
+_TONES = {
+    RunState.ACCEPTED: "busy",
+    RunState.RUNNING: "busy",
+    RunState.AWAITING_ANSWER: "warn",
+    RunState.DONE: "ok",
+    RunState.FAILED: "bad",
+    RunState.REFUSED: "bad",
+    JobState.WAITING: "idle",
+    JobState.RUNNING: "busy",
+    JobState.FINISHED: "ok",
+    JobState.FAILED: "bad",
+}
+_KINDS = {"full-sync": "Full synchronisation", "sync": "Modified records", "catch-up": "Catch-up"}
+
+
+def number(value: float | None) -> str:
+    """1234567 as 1 234 567, with thin spaces that do not break."""
+    return "–" if value is None else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def span(seconds: float | None) -> str:
+    """A length of time in the two units that matter."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    whole = int(seconds)
+    for size, unit, below, smaller in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // below
+            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
+
+
+def moment(value: datetime | None) -> Markup | str:
+    """UTC in the page; the script writes it in the reader's own zone."""
+    if value is None:
+        return "–"
+    utc = value.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def arrow(direction: Direction) -> str:
+    return _ARROWS[direction]
+
+
+def tone(state: RunState | JobState) -> str:
+    """The colour class of a state; its text is always written too."""
+    return _TONES[state]
+
+
+def words(value: str) -> str:
+    """awaiting_answer as "awaiting answer"."""
+    return str(value).replace("_", " ")
+
+
+def kind(run: Run) -> str:
+    return _KINDS.get(run.kind.value, run.kind.value)
+
+
+def took(item: Job | Run) -> str:
+    if item.started is None:
+        return "–"
+    return span(((item.finished or datetime.now(UTC)) - item.started).total_seconds())
+
+
+def count(job: Job, outcome: str) -> int:
+    """A counter as the original shows it: conflicts are failures."""
+    return job.failed if outcome == Outcome.FAILED else job.counters.get(Outcome(outcome), 0)
+
+
+def percent(job: Job) -> int | None:
+    """How much of a job is done; None while nobody knows how much there is."""
+    if job.state in (JobState.FINISHED, JobState.FAILED):
+        return 100
+    whole = job.total if job.total is not None else (job.published if job.swept else None)
+    if whole is None:
+        return None
+    return min(99, job.settled * 100 // whole) if whole else 0
+
+
+def rate(job: Job) -> float | None:
+    """Records per second so far."""
+    if job.started is None:
+        return None
+    seconds = ((job.finished or datetime.now(UTC)) - job.started).total_seconds()
+    return job.settled / seconds if seconds >= 1 else None
+
+
+def answer(value: Keep | None) -> str:
+    return {Keep.KEEP: "keep", Keep.RESTORE: "restore", None: "asked at the end"}[value]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    each.__name__: each for each in (number, span, moment, arrow, tone, words, kind, took, count, percent, rate, answer)
+}

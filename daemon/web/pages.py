@@ -1,0 +1,105 @@
+"""The console's pages. Each reads afresh, so that what a page shows and what its script fetches are the same."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from daemon.web.ports import Reader, Services
+from daemon.web.rendering import VIEWS, Renderer
+from schemas.job import Run, RunKind, RunState
+
+PAGE = 50
+_VIEW = {view.name: view for view in VIEWS}
+_ALIVE = (RunState.RUNNING, RunState.AWAITING_ANSWER)
+
+
+def router(services: Services, renderer: Renderer) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+    _add_states(routes, services, renderer)
+    _add_records(routes, services.reader, renderer)
+    return routes
+
+
+def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> None:
+    reader = services.reader
+
+    @routes.get("/")
+    async def overview(request: Request) -> Response:
+        return await renderer.page(request, _VIEW["overview"], **await _overview(services))
+
+    @routes.get("/full-sync")
+    async def full_sync(request: Request) -> Response:
+        runs = [run for run in await reader.runs(50) if run.kind is RunKind.FULL]
+        return await renderer.page(
+            request,
+            _VIEW["full_sync"],
+            current=await _current(reader, runs),
+            runs=[run for run in runs if run.state not in _ALIVE][:20],
+            mappings=await reader.mappings(),
+        )
+
+    @routes.get("/mappings")
+    async def mappings(request: Request) -> Response:
+        return await renderer.page(request, _VIEW["mappings"], mappings=await reader.mappings())
+
+
+def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
+    @routes.get("/jobs")
+    async def jobs(request: Request, mapping: str = "", offset: int = 0) -> Response:
+        page = await reader.jobs(mapping or None, max(0, offset), PAGE)
+        names = [each.name for each in await reader.mappings()]
+        chosen = {"mapping": mapping}
+        return await renderer.page(request, _VIEW["jobs"], page=page, names=names, chosen=chosen)
+
+    @routes.get("/jobs/{number}")
+    async def job(request: Request, number: int, offset: int = 0) -> Response:
+        found = await reader.job(number)
+        if found is None:
+            raise HTTPException(404)
+        page = await reader.failures(None, None, number, max(0, offset), PAGE)
+        return await renderer.page(request, _VIEW["jobs"], template="job.html", job=found, page=page, chosen={})
+
+    @routes.get("/errors")
+    async def errors(request: Request, mapping: str = "", code: str = "", offset: int = 0) -> Response:
+        page = await reader.failures(mapping or None, code or None, None, max(0, offset), PAGE)
+        return await renderer.page(
+            request,
+            _VIEW["errors"],
+            page=page,
+            causes=await reader.causes(),
+            names=[each.name for each in await reader.mappings()],
+            chosen={"mapping": mapping, "code": code},
+        )
+
+    @routes.get("/couplings")
+    async def couplings(request: Request, mapping: str = "", text: str = "", offset: int = 0) -> Response:
+        page = await reader.couplings(mapping or None, text.strip(), max(0, offset), PAGE)
+        names = [each.name for each in await reader.mappings()]
+        chosen = {"mapping": mapping, "text": text}
+        return await renderer.page(request, _VIEW["couplings"], page=page, names=names, chosen=chosen)
+
+
+async def _overview(services: Services) -> dict[str, Any]:
+    reader = services.reader
+    runs = await reader.runs(20)
+    return {
+        "sides": await reader.sides(),
+        "unready": await services.unready(),
+        "mappings": await reader.mappings(),
+        "causes": await reader.causes(),
+        "current": await _current(reader, runs),
+        "outcomes": services.metrics.outcomes(),
+        "uptime": (datetime.now(UTC) - services.started).total_seconds(),
+        "summary": services.summary,
+    }
+
+
+async def _current(reader: Reader, runs: Sequence[Run]) -> dict[str, Any] | None:
+    """The run that is going on, or waits for its answer, with its jobs in order."""
+    run = next((run for run in runs if run.state in _ALIVE), None)
+    return None if run is None else {"run": run, "jobs": await reader.run_jobs(run.id)}

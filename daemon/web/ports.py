@@ -1,0 +1,160 @@
+"""What the web shows, and what it needs for that: a reader, a way to submit commands, and two questions of health."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from daemon.metrics import Metrics
+from schemas.command import Command
+from schemas.errors import Problem
+from schemas.job import Job, Run, RunState
+from schemas.outcome import Outcome
+from schemas.side import Direction, Side
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SideStatus:
+    """`checked` None: not tried yet. `detail` says why a side is down."""
+
+    side: Side
+    url: str
+    up: bool
+    detail: str = ""
+    checked: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MappingStatus:
+    """A mapping as it is set right now. `lag` is the age in seconds of the oldest unapplied change, per direction."""
+
+    name: str
+    direction: Direction
+    bc_table: str
+    sales_table: str
+    only_coupled: bool
+    depends_on: tuple[str, ...] = ()
+    paused_at: datetime | None = None
+    couplings: int = 0
+    failures: int = 0
+    lag: Mapping[Direction, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last failure of one record; `conflict` where both sides changed."""
+
+    id: int
+    mapping: str
+    direction: Direction
+    outcome: Outcome
+    bc_id: str | None
+    sales_id: str | None
+    problem: Problem
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+    job: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The open failures of one mapping that have one code; `problem` is the newest of them."""
+
+    mapping: str
+    problem: Problem
+    count: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Coupled:
+    """A coupling as it is listed: `name` is the first text both sides agreed on."""
+
+    mapping: str
+    bc_id: str
+    sales_id: str
+    name: str
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStatus:
+    """What became of a command."""
+
+    id: str
+    command: str
+    state: RunState
+    received: datetime
+    error: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of `total` items, from `offset` on."""
+
+    items: Sequence[T]
+    total: int
+    offset: int = 0
+
+
+class Reader(Protocol):
+    """Everything the web reads. Jobs and runs come newest first; failures are the open ones, newest first."""
+
+    async def sides(self) -> Sequence[SideStatus]: ...
+
+    async def mappings(self) -> Sequence[MappingStatus]: ...
+
+    async def runs(self, limit: int) -> Sequence[Run]: ...
+
+    async def run_jobs(self, run: str) -> Sequence[Job]:
+        """The jobs of one run in the order they are done."""
+
+    async def jobs(self, mapping: str | None, offset: int, limit: int) -> Page[Job]: ...
+
+    async def job(self, number: int) -> Job | None: ...
+
+    async def failures(
+        self, mapping: str | None, code: str | None, job: int | None, offset: int, limit: int
+    ) -> Page[Failure]: ...
+
+    async def causes(self) -> Sequence[Cause]:
+        """Open failures by mapping and code, the most numerous first."""
+
+    async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
+        """Those whose ids or agreed values contain `text`."""
+
+    async def command(self, number: str) -> CommandStatus | None: ...
+
+
+def _nothing_wrong() -> Sequence[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may come in. Without `password` everyone who reaches the port, so `host` must be loopback then."""
+
+    host: str = "127.0.0.1"
+    password: Callable[[], str] | None = None
+
+
+@dataclass(frozen=True)
+class Services:
+    """All that the web needs from the daemon.
+
+    `submit` puts a command on the control topic and returns when Kafka has it. `stalled` names loops that no longer
+    turn, `unready` what is not up yet; both empty when all is well. `summary` is shown as it is: no secrets.
+    """
+
+    reader: Reader
+    metrics: Metrics
+    submit: Callable[[Command], Awaitable[None]]
+    unready: Callable[[], Awaitable[Sequence[str]]]
+    started: datetime
+    stalled: Callable[[], Sequence[str]] = _nothing_wrong
+    summary: Mapping[str, str] = field(default_factory=dict)
+    access: Access = field(default_factory=Access)
+    version: str = ""

@@ -1,0 +1,88 @@
+"""Templates into answers: a whole page, or only its living part when the page's script asks for it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from daemon.web import formats
+from daemon.web.access import Guard
+from daemon.web.ports import CommandStatus, Services
+from schemas.errors import Problem
+from schemas.job import RunState
+from schemas.outcome import Outcome
+
+FRAGMENT = "x-fragment"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One place in the navigation."""
+
+    name: str
+    path: str
+    title: str
+
+
+VIEWS = (
+    View("overview", "/", "Overview"),
+    View("full_sync", "/full-sync", "Full synchronisation"),
+    View("mappings", "/mappings", "Mappings"),
+    View("jobs", "/jobs", "Synchronisation jobs"),
+    View("errors", "/errors", "Errors"),
+    View("couplings", "/couplings", "Couplings"),
+)
+
+
+class Renderer:
+    def __init__(self, services: Services, guard: Guard, folder: Path) -> None:
+        self._services = services
+        self._guard = guard
+        self._templates = Environment(
+            loader=FileSystemLoader(folder),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= formats.FILTERS
+        self._templates.globals |= {"views": VIEWS, "Outcome": Outcome, "RunState": RunState}
+
+    async def page(self, request: Request, view: View, template: str = "", **values: Any) -> HTMLResponse:
+        """A page, with what became of the command that led here."""
+        notice = await self._notice(request.query_params.get("command"))
+        return self._render(request, template or f"{view.name}.html", 200, view=view, notice=notice, **values)
+
+    def problem(self, request: Request, status: int, problem: Problem) -> HTMLResponse:
+        view = View("problem", request.url.path, "This did not work")
+        return self._render(request, "problem.html", status, view=view, notice=None, problem=problem)
+
+    def login(self, request: Request, problem: Problem | None, target: str, status: int = 200) -> HTMLResponse:
+        view = View("login", "/login", "Sign in")
+        return self._render(request, "login.html", status, view=view, notice=None, problem=problem, target=target)
+
+    async def _notice(self, number: str | None) -> CommandStatus | None:
+        if not number:
+            return None
+        known = await self._services.reader.command(number)
+        # The control topic is read in its own time: until then a command is on its way.
+        return known or CommandStatus(number, "command", RunState.ACCEPTED, datetime.now(UTC))
+
+    def _render(self, request: Request, name: str, status: int, **values: Any) -> HTMLResponse:
+        session = self._guard.session(request)
+        text = self._templates.get_template(name).render(
+            layout="fragment.html" if request.headers.get(FRAGMENT) else "page.html",
+            token=self._guard.token(session),
+            signed_in=session.signed_in,
+            here=str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
+            version=self._services.version,
+            **values,
+        )
+        response = HTMLResponse(text, status_code=status, headers={"Vary": FRAGMENT})
+        if session.fresh:
+            self._guard.keep(response, session, https=request.url.scheme == "https")
+        return response

@@ -1,0 +1,49 @@
+"""The console's forms: each becomes a command on the control topic, like everyone else's."""
+
+from uuid import uuid4
+
+import orjson
+from fastapi import APIRouter
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from daemon.web.access import Guard
+from daemon.web.login import local
+from daemon.web.ports import Services
+from daemon.web.rendering import Renderer
+from schemas import command as commands
+from schemas.errors import Problem, Refused
+
+_STALE = Problem("form-stale", "This form is out of date.", "Go back, reload the page, and try again.")
+_FIELDS = ("command", "run", "answer")
+
+
+def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.post("/commands")
+    async def submit(request: Request) -> Response:
+        form = await request.form()
+        if not guard.own_form(guard.session(request), str(form.get("token", ""))):
+            return renderer.problem(request, 403, _STALE)
+        command = _command(form)
+        await services.submit(command)
+        back = local(str(form.get("back", "/"))).partition("?")[0]
+        return RedirectResponse(f"{back}?command={command.id}", status_code=303)
+
+    return routes
+
+
+def _command(form: FormData) -> commands.Command:
+    if form.get("command") == "full-sync" and form.get("confirmed") != "yes":
+        raise Refused(
+            "not-confirmed",
+            "A full synchronisation was not confirmed.",
+            "Read the warning about duplicates and tick the box below it.",
+        )
+    data: dict[str, object] = {"id": str(uuid4()), "requested_by": "console"}
+    data |= {name: form[name] for name in _FIELDS if form.get(name)}
+    if names := [str(name) for name in form.getlist("mappings")]:
+        data["mappings"] = names
+    return commands.parse(orjson.dumps(data))
