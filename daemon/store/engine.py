@@ -1,0 +1,188 @@
+"""Opens the store: from a URL in the configuration to the parts the daemon is wired with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import URL, event, inspect, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from daemon.store.commands import Commands
+from daemon.store.database import Database
+from daemon.store.jobs import Jobs
+from daemon.store.memory import SqlMemory
+from daemon.store.positions import SqlPositions
+from daemon.store.states import MappingStates
+from daemon.store.tables import CouplingRow
+from daemon.store.views import Views
+from schemas.errors import ConfigurationError, Refused
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+BUSY_MS = 10_000
+HINT = "Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Everything durable, opened once per process."""
+
+    database: Database
+    memory: SqlMemory
+    positions: SqlPositions
+    jobs: Jobs
+    commands: Commands
+    states: MappingStates
+    views: Views
+
+    async def close(self) -> None:
+        await self.database.close()
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def open_store(url: str, *, now: Callable[[], datetime] = utc_now) -> Store:
+    """The store, at the current schema. Unreachable, with a hint, if the database cannot be opened."""
+    # Alembic is slow to import, and the command line, which only reads, never needs it.
+    from daemon.store.migrate import migrate
+
+    target = async_url(url)
+    store = _store(target, now)
+    try:
+        await migrate(store.database)
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+async def open_readonly(url: str, *, now: Callable[[], datetime] = utc_now) -> Store:
+    """The store as the command line reads it: nothing is created, migrated or written.
+
+    Refused, with the hint to start the daemon first, if there is no store yet.
+    """
+    target = async_url(url)
+    if _is_sqlite(target) and not _is_file(target):
+        raise _not_there(target)
+    store = _store(target, now, readonly=True)
+    try:
+        await _check_schema(store.database, target)
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+def async_url(url: str) -> URL:
+    """`sqlite:///x.db` or `postgresql://…` with the driver this program ships. ConfigurationError if unusable."""
+    try:
+        target = make_url(url)
+    except (ArgumentError, ValueError):
+        # The cause repeats the URL, and with it the password.
+        raise ConfigurationError("store-url", "The store's URL cannot be read.", HINT) from None
+    backend = target.drivername.partition("+")[0]
+    if backend not in DRIVERS:
+        raise ConfigurationError("store-url", f"The store cannot be a {backend!r} database.", HINT)
+    target = target.set(drivername=DRIVERS[backend])
+    if _is_sqlite(target) and target.database in (None, "", ":memory:"):
+        raise ConfigurationError("store-url", "A store in memory would forget what was applied.", HINT)
+    return target
+
+
+def where(target: URL) -> str:
+    """The database, to name it in errors: no user, no password, no options (promise 10)."""
+    backend = target.get_backend_name()
+    if _is_sqlite(target):
+        return f"{backend}:///{target.database}"
+    port = f":{target.port}" if target.port else ""
+    return f"{backend}://{target.host or ''}{port}/{target.database or ''}"
+
+
+def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> Store:
+    database = Database(_engine(target, readonly), where(target))
+    return Store(
+        database=database,
+        memory=SqlMemory(database, now),
+        positions=SqlPositions(database, now),
+        jobs=Jobs(database, now),
+        commands=Commands(database, now),
+        states=MappingStates(database),
+        views=Views(database, now),
+    )
+
+
+def _engine(target: URL, readonly: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        target,
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+        # Parameters are customers' data; they have no place in an error text.
+        hide_parameters=True,
+        pool_pre_ping=not _is_sqlite(target),
+    )
+    if _is_sqlite(target):
+        _tune_sqlite(engine, readonly)
+    elif readonly:
+        engine = engine.execution_options(postgresql_readonly=True)
+    return engine
+
+
+def _tune_sqlite(engine: AsyncEngine, readonly: bool) -> None:
+    """Pragmas of every connection, and transactions begun by us instead of by Python's driver."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:
+        # The driver would begin a transaction only before a write: reads would not be one snapshot.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        if not readonly:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        # Promise 1 speaks of a killed process: what WAL has committed survives that without a sync per commit.
+        # A power cut may cost the last commits, never consistency; capture then resumes from the older position.
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA query_only = {'ON' if readonly else 'OFF'}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begun(connection: Any) -> None:
+        # A transaction that reads before it writes must hold the write lock from the start: SQLite refuses it later.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+async def _check_schema(database: Database, target: URL) -> None:
+    async with database.read() as connection:
+        if not await connection.run_sync(lambda sync: inspect(sync).has_table(CouplingRow.__tablename__)):
+            raise _not_there(target)
+
+
+def _not_there(target: URL) -> Refused:
+    return Refused(
+        "store-missing", f"There is no store at {where(target)} yet.", "Start the daemon first: coupled run."
+    )
+
+
+def _is_file(target: URL) -> bool:
+    return Path(str(target.database)).is_file()
+
+
+def _is_sqlite(target: URL) -> bool:
+    return target.get_backend_name() == "sqlite"
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _plain(value: Any) -> Any:
+    """Read-only mappings and tuples' cousins; anything else is a mistake of ours."""
+    if hasattr(value, "items"):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be stored as JSON")

@@ -1,0 +1,170 @@
+"""The store as the synchroniser sees it: `consumers.ports.Memory`, on SQLite and PostgreSQL alike."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
+
+from consumers.ports import Applied, Flags
+from daemon.store.coupling_rows import coupling, id_column, load_references
+from daemon.store.database import Database, chunks, upsert
+from daemon.store.recording import record_batch
+from daemon.store.tables import (
+    CouplingReferenceRow,
+    CouplingRow,
+    IntentRow,
+    MappingStateRow,
+    ProgressRow,
+    RunRow,
+    SequenceRow,
+)
+from schemas.coupling import Coupling, Reference
+from schemas.job import RunState
+from schemas.mapping import TableMapping
+from schemas.outcome import Intent, Settled
+from schemas.side import Side
+
+ID = "id"
+
+
+class SqlMemory:
+    """Couplings, look-ups, intents, numbers and the record of what was done.
+
+    What `record` and `intend` have returned from survives SIGKILL (promises 1, 2 and 6).
+    """
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    async def applied(self, topic: str, log_id: str) -> Applied:
+        """How far the topic is applied; nothing is, if what is stored was for another log."""
+        row = ProgressRow
+        query = select(row.partition, row.last_offset).where(row.topic == topic, row.log_id == log_id)
+        async with self._database.read() as connection:
+            found = await connection.execute(query)
+            return Applied(topic, log_id, {row.partition: row.last_offset for row in found})
+
+    async def flags(self, mappings: Sequence[TableMapping]) -> Mapping[str, Flags]:
+        """The file's settings; a stored "only coupled" overrides them, a running run that cleared it overrides both."""
+        runs = select(RunRow.cleared).where(RunRow.state == RunState.RUNNING.value)
+        async with self._database.read() as connection:
+            states = {row.name: row for row in await connection.execute(select(*MappingStateRow.__table__.columns))}
+            cleared = {name for names in await connection.scalars(runs) for name in names}
+        flags = {}
+        for mapping in mappings:
+            state = states.get(mapping.name)
+            stored = mapping.only_coupled if state is None or state.only_coupled is None else state.only_coupled
+            paused = state is not None and state.paused_at is not None
+            flags[mapping.name] = Flags(only_coupled=stored and mapping.name not in cleared, paused=paused)
+        return flags
+
+    async def couplings(
+        self, mappings: Iterable[str], side: Side, ids: Iterable[str]
+    ) -> Mapping[tuple[str, str], Coupling]:
+        """By (mapping, id on `side`); those that are not coupled are absent."""
+        wanted, column = list(mappings), id_column(side)
+        found: list[Row[Any]] = []
+        async with self._database.read() as connection:
+            for chunk in chunks(ids):
+                query = select(*CouplingRow.__table__.columns)
+                found += (
+                    await connection.execute(query.where(CouplingRow.mapping.in_(wanted), column.in_(chunk)))
+                ).all()
+            references = await load_references(connection, (row.id for row in found))
+        loaded = (coupling(row, references) for row in found)
+        return {(one.mapping, one.half(side).id): one for one in loaded}
+
+    async def lookups(self, wanted: Iterable[Reference]) -> Mapping[Reference, Mapping[str, str]]:
+        """For each reference that a coupling bears: that coupling's references on the other side, with its `id`.
+
+        If several couplings bear it, the one coupled first answers.
+        """
+        groups: dict[tuple[str, Side, str], list[str]] = defaultdict(list)
+        for one in wanted:
+            groups[one.mapping, one.side, one.name].append(one.value)
+        found: dict[Reference, Mapping[str, str]] = {}
+        async with self._database.read() as connection:
+            for (mapping, side, name), values in groups.items():
+                for chunk in chunks(values):
+                    answers = await _look_up(connection, mapping, side, name, chunk)
+                    found |= {Reference(mapping, side, name, value): answer for value, answer in answers.items()}
+        return found
+
+    async def intents(self, mapping: str, sales_ids: Iterable[str]) -> Mapping[str, Intent]:
+        row, found = IntentRow, {}
+        async with self._database.read() as connection:
+            for chunk in chunks(sales_ids):
+                query = select(row.sales_id, row.fields).where(row.mapping == mapping, row.sales_id.in_(chunk))
+                for sales_id, fields in await connection.execute(query):
+                    found[sales_id] = Intent(mapping, sales_id, fields)
+        return found
+
+    async def intend(self, intents: Sequence[Intent]) -> None:
+        """Stored when this returns; only then may the records be created (promise 2)."""
+        if not intents:
+            return
+        now = self._now()
+        rows = [
+            {"mapping": one.mapping, "sales_id": one.sales_id, "fields": dict(one.fields), "created_at": now}
+            for one in sorted(intents, key=lambda one: (one.mapping, one.sales_id))
+        ]
+        async with self._database.write() as connection:
+            statement = upsert(connection, IntentRow)
+            new = {name: statement.excluded[name] for name in ("fields", "created_at")}
+            await connection.execute(
+                statement.on_conflict_do_update(index_elements=["mapping", "sales_id"], set_=new), rows
+            )
+
+    async def numbers(self, sequence: str, count: int) -> int:
+        """Drawn numbers are never drawn again, by no worker, whatever becomes of them (promise 2)."""
+        if count < 1:
+            raise ValueError(f"at least one number must be drawn, not {count}")
+        async with self._database.write() as connection:
+            statement = upsert(connection, SequenceRow).values(name=sequence, last=count)
+            statement = statement.on_conflict_do_update(
+                index_elements=["name"], set_={"last": SequenceRow.last + count}
+            )
+            last: int = (await connection.execute(statement.returning(SequenceRow.last))).scalar_one()
+        return last - count + 1
+
+    async def record(self, settled: Sequence[Settled], applied: Applied) -> list[Settled]:
+        """One transaction: couplings, job counters, failures, missed marks, finished intents, progress.
+
+        Answers the batch as recorded: a coupling that would break 1:1 has become `failed` with the code
+        `already-coupled`, and nothing else of the batch is touched by that (promise 7).
+        """
+        return await self._database.transact(
+            partial(record_batch, settled=list(settled), applied=applied, now=self._now())
+        )
+
+
+async def _look_up(
+    connection: AsyncConnection, mapping: str, side: Side, name: str, values: Sequence[str]
+) -> Mapping[str, Mapping[str, str]]:
+    """{value: references on the other side}, for couplings of `mapping` whose `name` on `side` is one of `values`."""
+    row, other = CouplingRow, aliased(CouplingReferenceRow)
+    if name == ID:
+        asked = id_column(side)
+        query = select(asked, row.id, id_column(side.other), other.name, other.value)
+        query = query.where(row.mapping == mapping, asked.in_(values))
+    else:
+        bears = aliased(CouplingReferenceRow)
+        query = select(bears.value, row.id, id_column(side.other), other.name, other.value)
+        query = query.join(bears, bears.coupling_id == row.id)
+        query = query.where(bears.mapping == mapping, bears.side == side.value, bears.name == name)
+        query = query.where(bears.value.in_(values))
+    query = query.outerjoin(other, (other.coupling_id == row.id) & (other.side == side.other.value)).order_by(row.id)
+    first: dict[str, int] = {}
+    answers: dict[str, dict[str, str]] = defaultdict(dict)
+    for value, row_id, partner, named, held in await connection.execute(query):
+        if first.setdefault(value, row_id) == row_id:
+            answers[value][ID] = partner
+            if named is not None:
+                answers[value][named] = held
+    return answers

@@ -1,0 +1,9 @@
+"""How Alembic reaches the database: on the connection, and in the transaction, that `daemon.store.migrate` holds."""
+
+from alembic import context
+
+from daemon.store.tables import Base
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata, compare_type=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,176 @@
+"""Read models for the command line, the console and the metrics."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, String, cast, exists, func, or_, select
+
+from daemon.store.coupling_rows import coupling, load_references
+from daemon.store.database import Database
+from daemon.store.jobs import job_of
+from daemon.store.tables import CouplingReferenceRow, CouplingRow, FailureRow, JobRow, PageRow, PositionRow
+from producers.ports import Position
+from schemas.coupling import Coupling
+from schemas.errors import Problem
+from schemas.job import Job
+from schemas.outcome import Outcome
+from schemas.side import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class CouplingView:
+    id: int
+    coupling: Coupling
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A record that could not be synchronised: which, why, what to do; open until `resolved_at`."""
+
+    id: int
+    mapping: str
+    direction: Direction
+    source_key: str
+    bc_id: str | None
+    sales_id: str | None
+    outcome: Outcome
+    problem: Problem
+    attempts: int
+    job_id: int | None
+    first_at: datetime
+    last_at: datetime
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCount:
+    mapping: str
+    code: str
+    open: int
+    resolved: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """A position, how long ago each mark moved, and what is published and not applied yet."""
+
+    name: str
+    published: Position
+    applied: Position
+    log_id: str
+    published_age: float
+    applied_age: float
+    pages_in_flight: int
+    records_in_flight: int
+
+
+class Views:
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    async def couplings(
+        self, mapping: str | None = None, limit: int = 50, offset: int = 0, search: str = ""
+    ) -> list[CouplingView]:
+        """Last coupled first; `search` finds text in ids, references and mapped values, whatever its case."""
+        query = select(*CouplingRow.__table__.columns).order_by(CouplingRow.id.desc())
+        if mapping is not None:
+            query = query.where(CouplingRow.mapping == mapping)
+        if search:
+            query = query.where(_mentions(search))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.limit(limit).offset(offset))).all()
+            references = await load_references(connection, (row.id for row in rows))
+        return [CouplingView(row.id, coupling(row, references), row.created_at, row.updated_at) for row in rows]
+
+    async def coupling_counts(self) -> Mapping[str, int]:
+        """By mapping."""
+        query = (
+            select(CouplingRow.mapping, func.count().label("number"))
+            .group_by(CouplingRow.mapping)
+            .order_by(CouplingRow.mapping)
+        )
+        return {row.mapping: row.number for row in await self._rows(query)}
+
+    async def failures(
+        self, mapping: str | None = None, job: int | None = None, open_only: bool = True, limit: int = 100
+    ) -> list[Failure]:
+        """Last failed first."""
+        row = FailureRow
+        query = select(*row.__table__.columns).order_by(row.last_at.desc(), row.id.desc()).limit(limit)
+        if mapping is not None:
+            query = query.where(row.mapping == mapping)
+        if job is not None:
+            query = query.where(row.job_id == job)
+        if open_only:
+            query = query.where(row.resolved_at.is_(None))
+        return [_failure(found) for found in await self._rows(query)]
+
+    async def failure_counts(self) -> list[FailureCount]:
+        """By mapping and code."""
+        row = FailureRow
+        resolved = func.count(row.resolved_at)
+        query = select(row.mapping, row.code, func.count() - resolved, resolved)
+        query = query.group_by(row.mapping, row.code).order_by(row.mapping, row.code)
+        return [FailureCount(*found) for found in await self._rows(query)]
+
+    async def positions(self) -> list[PositionView]:
+        """By name."""
+        row, now = PositionRow, self._now()
+        pages, records = func.count(PageRow.seq), func.coalesce(func.sum(PageRow.count), 0)
+        flying = select(PageRow.position, pages.label("pages"), records.label("records")).group_by(PageRow.position)
+        counted = flying.subquery()
+        query = select(*row.__table__.columns, counted.c.pages, counted.c.records).order_by(row.name)
+        query = query.outerjoin(counted, counted.c.position == row.name)
+        return [_position(found, now) for found in await self._rows(query)]
+
+    async def recent_jobs(self, limit: int = 50) -> list[Job]:
+        """Newest first."""
+        query = select(*JobRow.__table__.columns).order_by(JobRow.id.desc()).limit(limit)
+        return [job_of(found) for found in await self._rows(query)]
+
+    async def _rows(self, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).all()
+
+
+def _mentions(search: str) -> ColumnElement[bool]:
+    row, reference = CouplingRow, CouplingReferenceRow
+    named = exists().where(reference.coupling_id == row.id, reference.value.icontains(search, autoescape=True))
+    values = [row.bc_id, row.sales_id, cast(row.bc_base, String), cast(row.sales_base, String)]
+    return or_(named, *(value.icontains(search, autoescape=True) for value in values))
+
+
+def _failure(row: Row[Any]) -> Failure:
+    return Failure(
+        id=row.id,
+        mapping=row.mapping,
+        direction=Direction(row.direction),
+        source_key=row.source_key,
+        bc_id=row.bc_id,
+        sales_id=row.sales_id,
+        outcome=Outcome(row.outcome),
+        problem=Problem(row.code, row.message, row.hint),
+        attempts=row.attempts,
+        job_id=row.job_id,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        resolved_at=row.resolved_at,
+    )
+
+
+def _position(row: Row[Any], now: datetime) -> PositionView:
+    return PositionView(
+        name=row.name,
+        published=row.published,
+        applied=row.applied,
+        log_id=row.log_id,
+        published_age=(now - row.published_at).total_seconds(),
+        applied_age=(now - row.applied_at).total_seconds(),
+        pages_in_flight=int(row.pages or 0),
+        records_in_flight=int(row.records or 0),
+    )
