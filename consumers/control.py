@@ -22,10 +22,6 @@ class CommandLog(Protocol):
         self, command_id: str, command: dict[str, Any], state: RunState, error: Problem | None = None
     ) -> bool: ...
 
-    async def update(
-        self, command_id: str, state: RunState, *, result: dict[str, Any] | None = None, error: Problem | None = None
-    ) -> None: ...
-
 
 class Runs(Protocol):
     async def create_run(self, run: Run, jobs: Sequence[tuple[str, Direction]]) -> None: ...
@@ -34,7 +30,7 @@ class Runs(Protocol):
 
     async def run(self, run_id: str) -> Run | None: ...
 
-    async def answer(self, run_id: str, keep: Keep) -> None: ...
+    async def answer(self, run_id: str, keep: Keep) -> object: ...
 
 
 class States(Protocol):
@@ -48,6 +44,7 @@ class OnlyCoupled(Protocol):
         """Is "only coupled" on, by mapping, right now?"""
 
 
+# Publishes an outcome, and notes in the command log that it did.
 Announce = Callable[[CommandOutcome], Awaitable[None]]
 
 
@@ -92,10 +89,8 @@ class Control:
             await self._check_names(getattr(command, "mappings", None))
             state = await self._carry_out(command)
         except Refused as error:
-            await self._log.update(command.id, RunState.REFUSED, error=error.problem)
             await self._announce(CommandOutcome(command.id, command.command, RunState.REFUSED, error=error.problem))
             return
-        await self._log.update(command.id, state)
         run = command.id if isinstance(command, FullSync | Sync) else getattr(command, "run", None)
         await self._announce(CommandOutcome(command.id, command.command, state, run=run))
         self._woken()

@@ -41,6 +41,10 @@ class Capture:
         await self._positions.settle(self.name)
         return count
 
+    def rest(self) -> None:
+        """Another worker captures now: when it is our turn again, the position is read anew."""
+        self._position = None
+
     async def _resume(self) -> Position:
         marks = await self._positions.load(self.name)
         if marks is None:

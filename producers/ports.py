@@ -37,7 +37,7 @@ class Sweep(Protocol):
     """The records of one table, once through (Debezium's snapshot)."""
 
     async def read(self, position: Position | None) -> Page:
-        """The next page (None: the first one). `more` is False on the last."""
+        """The next page (None: the first one), its position at `next`. `more` is False on the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Positions(Protocol):
         """Sets both marks and forgets pages in flight: the log is new, or the position is."""
 
     async def published(
-        self, name: str, position: Position, page: Published, count: int, job: int | None = None
+        self, name: str, position: Position, page: Published, count: int, *, job: int | None = None
     ) -> None:
         """Moves the published mark past a page that Kafka acknowledged, and remembers the page until it is applied.
 

@@ -6,6 +6,9 @@ from producers.ports import Log, Position, Positions, Sweep
 from schemas.job import Job
 
 _DONE = "done"
+_NEXT = "next"
+# The newest change a sweep has seen, in the side's own clock (ms): where the next "modified since" begins.
+NEWEST = "newest"
 
 
 class JobSweep:
@@ -22,11 +25,12 @@ class JobSweep:
     async def run(self, sweep: Sweep, progress: Callable[[int], Awaitable[None]]) -> None:
         """Publishes what is left to publish. `progress` gets the number of records of each page."""
         position = await self._resume()
-        while not (position or {}).get(_DONE):
-            page = await sweep.read(position or None)
-            position = page.position if page.more else {**page.position, _DONE: True}
+        while not position.get(_DONE):
+            page = await sweep.read(position if _NEXT in position else None)
+            newest = max([position.get(NEWEST, 0), *(change.ts_ms for change in page.changes)])
+            position = {**page.position, NEWEST: newest, **({} if page.more else {_DONE: True})}
             published = await self._log.publish(self._topic, page.changes, packed=True)
-            await self._positions.published(self.name, position, published, len(page.changes), self._job.id)
+            await self._positions.published(self.name, position, published, len(page.changes), job=self._job.id)
             await progress(len(page.changes))
 
     async def applied(self) -> bool:

@@ -50,7 +50,11 @@ _adapter: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discrimina
 
 def parse(value: bytes | None) -> Command:
     """The command of one message. Refused says which field is wrong and what is allowed."""
-    data = _object(value)
+    return from_dict(_object(value))
+
+
+def from_dict(data: dict[str, Any]) -> Command:
+    """The command of a JSON object. Refused as by `parse`."""
     try:
         return _adapter.validate_python(data)
     except ValidationError as error:

@@ -1,0 +1,150 @@
+"""Producing and topics, with kafka-python: the `Log` of producers/ports, outcomes, dead letters, commands."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.partitioner.default import murmur2
+
+from daemon.settings import Kafka
+from producers.ports import Published
+from schemas import command as commands
+from schemas import command_outcome
+from schemas.change import Change, encode
+from schemas.command_outcome import CommandOutcome
+from schemas.errors import Unreachable
+from schemas.topics import Topics
+
+# A message holds at most this many records, so that a page of wide rows stays below the broker's 1 MB.
+PACK = 200
+_SECONDS_TO_ANSWER = 20
+
+
+def client_options(kafka: Kafka, bootstrap: str) -> dict[str, Any]:
+    """What every kafka-python client needs to connect."""
+    options: dict[str, Any] = {"bootstrap_servers": bootstrap.split(","), "security_protocol": kafka.security_protocol}
+    if kafka.sasl_mechanism and kafka.sasl_password:
+        options |= {
+            "sasl_mechanism": kafka.sasl_mechanism,
+            "sasl_plain_username": kafka.sasl_username,
+            "sasl_plain_password": kafka.sasl_password.get_secret_value(),
+        }
+    files = {"ssl_cafile": kafka.ssl_cafile, "ssl_certfile": kafka.ssl_certfile, "ssl_keyfile": kafka.ssl_keyfile}
+    return options | {name: str(path) for name, path in files.items() if path}
+
+
+def unreachable(bootstrap: str, error: Exception) -> Unreachable:
+    return Unreachable(
+        "kafka-unreachable",
+        f"Kafka at {bootstrap} does not answer: {error}.",
+        "Is the broker running, and does kafka.bootstrap_servers in coupled.yaml name it?",
+    )
+
+
+def ensure_topics(kafka: Kafka, bootstrap: str, topics: Topics, tables: Sequence[str]) -> dict[str, str]:
+    """Creates what is missing; the log id of every table topic, which changes when a topic is made anew.
+
+    Unreachable if Kafka does not answer.
+    """
+    wanted = dict.fromkeys(tables, kafka.partitions) | {
+        topics.control: 1,
+        topics.outcomes: 1,
+        topics.dead_letters: 1,
+    }
+    try:
+        admin = KafkaAdminClient(**client_options(kafka, bootstrap), bootstrap_timeout_ms=_SECONDS_TO_ANSWER * 1000)
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise unreachable(bootstrap, error) from error
+    try:
+        present = {topic["name"]: topic for topic in admin.describe_topics()}
+        missing = [
+            NewTopic(name, count, kafka.replication_factor) for name, count in wanted.items() if name not in present
+        ]
+        if missing:
+            with contextlib.suppress(TopicAlreadyExistsError):  # another worker was faster
+                admin.create_topics(missing)
+            present = {topic["name"]: topic for topic in admin.describe_topics()}
+        return {name: _log_id(present.get(name, {})) for name in tables}
+    except KafkaError as error:
+        raise unreachable(bootstrap, error) from error
+    finally:
+        admin.close()
+
+
+def _log_id(topic: dict[str, Any]) -> str:
+    """The topic's own id (KIP-516). A broker without one keeps no log worth remembering: every start is a new log."""
+    found = str(topic.get("topic_id") or "")
+    return found if found.strip("0-A=") else uuid.uuid4().hex
+
+
+class KafkaLog:
+    """Publishes and waits for all acknowledgements (promise 1). One instance per process."""
+
+    def __init__(self, kafka: Kafka, bootstrap: str, topics: Topics) -> None:
+        self._topics = topics
+        self._bootstrap = bootstrap
+        try:
+            self._producer = KafkaProducer(**client_options(kafka, bootstrap), acks="all", linger_ms=5)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise unreachable(bootstrap, error) from error
+
+    async def publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
+        """See `producers.ports.Log.publish`. Unreachable if Kafka does not acknowledge in time."""
+        if not changes:
+            return Published(topic, {})
+        return await asyncio.to_thread(self._publish, topic, changes, packed)
+
+    def _publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
+        futures = []
+        if packed:
+            for partition, group in self._packed(topic, changes).items():
+                for start in range(0, len(group), PACK):
+                    value = encode(group[start : start + PACK])
+                    futures.append(self._producer.send(topic, value=value, partition=partition))
+        else:
+            for change in changes:
+                futures.append(self._producer.send(topic, key=change.key.encode(), value=encode(change)))
+        offsets: dict[int, int] = {}
+        for acknowledged in self._acknowledged(futures):
+            offsets[acknowledged.partition] = max(offsets.get(acknowledged.partition, -1), acknowledged.offset)
+        return Published(topic, offsets)
+
+    def _packed(self, topic: str, changes: Sequence[Change]) -> dict[int, list[Change]]:
+        """The partition of a record's live changes, by Kafka's own rule, so that its order holds (promise 3)."""
+        count = len(self._producer.partitions_for(topic))
+        groups: dict[int, list[Change]] = {}
+        for change in changes:
+            groups.setdefault((murmur2(change.key.encode()) & 0x7FFFFFFF) % count, []).append(change)
+        return groups
+
+    def _acknowledged(self, futures: Sequence[Any]) -> list[Any]:
+        try:
+            self._producer.flush(timeout=_SECONDS_TO_ANSWER)
+            return [future.get(timeout=_SECONDS_TO_ANSWER) for future in futures]
+        except (KafkaError, TimeoutError) as error:
+            raise unreachable(self._bootstrap, error) from error
+
+    async def announce(self, outcome: CommandOutcome) -> None:
+        await self._send(self._topics.outcomes, outcome.id.encode(), command_outcome.encode(outcome), [])
+
+    async def submit(self, command: commands.Command) -> None:
+        """Puts a command on the control topic."""
+        await self._send(self._topics.control, command.id.encode(), commands.encode(command), [])
+
+    async def dead_letter(self, topic: str, key: bytes | None, value: bytes | None, reason: str) -> None:
+        """Keeps a message nobody can read, byte for byte, with where it came from and why."""
+        headers = [("topic", topic.encode()), ("reason", reason.encode())]
+        await self._send(self._topics.dead_letters, key, value, headers)
+
+    async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+        await asyncio.to_thread(
+            lambda: self._acknowledged([self._producer.send(topic, key=key, value=value, headers=headers)])
+        )
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._producer.close, 5)

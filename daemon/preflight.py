@@ -1,0 +1,76 @@
+"""Before anything starts: do both sides answer, and do all mapped tables and fields exist? One clear error if not."""
+
+import asyncio
+from collections.abc import Mapping
+
+import httpx
+
+from producers import odata
+from producers.business_central import resolve_company
+from schemas import business_central, dataverse, rows
+from schemas.errors import ApiError, ConfigurationError, CoupledError, Unreachable
+from schemas.mapping import Mappings, Table, TableMapping
+from schemas.side import Side
+
+
+async def connect(clients: Mapping[Side, httpx.AsyncClient], company: str) -> str:
+    """The id of the BC company, once both sides have let us in. Unreachable or ConfigurationError otherwise."""
+    try:
+        found = await resolve_company(clients[Side.BC], company)
+    except ApiError as error:
+        raise _away(Side.BC, clients[Side.BC], error) from error
+    try:
+        await odata.get(clients[Side.SALES], dataverse.path("systemusers") + "?$top=1&$select=systemuserid")
+    except ApiError as error:
+        raise _away(Side.SALES, clients[Side.SALES], error) from error
+    return found
+
+
+async def check_mappings(clients: Mapping[Side, httpx.AsyncClient], company: str, mappings: Mappings) -> None:
+    """Reads one record of every mapped table with the mapped fields. ConfigurationError names what is not there."""
+    checks = [
+        _check(clients[side], company, mapping, side) for mapping in mappings.all for side in (Side.BC, Side.SALES)
+    ]
+    for error in await asyncio.gather(*checks):
+        if error:
+            raise error
+
+
+async def _check(client: httpx.AsyncClient, company: str, mapping: TableMapping, side: Side) -> CoupledError | None:
+    table = mapping.table(side)
+    try:
+        await odata.get(client, _first(table, company, rows.select(side, table.name, [mapping])))
+    except ApiError as error:
+        if error.transient:
+            return _away(side, client, error)
+        return ConfigurationError(
+            "mapping-impossible",
+            f"Mapping {mapping.name}: {side.label} refuses to read {table.name} ({error.status}): "
+            f"{error.problem.message}",
+            _hint(table, error),
+        )
+    return None
+
+
+def _first(table: Table, company: str, select: tuple[str, ...]) -> str:
+    if table.side is Side.SALES:
+        return f"{dataverse.path(table.name)}?$top=1&$select={','.join(select)}"
+    expand = business_central.expand(table)
+    part = f"&$expand={expand}" if expand else ""
+    return f"{business_central.path(table, company)}?$top=1&$select={','.join(select)}{part}"
+
+
+def _hint(table: Table, error: ApiError) -> str:
+    if error.status == 403:
+        return "Give the application the privilege to read it: docs/setup.md."
+    if table.api:
+        return f"The custom API page {table.api} has to be published: docs/setup.md; or leave the mapping out."
+    return "Correct the field or table in the mappings file: docs/mappings.md."
+
+
+def _away(side: Side, client: httpx.AsyncClient, error: ApiError) -> Unreachable:
+    return Unreachable(
+        f"{side.value}-unreachable",
+        f"{side.label} at {client.base_url} does not let us in: {error.problem.message}",
+        "Check its url and auth in coupled.yaml, and that the service is up.",
+    )

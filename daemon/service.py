@@ -1,0 +1,227 @@
+"""The daemon's life: start in order, work until told to stop, drain, stop in reverse."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from consumers.control import Control
+from consumers.push import Patience, Push
+from consumers.synchronise import Message, Synchronise
+from daemon import preflight
+from daemon.governor import Hooks
+from daemon.kafka import KafkaLog, ensure_topics
+from daemon.metrics import Metrics
+from daemon.settings import Settings
+from daemon.sides import Sides, sessions
+from daemon.store.engine import Store, open_store, utc_now
+from daemon.streams import Cluster, Streams
+from daemon.sweeps import StoredSweeps
+from producers.capture import Capture
+from producers.runner import Runner, run_forever
+from schemas import command as commands
+from schemas.command_outcome import CommandOutcome
+from schemas.errors import CoupledError
+from schemas.mapping import Mappings
+from schemas.outcome import Settled
+from schemas.side import Side
+from schemas.topics import Topics
+
+_log = structlog.get_logger(__name__)
+_MAX_BACKOFF = 60.0
+
+
+def now_ms() -> int:
+    return int(utc_now().timestamp() * 1000)
+
+
+@dataclass
+class Health:
+    """What is up. Names of what is not, with the reason, are what /readyz shows."""
+
+    reasons: dict[str, str] = field(default_factory=lambda: {"daemon": "starting"})
+
+    def up(self, name: str) -> None:
+        self.reasons.pop(name, None)
+
+    def down(self, name: str, reason: str) -> None:
+        self.reasons[name] = reason
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """Everything that runs, wired. Made by `running`, which also takes it down."""
+
+    settings: Settings
+    mappings: Mappings
+    store: Store
+    sides: Sides
+    log: KafkaLog
+    topics: Topics
+    log_ids: dict[str, str]
+    streams: Streams
+    metrics: Metrics
+    health: Health
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    applied: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wire(self) -> None:
+        """An agent per table topic and one for commands; the worker that has the control topic leads."""
+        pushes = {
+            side: Push(self.sides.target(side), self.store.memory, side, asyncio.sleep, Patience()) for side in Side
+        }
+        synchronise = Synchronise(self.mappings, self.store.memory, pushes, self._settled)
+        for topic in self.log_ids:
+            handler = partial(self._changes, synchronise)
+            self.streams.handle(topic, self.settings.kafka.partitions, handler)
+        self.streams.handle(self.topics.control, 1, partial(self._commands, self.control()))
+        self.streams.lead_by(self.topics.control)
+
+    def control(self) -> Control:
+        return Control(
+            mappings=self.mappings,
+            log=self.store.commands,
+            runs=self.store.jobs,
+            states=self.store.states,
+            only_coupled=self._only_coupled,
+            announce=self.announce,
+            now=utc_now,
+            woken=self.woken.set,
+        )
+
+    async def _only_coupled(self) -> dict[str, bool]:
+        flags = await self.store.memory.flags(self.mappings.all)
+        return {name: flag.only_coupled for name, flag in flags.items()}
+
+    async def announce(self, outcome: CommandOutcome) -> None:
+        """On the outcomes topic first, then noted: a crash in between repeats it, with the same content (promise 8)."""
+        await self.log.announce(outcome)
+        await self.store.commands.update(outcome.id, outcome.state, error=outcome.error)
+        await self.store.commands.announced(outcome.id, outcome.state)
+
+    def _settled(self, settled: Sequence[Settled]) -> None:
+        self.metrics.record(settled, now_ms())
+        self.applied.set()
+
+    async def _changes(self, synchronise: Synchronise, topic: str, messages: Sequence[Message]) -> None:
+        for message, reason in await synchronise.batch(topic, self.log_ids[topic], messages):
+            _log.error("message_unreadable", topic=topic, partition=message.partition, offset=message.offset)
+            await self.log.dead_letter(topic, message.key, message.value, reason)
+
+    async def _commands(self, control: Control, topic: str, messages: Sequence[Message]) -> None:
+        for message in messages:
+            await control.take(message.value, f"{topic}-{message.partition}-{message.offset}")
+
+    async def recover(self) -> None:
+        """Commands accepted before a crash take effect now; what was not announced is."""
+        control = self.control()
+        for logged in await self.store.commands.pending():
+            if await self.store.jobs.run(logged.id) is None:
+                await control.effect(commands.from_dict(dict(logged.command)))
+        for logged in await self.store.commands.unannounced():
+            if logged.state.final:
+                name = str(logged.command.get("command", "unknown"))
+                await self.announce(CommandOutcome(logged.id, name, logged.state, error=logged.error))
+
+    def work(self) -> list[Callable[[], Awaitable[None]]]:
+        """What runs beside the agents: capture of every table, and the runner of synchronisation runs."""
+        captures = [partial(self._capture, side, table) for side, table in self.mappings.captured()]
+        return [*captures, self._run]
+
+    async def _capture(self, side: Side, table: str) -> None:
+        topic = self.topics.table(side, table)
+        log_id = self.log_ids[topic]
+        capture = Capture(self.sides.source(side, table), topic, self.log, log_id, self.store.positions)
+        backoff = self.settings.capture.poll_seconds
+        while True:
+            if not self.streams.is_leader():
+                capture.rest()
+            elif not await self._all_paused(side, table):
+                try:
+                    await capture.once()
+                    self.health.up(capture.name)
+                    backoff = self.settings.capture.poll_seconds
+                except CoupledError as error:
+                    if capture.name not in self.health.reasons:
+                        _log.warning("capture_failed", table=capture.name, error=str(error))
+                    self.health.down(capture.name, str(error))
+                    backoff = min(backoff * 2, _MAX_BACKOFF)
+            await asyncio.sleep(backoff)
+
+    async def _all_paused(self, side: Side, table: str) -> bool:
+        flags = await self.store.memory.flags(self.mappings.reading(side, table))
+        return all(flag.paused for flag in flags.values())
+
+    async def _run(self) -> None:
+        sweeps = StoredSweeps(self.sides, self.topics, self.log, self.log_ids, self.store.positions, self.store.jobs)
+        runner = Runner(
+            self.mappings, self.store.jobs, self.store.states, sweeps, self.announce, utc_now, self._applied_soon
+        )
+        await run_forever(runner, self.woken, self.streams.is_leader, idle=1.0)
+
+    async def _applied_soon(self) -> None:
+        """Until this worker has applied something, or a moment, since another worker may have."""
+        self.applied.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.25):
+                await self.applied.wait()
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id: str | None) -> AsyncIterator[Daemon]:
+    """A daemon at work. CoupledError if it cannot start. `log_id` names the embedded broker's log: new at each start."""
+    metrics, health = Metrics(), Health()
+    async with contextlib.AsyncExitStack() as stack:
+        store = await open_store(settings.store.url.get_secret_value())
+        stack.push_async_callback(store.close)
+        hooks = Hooks(lambda side, operation, status, _: metrics.request(side, operation, status), metrics.throttled)
+        clients = sessions(settings, hooks)
+        for client in clients.values():
+            stack.push_async_callback(client.aclose)
+        company = await preflight.connect(clients, settings.business_central.company)
+        await preflight.check_mappings(clients, company, mappings)
+        sides = Sides(clients, company, mappings, settings.capture.overlap_seconds, now_ms)
+        topics = Topics(settings.kafka.topic_prefix)
+        tables = [topics.table(side, table) for side, table in mappings.captured()]
+        found = await asyncio.to_thread(ensure_topics, settings.kafka, bootstrap, topics, tables)
+        log_ids = dict.fromkeys(tables, log_id) if log_id else found
+        log = await asyncio.to_thread(KafkaLog, settings.kafka, bootstrap, topics)
+        stack.push_async_callback(log.close)
+        streams = Streams(settings.kafka.topic_prefix, Cluster(settings.kafka, bootstrap), settings.batch)
+        daemon = Daemon(settings, mappings, store, sides, log, topics, log_ids, streams, metrics, health)
+        daemon.wire()
+        await daemon.recover()
+        await streams.start()
+        stack.push_async_callback(streams.stop)
+        tasks = [asyncio.create_task(_supervised(work)) for work in daemon.work()]
+        stack.push_async_callback(_cancel, tasks)
+        health.up("daemon")
+        _log.info("daemon_started", mappings=len(mappings.all), company=company, started=_iso(utc_now()))
+        yield daemon
+        _log.info("daemon_stopping")
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+async def _supervised(work: Callable[[], Awaitable[None]]) -> None:
+    """A mistake of ours in one piece of work is logged, and the work goes on after a moment."""
+    while True:
+        try:
+            await work()
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            _log.exception("work_failed")
+            await asyncio.sleep(1.0)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,102 @@
+"""Both sides as the daemon uses them: sessions, live sources, sweeps and targets, made from settings and mappings."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+
+from consumers.business_central import BusinessCentralTarget
+from consumers.dataverse import DataverseTarget
+from consumers.ports import Target
+from daemon.governor import Hooks
+from daemon.sessions import SideSettings, session
+from daemon.settings import Auth, Settings
+from producers import business_central, dataverse
+from producers.business_central import BusinessCentralSweep, ModifiedSource
+from producers.dataverse import DataverseSweep, DeltaSource
+from producers.ports import Source, Sweep
+from schemas import rows
+from schemas.job import Job
+from schemas.mapping import Mappings
+from schemas.side import Side
+
+
+def side_settings(url: str, auth: Auth) -> SideSettings:
+    return SideSettings(
+        url=url,
+        tenant=auth.tenant,
+        client_id=auth.client_id,
+        client_secret=auth.secret().get_secret_value(),
+        token_url=auth.token_url or "",
+        scope=auth.scope,
+    )
+
+
+def sessions(settings: Settings, hooks: Hooks) -> dict[Side, httpx.AsyncClient]:
+    """One client per side: reads and writes share its sign-in and its throttle budget (promise 9)."""
+    bc, sales = settings.business_central, settings.sales
+    return {
+        Side.BC: session(Side.BC, side_settings(bc.url, bc.auth), hooks=hooks),
+        Side.SALES: session(Side.SALES, side_settings(sales.url, sales.auth), hooks=hooks),
+    }
+
+
+@dataclass(frozen=True)
+class Sides:
+    """`company` is the id of the BC company; `clients` one session per side."""
+
+    clients: Mapping[Side, httpx.AsyncClient]
+    company: str
+    mappings: Mappings
+    overlap_seconds: float
+    now_ms: Callable[[], int]
+
+    def target(self, side: Side) -> Target:
+        if side is Side.BC:
+            return BusinessCentralTarget(self.clients[side], self.company)
+        return DataverseTarget(self.clients[side])
+
+    def source(self, side: Side, name: str) -> Source:
+        """The live changes of a table, with the columns that any of its mappings reads."""
+        reading = self.mappings.reading(side, name)
+        table, select = reading[0].table(side), rows.select(side, name, reading)
+        if side is Side.SALES:
+            return DeltaSource(
+                self.clients[side], table, select, now_ms=self.now_ms, overlap_seconds=self.overlap_seconds
+            )
+        mapped = {field for mapping in reading for field in mapping.mapped(side)}
+        return ModifiedSource(
+            self.clients[side],
+            self.company,
+            table,
+            select,
+            now_ms=self.now_ms,
+            mapped=mapped,
+            overlap_seconds=self.overlap_seconds,
+        )
+
+    def sweep(self, job: Job, since: datetime | None) -> Sweep:
+        """The records of a job's mapping, in its filter, all or those modified since."""
+        mapping, side = self.mappings[job.mapping], job.direction.source
+        table, select = mapping.table(side), rows.select(side, mapping.table(side).name, [mapping])
+        work, client = (job.id, mapping.name), self.clients[side]
+        if side is Side.SALES:
+            text = table.filter.text
+            return DataverseSweep(client, table, select, job=work, now_ms=self.now_ms, filter_text=text, since=since)
+        mapped = mapping.mapped(side)
+        return BusinessCentralSweep(
+            client, self.company, table, select, job=work, now_ms=self.now_ms, mapped=mapped, since=since
+        )
+
+    async def count(self, job: Job, since: datetime | None) -> int | None:
+        """About how many records a job's sweep will read; None if the side does not say."""
+        side = job.direction.source
+        table, client = self.mappings[job.mapping].table(side), self.clients[side]
+        if side is Side.SALES:
+            return await dataverse.count(client, table, table.filter.text, since)
+        return await business_central.count(client, self.company, table, since)
+
+    async def close(self) -> None:
+        for client in self.clients.values():
+            await client.aclose()

@@ -1,0 +1,147 @@
+"""The thin seam to Faust: topics in, batches out. No rule and no I/O of ours knows Faust (DESIGN 2, anchors 0 and D).
+
+Safe use: `concurrency=1`, nothing is raised out of an agent (Faust would acknowledge and drop the message), JSON is
+decoded by us, no Faust tables, at-least-once with our own record of what was applied.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+import structlog
+from faust.auth import SASLCredentials, SSLCredentials
+from faust.transport.drivers import aiokafka as driver
+
+from consumers.synchronise import Message
+from daemon.settings import Batch, Kafka
+
+_log = structlog.get_logger(__name__)
+Handler = Callable[[str, Sequence[Message]], Awaitable[None]]
+_RETRY_SECONDS = 2.0
+
+
+class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        """Faust waits up to 1.5 s per fetch; the embedded broker answers only when that is over."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = 100
+        return consumer
+
+
+class _Consumer(driver.Consumer):  # type: ignore[misc]
+    def _new_consumer_thread(self) -> Any:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _Transport(driver.Transport):  # type: ignore[misc]
+    Consumer = _Consumer
+
+
+class _App(faust.App):  # type: ignore[misc]
+    def _new_transport(self) -> Any:
+        return _Transport(self.conf.broker_consumer, self, loop=self.loop)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where Kafka is, and whether it is the embedded broker (which wants a short session to join a group at once)."""
+
+    kafka: Kafka
+    bootstrap: str
+
+    def options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {"broker": [f"kafka://{server}" for server in self.bootstrap.split(",")]}
+        if self.kafka.embedded:
+            # Tansu makes a first join wait half the session timeout, and forgets members only after twice of it.
+            options |= {"broker_session_timeout": 2.0, "broker_heartbeat_interval": 0.5}
+        context = None
+        if self.kafka.security_protocol.endswith("SSL"):
+            context = ssl.create_default_context(cafile=self.kafka.ssl_cafile)
+            if self.kafka.ssl_certfile:
+                context.load_cert_chain(self.kafka.ssl_certfile, self.kafka.ssl_keyfile)
+        if self.kafka.sasl_password:
+            options["broker_credentials"] = SASLCredentials(
+                username=self.kafka.sasl_username,
+                password=self.kafka.sasl_password.get_secret_value(),
+                mechanism=self.kafka.sasl_mechanism,
+                ssl_context=context,
+            )
+        elif context:
+            options["broker_credentials"] = SSLCredentials(context)
+        return options
+
+
+class Streams:
+    """One Faust app in our own event loop: an agent per topic, each handing over batches one after the other."""
+
+    def __init__(self, group: str, cluster: Cluster, batch: Batch) -> None:
+        self._app = _App(
+            group,
+            **cluster.options(),
+            loop=asyncio.get_running_loop(),
+            store="memory://",
+            web_enabled=False,
+            topic_disable_leader=True,
+            processing_guarantee="at_least_once",
+            broker_commit_interval=1.0,
+            stream_wait_empty=False,
+        )
+        self._batch = batch
+        self._leading: str | None = None
+
+    def handle(self, topic: str, partitions: int, handler: Handler) -> None:
+        """Every message of `topic` is handed to `handler`, again and again until it returns without an error."""
+        source = self._app.topic(
+            topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", partitions=partitions
+        )
+
+        async def agent(stream: Any) -> None:
+            async for events in stream.take_events(self._batch.size, within=self._batch.seconds):
+                await _until_done(topic, handler, [_message(event) for event in events])
+
+        self._app.agent(source, name=f"{topic}-agent", concurrency=1)(agent)
+
+    def lead_by(self, topic: str) -> None:
+        """The worker that owns this one-partition topic is the leader: one at a time, re-elected by Kafka itself."""
+        self._leading = topic
+
+    def is_leader(self) -> bool:
+        consumer = getattr(self._app, "consumer", None)
+        return any(tp.topic == self._leading for tp in consumer.assignment()) if consumer else False
+
+    async def start(self) -> None:
+        """Returns when the group is joined."""
+        await self._app.start()
+
+    async def stop(self) -> None:
+        """Finishes the batches at hand, commits, leaves the group."""
+        await self._app.stop()
+
+    def crashed(self) -> BaseException | None:
+        reason: BaseException | None = self._app.crash_reason
+        return reason
+
+
+def _message(event: Any) -> Message:
+    message = event.message
+    return Message(message.partition, message.offset, message.key, message.value)
+
+
+async def _until_done(topic: str, handler: Handler, messages: Sequence[Message]) -> None:
+    """Nothing may leave an agent: what goes wrong outside a record (the store, Kafka) is tried again (promise 1)."""
+    failing = False
+    while True:
+        try:
+            await handler(topic, messages)
+        except Exception as error:
+            if not failing:
+                _log.exception("batch_failed", topic=topic, messages=len(messages), error=str(error))
+            failing = True
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            if failing:
+                _log.info("batch_recovered", topic=topic)
+            return
