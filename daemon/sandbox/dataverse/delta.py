@@ -50,7 +50,7 @@ def initial(
     """One page of a tracked load; the first fixes the version that its delta link will start from."""
     data = service.store.data[shape.table.entity_set]
     start = int(state.get("start", service.store.version))
-    page = page_of(data, options, state, size)
+    page = page_of(service.store, data, options, state, size)
     body: dict[str, Any] = {"@odata.context": f"{request.base}/$metadata#{shape.fragment}"}
     onward = None if page.after is None else {**page.after, "start": start}
     body |= _link(service, request, shape.table, options, (onward, state, start))

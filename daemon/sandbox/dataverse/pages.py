@@ -6,7 +6,7 @@ between pages neither shift nor repeat the others. Without `$orderby` a page cos
 
 from __future__ import annotations
 
-import heapq
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +14,7 @@ from typing import Any
 
 from daemon.sandbox.dataverse.cookie import revive
 from daemon.sandbox.dataverse.options import Options
-from daemon.sandbox.dataverse.store import Row, TableData, fold
+from daemon.sandbox.dataverse.store import Row, Store, TableData, fold
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class _Descending:
         return bool(other.value < self.value)
 
 
-def page_of(data: TableData, options: Options, after: dict[str, Any], size: int) -> Page:
+def page_of(store: Store, data: TableData, options: Options, after: dict[str, Any], size: int) -> Page:
     """The next `size` rows; `after` is `{}` for the first page."""
     if options.order:
-        return _ordered(data, options, after, size)
+        return _ordered(data, options, store.version, (after, size))
     found = list(islice(_matching(data, options, after.get("place", 0)), size + 1))
     more = len(found) > size
     return Page([row for _, row in found[:size]], {"place": found[size - 1][0]} if more else None)
@@ -57,13 +57,13 @@ def _matching(data: TableData, options: Options, place: int) -> Iterator[tuple[i
     return ((at, row) for at, row in rows if matches(row))
 
 
-def _ordered(data: TableData, options: Options, after: dict[str, Any], size: int) -> Page:
-    keyed = ((_key(options, [row.get(prop) for prop, _ in options.order], at), row)
-             for at, row in _matching(data, options, 0))  # fmt: skip
+def _ordered(data: TableData, options: Options, version: int, span: tuple[dict[str, Any], int]) -> Page:
+    after, size = span
+    rows, start = _sorted(data, options, version), 0
     if after:
         last = _key(options, [revive(value) for value in after["values"]], after["place"])
-        keyed = ((key, row) for key, row in keyed if key > last)
-    found = heapq.nsmallest(size + 1, keyed, key=lambda pair: pair[0])
+        start = bisect_right(rows, last, key=lambda pair: pair[0])
+    found = rows[start : start + size + 1]
     if len(found) <= size:
         return Page([row for _, row in found], None)
     key, row = found[size - 1]
@@ -71,6 +71,16 @@ def _ordered(data: TableData, options: Options, after: dict[str, Any], size: int
         [row for _, row in found[:size]],
         {"values": [row.get(prop) for prop, _ in options.order], "place": key[-1]},
     )
+
+
+def _sorted(data: TableData, options: Options, version: int) -> Sequence[tuple[Any, Row]]:
+    """All matching rows in order; kept for the next page as long as nothing is written."""
+    query = (version, options.filter.text if options.filter else None, options.order)
+    if data.sorted[0] != query:
+        names = [prop for prop, _ in options.order]
+        keyed = ((_key(options, [row.get(prop) for prop in names], at), row) for at, row in _matching(data, options, 0))
+        data.sorted = (query, sorted(keyed, key=lambda pair: pair[0]))
+    return data.sorted[1]
 
 
 def _key(options: Options, values: Sequence[Any], place: int) -> tuple[Any, ...]:

@@ -59,7 +59,7 @@ def _plain(service: Service, request: Request, shape: Shape, options: Options, s
     asked, limit = _size(service, request), service.settings.page_limit
     is_top = asked is None and options.top is not None  # $top is ignored beside maxpagesize (B3)
     size = min(options.top or 0, limit) if is_top else asked or limit
-    page = page_of(data, options, state, size) if size else Page([], None)
+    page = page_of(service.store, data, options, state, size) if size else Page([], None)
     body: dict[str, Any] = {"@odata.context": f"{request.base}/$metadata#{shape.fragment}"}
     if options.count:
         body |= _counted(service, shape, count_of(data, options))

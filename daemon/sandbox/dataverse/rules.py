@@ -10,7 +10,7 @@ from typing import Any
 from daemon.sandbox.dataverse.context import Service
 from daemon.sandbox.dataverse.errors import bad_request, duplicate_record
 from daemon.sandbox.dataverse.store import fold
-from daemon.sandbox.dataverse.tables import Kind, Table
+from daemon.sandbox.dataverse.tables import Table
 
 _BAD_STATE = "0x80048408"
 _FAMILY = 2
@@ -19,8 +19,8 @@ _ISO_CODE = re.compile(r"[A-Za-z]{3}")
 
 def fill(service: Service, table: Table, row: dict[str, Any]) -> None:
     """Give a new row what the platform gives it: defaults, state, currency, base unit."""
-    for column in table.columns.values():
-        if column.default is not None and row.get(column.prop) is None:
+    for column in table.defaults:
+        if row.get(column.prop) is None:
             row[column.prop] = _start(service, table, column.name, column.default, row)
     if table.logical == "uom":
         _fill_uom(service, row)
@@ -39,7 +39,7 @@ def _start(service: Service, table: Table, name: str, default: object, row: Mapp
 
 
 def _has_money(table: Table, row: Mapping[str, Any]) -> bool:
-    return any(column.kind is Kind.MONEY and row.get(column.prop) is not None for column in table.columns.values())
+    return any(row.get(column.prop) is not None for column in table.amounts)
 
 
 def _fill_uom(service: Service, row: dict[str, Any]) -> None:

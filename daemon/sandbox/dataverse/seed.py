@@ -9,7 +9,7 @@ from typing import Any
 from daemon.sandbox.dataverse.body import TARGET
 from daemon.sandbox.dataverse.context import Service
 from daemon.sandbox.dataverse.errors import DataverseError
-from daemon.sandbox.dataverse.tables import Kind, Table
+from daemon.sandbox.dataverse.tables import Table
 from daemon.sandbox.dataverse.values import convert, iso
 from daemon.sandbox.dataverse.write import insert
 
@@ -82,8 +82,8 @@ def _insert(service: Service, table: Table, given: Mapping[str, Any]) -> None:
     moment = iso(service.now())
     row["createdon"] = row.get("createdon") or row.get("modifiedon") or moment
     row["modifiedon"] = row.get("modifiedon") or row["createdon"]
-    for column in table.columns.values():
-        if column.kind is Kind.LOOKUP and row.get(column.prop) is not None:
+    for column in table.lookups:
+        if row.get(column.prop) is not None:
             row[column.prop + TARGET] = _target(service, table, column.prop, row[column.prop])
     for prop in ("_createdby_value", "_modifiedby_value", "_ownerid_value"):
         if prop in table.columns and row.get(prop) is None:
@@ -112,9 +112,8 @@ def _target(service: Service, table: Table, prop: str, row_id: str) -> str:
 def _check_links(service: Service) -> None:
     """Every seeded lookup must lead somewhere: an account may name a contact that is seeded after it."""
     for data in service.store.data.values():
-        columns = [column for column in data.table.columns.values() if column.kind is Kind.LOOKUP]
         for row_id, row in data.rows.items():
-            for column in columns:
+            for column in data.table.lookups:
                 target = row.get(column.prop)
                 if target is not None and not _leads(service, row, column.prop, target, data.table):
                     raise ValueError(f"{data.table.entity_set}({row_id}).{column.prop} leads to no row: {target}")

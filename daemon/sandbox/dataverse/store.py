@@ -8,12 +8,12 @@ a delta costs as much as there are changes, a page as much as it holds.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from daemon.sandbox.dataverse.tables import Kind, OnDelete, Table
+from daemon.sandbox.dataverse.tables import OnDelete, Table
 
 Row = Mapping[str, Any]
 _FIRST_VERSION = 1_000_000
@@ -53,9 +53,9 @@ class TableData:
         self.log_ids: list[str] = []
         self.deleted: dict[str, int] = {}
         self.metadata_version = 0
-        links = (column for column in table.columns.values() if column.kind is Kind.LOOKUP)
+        self.sorted: tuple[object, Sequence[tuple[Any, Row]]] = (None, ())  # the last ordered query, while it holds
         self.links: dict[str, dict[str, dict[str, None]]] = {
-            column.prop: {} for column in links if column.on_delete is not OnDelete.NONE
+            column.prop: {} for column in table.lookups if column.on_delete is not OnDelete.NONE
         }
 
     def after(self, place: int) -> Iterator[tuple[int, Row]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 
 class Kind(StrEnum):
@@ -68,7 +69,7 @@ class Column:
     update_only: bool = False
     default: object = None
 
-    @property
+    @cached_property
     def prop(self) -> str:
         """Lookups are read as `_name_value`; everything else under its own name."""
         return f"_{self.name}_value" if self.kind is Kind.LOOKUP else self.name
@@ -102,22 +103,22 @@ class Table:
         """The type's key in OData; `ownerid` for systemuser, which derives from principal (B2)."""
         return self.key_property or self.primary_id
 
-    @property
+    @cached_property
+    def lookups(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns.values() if column.kind is Kind.LOOKUP)
+
+    @cached_property
+    def amounts(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns.values() if column.kind is Kind.MONEY)
+
+    @cached_property
+    def defaults(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns.values() if column.default is not None)
+
+    @cached_property
     def binds(self) -> Mapping[str, tuple[Column, Target]]:
         """Navigation property name to lookup column and target; names are case-sensitive (B2)."""
-        return _binds(self)
-
-
-_BINDS: dict[str, dict[str, tuple[Column, Target]]] = {}
-
-
-def _binds(table: Table) -> Mapping[str, tuple[Column, Target]]:
-    found = _BINDS.get(table.entity_set)
-    if found is None:
-        lookups = (column for column in table.columns.values() if column.kind is Kind.LOOKUP)
-        found = {target.navigation: (column, target) for column in lookups for target in column.targets}
-        _BINDS[table.entity_set] = found
-    return found
+        return {target.navigation: (column, target) for column in self.lookups for target in column.targets}
 
 
 def text(name: str, length: int, **rules: object) -> Column:

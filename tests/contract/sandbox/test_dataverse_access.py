@@ -1,0 +1,180 @@
+"""Tokens, headers, addressing, limits (wire-protocols D1, D4 74–76, 93, 117)."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from daemon.sandbox.dataverse import DataverseSettings
+from tests.contract.sandbox.dataverse_support import CREDENTIALS, HOST, ROOT, TOKEN_URL, Org, accounts, code, org
+
+
+async def test_d_001_token_for_the_servers_own_address_and_the_documented_one() -> None:
+    async with org() as dataverse:
+        for scope in (f"{HOST}/.default", "https://contoso.crm.dynamics.com/.default"):
+            answer = await dataverse.http.post(TOKEN_URL, data={**CREDENTIALS, "scope": scope})
+            assert answer.status_code == 200
+            token = answer.json()
+            assert (token["token_type"], token["expires_in"]) == ("Bearer", 3599)
+            dataverse.http.headers["Authorization"] = f"Bearer {token['access_token']}"
+            assert (await dataverse.get("WhoAmI")).status_code == 200
+
+
+async def test_d_002_003_wrong_secret_client_and_scope() -> None:
+    async with org() as dataverse:
+        post = dataverse.http.post
+        assert (await post(TOKEN_URL, data={**CREDENTIALS, "client_secret": "no"})).status_code == 401
+        assert (await post(TOKEN_URL, data={**CREDENTIALS, "client_id": "no"})).status_code == 400
+        foreign = {**CREDENTIALS, "scope": "https://api.businesscentral.dynamics.com/.default"}
+        assert (await post(TOKEN_URL, data=foreign)).status_code == 400
+
+
+async def test_d_006_an_expired_token_is_401_until_a_new_one_comes() -> None:
+    async with org() as dataverse:
+        dataverse.clock.advance(hours=1)
+        assert (await dataverse.get("WhoAmI")).status_code == 401
+        await dataverse.sign_in()
+        assert (await dataverse.get("WhoAmI")).status_code == 200
+
+
+async def test_d_074_who_am_i_and_401_without_a_token() -> None:
+    async with org() as dataverse:
+        body = (await dataverse.get("WhoAmI")).json()
+        assert {"BusinessUnitId", "UserId", "OrganizationId"} <= set(body)
+        user = await dataverse.get(f"systemusers({body['UserId']})?$select=islicensed,isintegrationuser")
+        assert user.json()["isintegrationuser"] is True
+        assert user.json()["islicensed"] is False
+        del dataverse.http.headers["Authorization"]
+        refused = await dataverse.get("accounts")
+        assert refused.status_code == 401
+        assert refused.headers["WWW-Authenticate"].startswith("Bearer authorization_uri=")
+
+
+async def test_d_075_headers_on_every_answer() -> None:
+    async with org() as dataverse:
+        for path in ("accounts", "nosuchset", "accounts(1)"):
+            answer = await dataverse.get(path)
+            assert answer.headers["OData-Version"] == "4.0"
+            assert answer.headers["REQ_ID"]
+            assert answer.headers["x-ms-service-request-id"]
+            assert int(answer.headers["x-ms-ratelimit-burst-remaining-xrm-requests"]) < 6000
+            assert answer.headers["x-ms-ratelimit-time-remaining-xrm-requests"]
+
+
+async def test_d_076_if_none_match_null_is_ignored_on_any_verb() -> None:
+    async with org(accounts=accounts(1)) as dataverse:
+        path = "accounts(11111111-0000-0000-0000-000000000000)"
+        assert (await dataverse.send("GET", path, If_None_Match="null")).status_code == 200
+        assert (await dataverse.send("PATCH", path, {"name": "x"}, If_None_Match="null")).status_code == 204
+        assert (await dataverse.send("DELETE", path, If_None_Match="null")).status_code == 204
+
+
+async def test_d_093_names_are_case_sensitive() -> None:
+    async with org() as dataverse:
+        assert code(await dataverse.get("Account")) == (404, "0x8006088a")
+        bad = await dataverse.send("POST", "accounts", {"Name": "x"})
+        assert bad.status_code == 400
+        assert "Invalid property 'Name' was found in entity 'Microsoft.Dynamics.CRM.account'" in bad.text
+        for query in ("$select=Name", "$filter=Name eq 'x'", "$orderby=Name"):
+            bad = await dataverse.get(f"accounts?{query}")
+            assert bad.status_code == 400
+            assert "Could not find a property named 'Name' on type 'Microsoft.Dynamics.CRM.account'" in bad.text
+
+
+async def test_wrong_verbs_and_unknown_options() -> None:
+    async with org() as dataverse:
+        wrong = await dataverse.send("POST", "WhoAmI", {})
+        assert code(wrong) == (404, "")
+        assert "No HTTP resource was found that matches the request URI" in wrong.text
+        assert (await dataverse.send("DELETE", "accounts")).status_code == 405
+        assert (await dataverse.send("PATCH", "accounts", {})).status_code == 405
+        assert (await dataverse.get("accounts?$compute=x")).status_code == 400
+        assert (await dataverse.get("accounts?tag=echo")).status_code == 200
+        assert (await dataverse.get("accounts?$filter=" + "x" * 33_000)).status_code == 414
+
+
+async def _limited(**limits: int) -> DataverseSettings:
+    return DataverseSettings(**limits)  # type: ignore[arg-type]
+
+
+async def test_d_117_requests_per_window_slide_and_ignoring_retry_after_waits_longer() -> None:
+    async with org(await _limited(requests_per_window=3)) as dataverse:
+        for _ in range(3):
+            assert (await dataverse.get("WhoAmI")).status_code == 200
+            dataverse.clock.advance(seconds=10)
+        refused = await dataverse.get("WhoAmI")
+        assert code(refused) == (429, "0x80072322")
+        wait = int(refused.headers["Retry-After"])
+        assert wait == 270
+        again = await dataverse.get("WhoAmI")
+        assert int(again.headers["Retry-After"]) > wait
+        dataverse.clock.advance(seconds=int(again.headers["Retry-After"]))
+        assert (await dataverse.get("WhoAmI")).status_code == 200
+
+
+async def test_d_117_execution_time_per_window() -> None:
+    async with org(await _limited(execution_ms_per_window=2000, request_cost_ms=1000)) as dataverse:
+        await dataverse.get("WhoAmI")
+        await dataverse.get("WhoAmI")
+        assert code(await dataverse.get("WhoAmI")) == (429, "0x80072321")
+
+
+async def test_d_117_bulk_counts_once_and_batch_parts_each() -> None:
+    async with org(await _limited(requests_per_window=10)) as dataverse:
+        targets = [{"@odata.type": "Microsoft.Dynamics.CRM.account", "name": str(n)} for n in range(20)]
+        await dataverse.send("POST", "accounts/Microsoft.Dynamics.CRM.CreateMultiple", {"Targets": targets})
+        left = (await dataverse.get("WhoAmI")).headers["x-ms-ratelimit-burst-remaining-xrm-requests"]
+        assert left == "8"
+
+
+async def test_d_117_concurrent_requests() -> None:
+    async with org(await _limited(concurrent_requests=2)) as dataverse:
+        gate, started = asyncio.Event(), asyncio.Semaphore(0)
+
+        async def slow_body():  # type: ignore[no-untyped-def]
+            started.release()
+            await gate.wait()
+            yield b'{"name": "slow"}'
+
+        send = dataverse.http.post
+        slow = [asyncio.create_task(_post(send, slow_body())) for _ in range(2)]
+        for _ in slow:
+            await started.acquire()
+        assert code(await dataverse.get("WhoAmI")) == (429, "0x80072326")
+        gate.set()
+        assert [answer.status_code for answer in await asyncio.gather(*slow)] == [204, 204]
+        assert (await dataverse.get("WhoAmI")).status_code == 200
+
+
+async def _post(send, content) -> httpx.Response:  # type: ignore[no-untyped-def]
+    answer: httpx.Response = await send(
+        ROOT + "accounts", content=content, headers={"Content-Type": "application/json"}
+    )
+    return answer
+
+
+@pytest.mark.parametrize("privilege", ["prvCreateAccount", "prvReadAccount"])
+async def test_missing_privileges_are_403(privilege: str) -> None:
+    async with org(DataverseSettings(missing_privileges=frozenset({privilege}))) as dataverse:
+        answer = await (_create(dataverse) if "Create" in privilege else dataverse.get("accounts"))
+        assert code(answer) == (403, "0x80040220")
+
+
+async def _create(dataverse: Org) -> httpx.Response:
+    return await dataverse.send("POST", "accounts", {"name": "x"})
+
+
+async def test_faults_and_log_reach_the_simulator_and_its_batch_parts() -> None:
+    async with org() as dataverse:
+        await dataverse.http.post("/_sandbox/faults", json={"status": 503, "path": "accounts", "retry_after": 3})
+        answer = await dataverse.get("accounts")
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "3"
+        assert (await dataverse.get("accounts")).status_code == 200
+        log = (await dataverse.http.get("/_sandbox/requests")).json()
+        assert [entry["status"] for entry in log["entries"]][-2:] == [503, 200]
+
+
+async def test_index_names_sets_and_counts() -> None:
+    async with org(accounts=accounts(3)) as dataverse:
+        assert (await dataverse.http.get("/")).json()["sets"]["accounts"] == 3
