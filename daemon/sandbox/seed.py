@@ -1,0 +1,46 @@
+"""The data both simulators start with: two systems that have lived apart.
+
+Promised: the same arguments give the same rows, ids included; every reference leads to a row of the same side; every
+record that the standard mappings let through can get exactly one partner (no customer, item, currency or unit of one
+side is also on the other, except the currency USD, the unit KG and the salespeople, which are coupled, not created).
+
+Rows carry the real field names of either API. A key that begins with `_` and is no Dataverse lookup is for the
+simulator only: `_contactNumber` of a BC customer names its company contact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from daemon.sandbox.seed_business_central import BusinessCentral
+from daemon.sandbox.seed_firms import Maker
+from daemon.sandbox.seed_sales import Sales
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Rows by entity set: `bc` of Business Central, `sales` of Dataverse."""
+
+    bc: dict[str, list[dict[str, Any]]]
+    sales: dict[str, list[dict[str, Any]]]
+
+
+def seed(customers: int = 100, seed: int = 1) -> Seed:
+    """Both sides' rows: `customers` customers in BC, a third as many further accounts in Sales."""
+    make = Maker(seed)
+    bc, sales = BusinessCentral(make), Sales(make)
+    bc.tables()
+    sales.tables()
+    for index in range(customers):
+        bc.customer(index)
+    for index in range(customers // 3):
+        sales.account(index)
+    for index in range(customers // 2):
+        bc.item(index)
+    for index in range(customers // 8):
+        bc.resource(index)
+    sales.products()
+    bc.out_of_filter()
+    sales.out_of_filter()
+    return Seed(bc.rows, sales.rows)
