@@ -98,8 +98,8 @@ class Batch:
         if part.content_id is None and self._service.settings.change_set_needs_content_id:
             error = bad_request("Every request in a change set must have a Content-ID header.", "0x80048d19")
             return self._fail(made, error)
-        if part.url.startswith("$"):
-            message = f"Content-ID Reference: '{part.url.partition('/')[0]}' does not exist in the batch context."
+        if made.path.startswith("$"):
+            message = f"Content-ID Reference: '{made.path.partition('/')[0]}' does not exist in the batch context."
             return self._fail(made, bad_request(message, "0x80060888"))
         return self._run(made)
 
