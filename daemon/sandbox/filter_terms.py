@@ -7,14 +7,24 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from odata_query import ast
 
-Predicate = Callable[[Mapping[str, Any]], bool]
-Value = Callable[[Mapping[str, Any]], Any]
+from daemon.sandbox.filter_values import (
+    Predicate,
+    Value,
+    against_literal,
+    against_null,
+    among,
+    as_instant,
+    as_number,
+    changed,
+    like,
+    matching,
+    of_property,
+)
 
 
 class FilterError(ValueError):
@@ -88,8 +98,8 @@ class Terms:
             return self._between_values(left, right, compare)
         kind, wanted = right.literal
         if kind == "null":
-            return Term(_against_null(left.value, compare), left.fields)
-        predicate = _against_literal(left.value, self.reader(kind), compare, wanted)
+            return Term(against_null(left.value, compare), left.fields)
+        predicate = against_literal(left.value, self.reader(kind), compare, wanted)
         is_equality = compare is operator.eq and left.field is not None
         return Term(predicate, left.fields, (str(left.field), kind, wanted) if is_equality else None)
 
@@ -99,7 +109,7 @@ class Terms:
         if len(parts) != len(terms) or len({part[:2] for part in parts}) != 1:
             return None
         field, kind, _ = parts[0]
-        return Term(_among(_property(field), self.reader(kind), {part[2] for part in parts}), frozenset({field}))
+        return Term(among(of_property(field), self.reader(kind), {part[2] for part in parts}), frozenset({field}))
 
     def pattern(self, node: Any) -> Term:
         """contains, startswith, endswith over text; null never matches."""
@@ -111,9 +121,9 @@ class Terms:
             raise FilterError(f"The second argument of '{name}' must be a string literal.")
         self._note(subject.field, wanted.literal)
         text = str(node.args[1].py_val)
-        body = _like(text) if self._wildcards else re.escape(text)
+        body = like(text) if self._wildcards else re.escape(text)
         flags = re.DOTALL | (re.IGNORECASE if self._case_insensitive else 0)
-        return Term(_matching(subject.value, re.compile(_PATTERNS[name].format(body), flags)), subject.fields)
+        return Term(matching(subject.value, re.compile(_PATTERNS[name].format(body), flags)), subject.fields)
 
     def truth(self, node: Any) -> Term:
         """A Boolean property or literal standing alone."""
@@ -127,24 +137,24 @@ class Terms:
         readers: dict[str, Callable[[Any], Any]] = {
             "string": lambda value: fold(value) if isinstance(value, str) else None,
             "guid": lambda value: str(value).lower(),
-            "number": _number,
+            "number": as_number,
             "boolean": lambda value: value if isinstance(value, bool) else None,
-            "date": _instant,
-            "datetime": _instant,
+            "date": as_instant,
+            "datetime": as_instant,
         }
         return readers[kind]
 
     def _operand(self, node: Any) -> _Operand:
         if isinstance(node, ast.Identifier | ast.Attribute):
             name = _path(node)
-            return _Operand(_property(name), frozenset({name}), field=name)
+            return _Operand(of_property(name), frozenset({name}), field=name)
         if type(node) in _LITERALS:
             kind, wanted = self._literal(node)
             return _Operand(lambda row: wanted, frozenset(), literal=(kind, wanted))
         if isinstance(node, ast.Call) and node.func.full_name() in {"tolower", "toupper"}:
             inner = self._operand(node.args[0])
             change = str.lower if node.func.name == "tolower" else str.upper
-            return _Operand(_changed(inner.value, change), inner.fields)
+            return _Operand(changed(inner.value, change), inner.fields)
         raise FilterError(f"The expression {_describe(node)} is not supported in a filter.")
 
     def _literal(self, node: Any) -> tuple[str, Any]:
@@ -169,7 +179,7 @@ class Terms:
         self.in_fields.add(left.field)
         self._note(left.field, literals[0])
         wanted = {value for _, value in literals}
-        return Term(_among(left.value, self.reader(literals[0][0]), wanted), left.fields)
+        return Term(among(left.value, self.reader(literals[0][0]), wanted), left.fields)
 
     def _between_values(self, left: _Operand, right: _Operand, compare: Callable[[Any, Any], bool]) -> Term:
         fold, fields = self._fold, left.fields | right.fields
@@ -198,82 +208,3 @@ def _path(node: Any) -> str:
 
 def _describe(node: Any) -> str:
     return str(node.func.full_name()) + "()" if isinstance(node, ast.Call) else type(node).__name__
-
-
-def _property(name: str) -> Value:
-    return lambda row: row.get(name)
-
-
-def _changed(inner: Value, change: Callable[[str], str]) -> Value:
-    def read(row: Mapping[str, Any]) -> Any:
-        value = inner(row)
-        return change(value) if isinstance(value, str) else value
-
-    return read
-
-
-def _number(value: Any) -> Decimal | int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        return None
-    return Decimal(repr(value)) if isinstance(value, float) else value
-
-
-def _instant(value: Any) -> datetime | None:
-    """ISO text, date or datetime as an instant; text without an offset counts as UTC."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if isinstance(value, datetime):
-        return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-    return datetime(value.year, value.month, value.day, tzinfo=UTC) if isinstance(value, date) else None
-
-
-def _against_null(value: Value, compare: Callable[[Any, Any], bool]) -> Predicate:
-    if compare is operator.eq:
-        return lambda row: value(row) is None
-    if compare is operator.ne:
-        return lambda row: value(row) is not None
-    return lambda row: False
-
-
-def _against_literal(
-    value: Value, read: Callable[[Any], Any], compare: Callable[[Any, Any], bool], wanted: Any
-) -> Predicate:
-    when_absent = compare is operator.ne
-
-    def check(row: Mapping[str, Any]) -> bool:
-        found = value(row)
-        if found is None:
-            return when_absent
-        found = read(found)
-        return when_absent if found is None else compare(found, wanted)
-
-    return check
-
-
-def _among(value: Value, read: Callable[[Any], Any], wanted: set[Any]) -> Predicate:
-    def check(row: Mapping[str, Any]) -> bool:
-        found = value(row)
-        return found is not None and read(found) in wanted
-
-    return check
-
-
-def _matching(value: Value, pattern: re.Pattern[str]) -> Predicate:
-    def check(row: Mapping[str, Any]) -> bool:
-        found = value(row)
-        return isinstance(found, str) and pattern.fullmatch(found) is not None
-
-    return check
-
-
-def _like(text: str) -> str:
-    """A SQL LIKE pattern as a regular expression: `%` any run, `_` any character, `[…]` a set."""
-    parts = re.split(r"(%|_|\[[^\]]+\])", text)
-    special = {"%": ".*", "_": "."}
-    return "".join(
-        special.get(part) or (part if part.startswith("[") and part.endswith("]") else re.escape(part))
-        for part in parts
-    )

@@ -17,7 +17,8 @@ from odata_query import ast
 from odata_query.exceptions import ODataException
 from odata_query.grammar import ODataLexer, ODataParser
 
-from daemon.sandbox.filter_terms import FilterError, Predicate, Term, Terms
+from daemon.sandbox.filter_terms import FilterError, Term, Terms
+from daemon.sandbox.filter_values import Predicate
 
 __all__ = ["Filter", "FilterError", "compile_filter"]
 

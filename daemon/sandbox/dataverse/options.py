@@ -8,6 +8,7 @@ from urllib.parse import unquote, unquote_plus
 
 from daemon.sandbox.dataverse.context import Request, Service
 from daemon.sandbox.dataverse.errors import bad_request, unknown_property
+from daemon.sandbox.dataverse.functions import expand_in
 from daemon.sandbox.dataverse.tables import OPTIONS, TEXT, Kind, Table
 from daemon.sandbox.dataverse.values import edm_type
 from daemon.sandbox.filters import Filter, FilterError, compile_filter
@@ -95,12 +96,13 @@ def _filter(service: Service, table: Table, text: str | None) -> Filter | None:
     if text is None:
         return None
     try:
+        text, extra = expand_in(table, text)
         found = compile_filter(text, case_insensitive=True, wildcards=True)
     except FilterError as error:
         raise bad_request(str(error), "0x80060888") from error
     if found.in_fields:
         raise bad_request("The 'in' operator is not supported; use Microsoft.Dynamics.CRM.In.", "0x80060888")
-    if found.conditions > service.settings.condition_limit:
+    if found.conditions - extra > service.settings.condition_limit:
         raise bad_request("Number of conditions in query exceeded maximum limit.", "0x8004430C")
     for name in found.fields:
         _check_types(table, name, found.literal_kinds.get(name, frozenset()))

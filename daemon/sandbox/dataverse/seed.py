@@ -11,7 +11,7 @@ from daemon.sandbox.dataverse.context import Service
 from daemon.sandbox.dataverse.errors import DataverseError
 from daemon.sandbox.dataverse.tables import Table
 from daemon.sandbox.dataverse.values import convert, iso
-from daemon.sandbox.dataverse.write import insert
+from daemon.sandbox.dataverse.write import create_base_uom, insert
 
 Rows = Sequence[Mapping[str, Any]]
 _PRIVATE = "_sandbox"
@@ -29,7 +29,17 @@ def seed(service: Service, data: Mapping[str, Rows]) -> None:
             given = list(data.get(entity_set, ()))
             for row in [*_without(own.get(entity_set, ()), given, table), *given]:
                 _insert_named(service, table, row)
+            if entity_set == "uomschedules":
+                _create_base_uoms(service, data.get("uoms", ()))
         _check_links(service)
+
+
+def _create_base_uoms(service: Service, seeded: Rows) -> None:
+    """Each schedule's base unit, unless the seed brings that itself."""
+    present = {str(row.get("_uomscheduleid_value")).lower() for row in seeded if row.get("isschedulebaseuom")}
+    for schedule_id, schedule in service.store.data["uomschedules"].rows.items():
+        if schedule_id not in present:
+            create_base_uom(service, schedule)
 
 
 def _without(own: Rows, given: Rows, table: Table) -> Rows:

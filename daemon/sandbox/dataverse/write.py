@@ -40,7 +40,10 @@ def create(service: Service, request: Request, table: Table, body: Mapping[str, 
     if chosen in service.store.data[table.entity_set].rows:
         raise duplicate_record()
     row = _stamped(service, request, table, {**changes, table.primary_id: chosen})
-    return insert(service, table, row, request)
+    insert(service, table, row, request)
+    if table.logical == "uomschedule":
+        create_base_uom(service, row)
+    return row
 
 
 def insert(service: Service, table: Table, row: dict[str, Any], request: Request | None = None) -> Row:
@@ -53,8 +56,6 @@ def insert(service: Service, table: Table, row: dict[str, Any], request: Request
     if request is not None:
         _detect_duplicates(service, request, table, row)
     service.store.insert(table.entity_set, row[table.primary_id], row)
-    if table.logical == "uomschedule":
-        _create_base_uom(service, row)
     return row
 
 
@@ -77,7 +78,7 @@ def _stamped(service: Service, request: Request, table: Table, row: dict[str, An
     return row
 
 
-def _create_base_uom(service: Service, schedule: Row) -> None:
+def create_base_uom(service: Service, schedule: Row) -> None:
     """A schedule's base unit comes with it (B2, D118)."""
     table = service.store.tables["uoms"]
     stamps = ("createdon", "modifiedon", "_createdby_value", "_modifiedby_value")

@@ -97,6 +97,9 @@ async def test_d_096_dates() -> None:
         ("accountid eq 11111111-0000-0000-0000-000000000007", 1),
         ("_ownerid_value ne null", 12),
         ("not contains(name,'0000')", 2),
+        ("Microsoft.Dynamics.CRM.In(PropertyName='name',PropertyValues=['account 00001','x','Account 00002'])", 2),
+        ("Microsoft.Dynamics.CRM.NotIn(PropertyName='statecode',PropertyValues=['0','1']) or fax ne null", 0),
+        (f"Microsoft.Dynamics.CRM.In(PropertyName='accountid',PropertyValues=[\"{ID.format(3)}\"])", 1),
     ],
 )
 async def test_d_097_filters(text: str, count: int) -> None:
