@@ -64,8 +64,8 @@ class Commands:
         state: RunState,
         result: Mapping[str, Any] | None = None,
         error: Problem | None = None,
-    ) -> bool:
-        """Moves a command on; it is to be announced again. False, and nothing changed, once it is final."""
+    ) -> None:
+        """Moves a command on; it is to be announced again. Once it is final, nothing moves it (promise 8)."""
         values: dict[str, Any] = {"state": state.value, "announced": False}
         if result is not None:
             values["result"] = dict(result)
@@ -75,7 +75,7 @@ class Commands:
             values["finished_at"] = self._now()
         statement = update(CommandRow).where(CommandRow.id == command_id, CommandRow.state.not_in(FINAL))
         async with self._database.write() as connection:
-            return (await connection.execute(statement.values(values))).rowcount > 0
+            await connection.execute(statement.values(values))
 
     async def pending(self) -> list[LoggedCommand]:
         """Accepted and not final, in the order they were received: what a restart goes on with."""

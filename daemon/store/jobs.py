@@ -69,11 +69,11 @@ class Jobs:
         }
         await self._set(RunRow, run_id, state=state.value, **{k: v for k, v in given.items() if v is not None})
 
-    async def answer(self, run_id: str, keep: Keep) -> bool:
-        """Notes the answer, in advance or when due. False if there is no such run, or it is over."""
+    async def answer(self, run_id: str, keep: Keep) -> None:
+        """Notes the answer, in advance or when due. A run that is over keeps the answer it had."""
         statement = update(RunRow).where(RunRow.id == run_id, RunRow.state.not_in(FINAL)).values(answer=keep.value)
         async with self._database.write() as connection:
-            return (await connection.execute(statement)).rowcount > 0
+            await connection.execute(statement)
 
     async def jobs(self, run: str | None = None, mapping: str | None = None, limit: int = 50) -> list[Job]:
         """Newest first."""
