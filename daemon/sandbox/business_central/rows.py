@@ -134,6 +134,9 @@ class Rows:
 
     def having(self, name: str, value: Any) -> list[Record]:
         """All records whose field equals the value, by a hash index built at first use and ordered by id."""
+        if name == "id":
+            record = self.get(str(value))
+            return [] if record is None else [record]
         found = self._hashes.get(name)
         if found is None:
             found = defaultdict(set)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 STANDARD = "v2.0"
@@ -66,10 +67,14 @@ class Table:
     api: str = STANDARD
     parts: tuple[str, ...] = ()
 
+    @cached_property
+    def _blank_row(self) -> Mapping[str, Any]:
+        return {name: field.blank for name, field in self.fields.items()}
+
     @property
     def blanks(self) -> dict[str, Any]:
-        """A row with every field unset."""
-        return {name: field.blank for name, field in self.fields.items()}
+        """A new row with every field unset."""
+        return dict(self._blank_row)
 
 
 def _fields(spec: str, **enums: tuple[str, ...]) -> Mapping[str, Field]:

@@ -145,7 +145,8 @@ async def test_d_123_faults_can_be_cleared_and_are_checked() -> None:
         await bc.http.post("/_sandbox/faults", json={"count": 9})
         await bc.http.delete("/_sandbox/faults")
         assert (await bc.get("customers")).status_code == 200
-        for wrong in ({"nosuch": 1}, {"status": "503"}, {"kind": "nosuch"}, []):
+        broken: list[object] = [{"nosuch": 1}, {"status": "503"}, {"kind": "nosuch"}, []]
+        for wrong in broken:
             assert (await bc.http.post("/_sandbox/faults", json=wrong)).status_code == 400
 
 
