@@ -1,0 +1,57 @@
+"""What all tests share: brokers, databases, and the closing lines about what could not be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.kafka.run_kafka import KafkaUnavailable
+from tests.support.brokers import Brokers
+from tests.support.postgres import PostgresServer, PostgresUnavailable
+from tests.support.real_parts import missing, summary
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """kafka-python reads its schemas by an old call: hundreds of warnings that say nothing about us."""
+    config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in summary():
+        terminalreporter.write_line(line, yellow=True)
+
+
+@pytest.fixture(scope="session")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """The session's brokers, one of each kind, started when first asked for."""
+    started = Brokers(tmp_path_factory.mktemp("brokers"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session", params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+def kafka(request: pytest.FixtureRequest, brokers: Brokers) -> str:
+    """The address of a broker: the embedded one, then Apache Kafka. Tests keep apart by topic names of their own."""
+    try:
+        return brokers.bootstrap(request.param)
+    except KafkaUnavailable as refusal:
+        missing("Apache Kafka", str(refusal), "COUPLED_REQUIRE_KAFKA")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The session's PostgreSQL server."""
+    try:
+        server = PostgresServer()
+        server.start()
+    except PostgresUnavailable as refusal:
+        missing("PostgreSQL", str(refusal), "COUPLED_REQUIRE_POSTGRES")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres(postgres_server: PostgresServer) -> str:
+    """The SQLAlchemy URL of a new, empty PostgreSQL database."""
+    return postgres_server.new_database()

@@ -1,0 +1,38 @@
+"""The brokers that flow and end-to-end tests run on, each started once and only when a test asks for it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from daemon.broker import EmbeddedBroker
+from deploy.kafka.run_kafka import ApacheKafka, KafkaUnavailable
+
+KINDS = ("embedded", "apache")
+
+
+class Brokers:
+    """Brokers by kind; one that could not be had is not tried again."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._running: dict[str, EmbeddedBroker | ApacheKafka] = {}
+        self._refused: dict[str, KafkaUnavailable] = {}
+        self._stack = ExitStack()
+
+    def bootstrap(self, kind: str) -> str:
+        """The address of the broker of that kind. Raises KafkaUnavailable, the same each time."""
+        if kind in self._refused:
+            raise self._refused[kind]
+        if kind not in self._running:
+            broker = EmbeddedBroker(log=self._logs / "embedded.log") if kind == "embedded" else ApacheKafka()
+            try:
+                self._running[kind] = self._stack.enter_context(broker)
+            except KafkaUnavailable as refusal:
+                self._refused[kind] = refusal
+                raise
+        return self._running[kind].bootstrap
+
+    def stop(self) -> None:
+        """End all brokers."""
+        self._stack.close()

@@ -1,0 +1,134 @@
+"""A real PostgreSQL server for the tests, from Debian's binaries, in a temporary directory."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Self
+
+import psycopg
+
+from daemon.child import TiedProcess, wait_until
+from tests.support.ports import free_port
+
+_BINARIES = Path("/usr/lib/postgresql")
+# The data is thrown away: nothing needs to survive a power cut.
+_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
+
+
+class PostgresUnavailable(RuntimeError):
+    """PostgreSQL cannot be had or run here; the text is one line: why, and what to do."""
+
+
+class PostgresServer:
+    """One server; `new_database` gives each test its own."""
+
+    def __init__(self) -> None:
+        self._bin = _newest_binaries()
+        self._home = Path(tempfile.mkdtemp(prefix="coupled-postgres-"))
+        self._port = free_port()
+        self._child: TiedProcess | None = None
+        self._databases = 0
+
+    def start(self) -> None:
+        """Make a cluster, start the server, wait until it takes connections."""
+        user = _unprivileged()
+        if user is not None:
+            os.chown(self._home, user.pw_uid, user.pw_gid)
+        data = self._home / "data"
+        make = [
+            self._bin / "initdb",
+            "-D",
+            data,
+            "-U",
+            "coupled",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--locale=C",
+        ]
+        try:
+            done = subprocess.run(_as(user, make), capture_output=True, text=True, check=False, cwd=self._home)
+        except OSError as error:
+            self.stop()
+            raise PostgresUnavailable(f"initdb cannot be run: {error}") from error
+        if done.returncode != 0:
+            self.stop()
+            raise PostgresUnavailable(f"initdb failed: {' '.join(done.stderr.split())[:300]}")
+        serve: list[str | Path] = [self._bin / "postgres", "-D", data, "-p", str(self._port), "-k", self._home]
+        for setting in ("listen_addresses=127.0.0.1", *_FAST):
+            serve += ["-c", setting]
+        log = self._home / "server.log"
+        self._child = TiedProcess(_as(user, serve), log=log)
+        self._child.start()
+        if not wait_until(self._answers, lambda: self._child is not None and self._child.alive, 30):
+            said = " ".join(log.read_text(encoding="utf-8", errors="replace").split())[-300:]
+            self.stop()
+            raise PostgresUnavailable(f"the server in {self._bin} did not start on port {self._port}: {said}")
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self._dsn("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _dsn(self, database: str) -> str:
+        return f"postgresql://coupled@127.0.0.1:{self._port}/{database}"
+
+    def new_database(self) -> str:
+        """The URL of a new, empty database."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        return self._dsn(name)
+
+    def stop(self) -> None:
+        """End the server and remove its data."""
+        if self._child is not None and self._child.pid is not None and self._child.alive:
+            os.kill(self._child.pid, signal.SIGQUIT)  # immediate; SIGTERM would wait for the clients
+            wait_until(lambda: not (self._child and self._child.alive), lambda: True, 5)
+            self._child.stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _newest_binaries() -> Path:
+    found = sorted(_BINARIES.glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
+    if not found:
+        raise PostgresUnavailable(f"no server under {_BINARIES} (apt install postgresql)")
+    return found[-1].parent
+
+
+def _unprivileged() -> pwd.struct_passwd | None:
+    """Whom to run as: PostgreSQL refuses root. None: as we are."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise PostgresUnavailable("the tests run as root, and there is no user postgres or nobody to run the server as")
+
+
+def _as(user: pwd.struct_passwd | None, command: list[str | Path]) -> list[str]:
+    """The command as that user; changing users unties the child from its parent, so it is tied again."""
+    words = [str(word) for word in command]
+    if user is None:
+        return words
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--pdeathsig=QUIT", *words]
