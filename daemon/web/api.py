@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Body, HTTPException, Query
 from pydantic import BaseModel
 
-from daemon.web.ports import Cause, CommandStatus, Coupled, Failure, MappingStatus, Page, Services, SideStatus
+from daemon.store.views import Failure
+from daemon.web.ports import Cause, CommandStatus, Coupled, MappingStatus, Page, Services, SideStatus
 from schemas.command import Command
 from schemas.job import Job, JobState, Run
 from schemas.outcome import Outcome
@@ -108,7 +109,7 @@ def _add_records(routes: APIRouter, services: Services) -> None:
     async def jobs(mapping: str | None = None, offset: Offset = 0, limit: Limit = 50) -> Page[JobRow]:
         """Newest first."""
         page = await reader.jobs(mapping, offset, limit)
-        return Page([JobRow.of(job) for job in page.items], page.total, page.offset)
+        return Page([JobRow.of(job) for job in page.items], page.offset, page.more, page.total)
 
     @routes.get("/jobs/{number}")
     async def job(number: int) -> JobRow:

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from daemon.metrics import Metrics
+from daemon.store.views import Failure
 from schemas.command import Command
 from schemas.errors import Problem
 from schemas.job import Job, Run, RunState
-from schemas.outcome import Outcome
 from schemas.side import Direction, Side
 
 T = TypeVar("T")
@@ -40,23 +40,6 @@ class MappingStatus:
     couplings: int = 0
     failures: int = 0
     lag: Mapping[Direction, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The last failure of one record; `conflict` where both sides changed."""
-
-    id: int
-    mapping: str
-    direction: Direction
-    outcome: Outcome
-    bc_id: str | None
-    sales_id: str | None
-    problem: Problem
-    attempts: int
-    first_at: datetime
-    last_at: datetime
-    job: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +76,16 @@ class CommandStatus:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some of `total` items, from `offset` on."""
+    """Some items, from `offset` on; `more` says that others follow, `total` how many there are where it is known."""
 
     items: Sequence[T]
-    total: int
     offset: int = 0
+    more: bool = False
+    total: int | None = None
 
 
 class Reader(Protocol):
-    """Everything the web reads. Jobs and runs come newest first; failures are the open ones, newest first."""
+    """Everything the web reads. Jobs, runs and failures come newest first."""
 
     async def sides(self) -> Sequence[SideStatus]: ...
 
@@ -118,7 +102,8 @@ class Reader(Protocol):
 
     async def failures(
         self, mapping: str | None, code: str | None, job: int | None, offset: int, limit: int
-    ) -> Page[Failure]: ...
+    ) -> Page[Failure]:
+        """Open ones; of a job, also those resolved since."""
 
     async def causes(self) -> Sequence[Cause]:
         """Open failures by mapping and code, the most numerous first."""

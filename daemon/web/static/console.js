@@ -1,0 +1,72 @@
+// Keeps the living part of a page fresh: fetches the same address again and shows it if it changed.
+"use strict";
+(() => {
+  const live = document.getElementById("live");
+  const stale = document.getElementById("stale");
+  const every = Number(live?.dataset.refresh || 0);
+  let shown = null;
+  let lost = null;
+
+  const zone = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
+  function localise(root) {
+    for (const each of root.querySelectorAll("time[datetime]")) {
+      each.title = each.textContent;
+      each.textContent = zone.format(new Date(each.dateTime));
+    }
+  }
+
+  // A reader who marks text, or has a list open, is not to be interrupted.
+  function busy() {
+    const selection = document.getSelection();
+    if (selection && !selection.isCollapsed && live.contains(selection.anchorNode)) return true;
+    const active = document.activeElement;
+    return live.contains(active) && /^(INPUT|SELECT|TEXTAREA)$/.test(active.tagName);
+  }
+
+  function show(text) {
+    const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
+    const scrolled = [...live.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
+    live.innerHTML = text;
+    localise(live);
+    live.querySelectorAll(".scroll").forEach((each, index) => { each.scrollLeft = scrolled[index] || 0; });
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+
+  function trouble(error) {
+    lost = lost || new Date();
+    stale.textContent = `No answer since ${zone.format(lost)}: what you see may be out of date.`;
+    stale.title = String(error);
+    stale.hidden = false;
+  }
+
+  async function refresh() {
+    if (document.hidden || busy()) return;
+    try {
+      const answer = await fetch(location.href, { headers: { "X-Fragment": "1" }, cache: "no-store", signal: AbortSignal.timeout(10000) });
+      if (answer.status === 401) { location.reload(); return; }
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      const text = await answer.text();
+      lost = null;
+      stale.hidden = true;
+      if (text !== shown && !busy()) { shown = text; show(text); }
+    } catch (error) {
+      trouble(error);
+    }
+  }
+
+  async function keep() {
+    await refresh();
+    setTimeout(keep, every);
+  }
+
+  localise(document);
+  if (every) {
+    setTimeout(keep, every);
+    document.addEventListener("visibilitychange", refresh);
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+    const wanted = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (wanted) { event.preventDefault(); wanted.focus(); }
+  });
+})();

@@ -1,0 +1,190 @@
+"""A daemon in the middle of its work, without a store: what the web's tests (and a developer's browser) look at."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from daemon.metrics import Metrics
+from daemon.store.views import Failure
+from daemon.web import Access, Services, create_app
+from daemon.web.ports import Cause, CommandStatus, Coupled, MappingStatus, Page, SideStatus
+from schemas.change import Change, Op
+from schemas.command import Command
+from schemas.errors import Problem
+from schemas.job import Job, JobState, Run, RunKind, RunState
+from schemas.mapping_file import parse, standard_text
+from schemas.outcome import Outcome, Settled
+from schemas.side import Direction, Side
+
+NOW = datetime.now(UTC)
+RUN = "7d6b6ad2-5a6c-4f6c-8d0a-3c1f7b9b1c11"
+STALE = Problem("coupled-to-deleted", "The account it is coupled to has been deleted.", "Uncouple it, or restore it.")
+LOOKUP = Problem(
+    "lookup-not-coupled",
+    "The salesperson <b>'JO'</b> has no user on the other side.",
+    "Couple the salesperson first; the record is then tried again by itself.",
+)
+
+
+class FakeReader:
+    """Answers from lists that a test may change."""
+
+    def __init__(self) -> None:
+        self.mapping_list = mapping_statuses()
+        self.job_list = job_list()
+        self.run_list = [
+            Run(RUN, RunKind.FULL, RunState.RUNNING, tuple(m.name for m in self.mapping_list), ("CUSTOMER",),
+                requested_by="console", created=ago(95), started=ago(94)),
+            Run("old", RunKind.FULL, RunState.DONE, ("CURRENCY",), requested_by="cli", created=ago(9000),
+                started=ago(9000), finished=ago(8600)),
+        ]  # fmt: skip
+        self.failure_list = failure_list()
+        self.side_list = [
+            SideStatus(Side.BC, "https://api.businesscentral.dynamics.com/v2.0/production", True, "CRONUS", ago(1)),
+            SideStatus(Side.SALES, "https://contoso.crm.dynamics.com", True, "", ago(1)),
+        ]
+        self.commands: dict[str, CommandStatus] = {}
+
+    async def sides(self) -> Sequence[SideStatus]:
+        return self.side_list
+
+    async def mappings(self) -> Sequence[MappingStatus]:
+        return self.mapping_list
+
+    async def runs(self, limit: int) -> Sequence[Run]:
+        return self.run_list[:limit]
+
+    async def run_jobs(self, run: str) -> Sequence[Job]:
+        return [job for job in self.job_list if job.run == run]
+
+    async def jobs(self, mapping: str | None, offset: int, limit: int) -> Page[Job]:
+        return page([job for job in reversed(self.job_list) if mapping in (None, job.mapping)], offset, limit)
+
+    async def job(self, number: int) -> Job | None:
+        return next((job for job in self.job_list if job.id == number), None)
+
+    async def failures(
+        self, mapping: str | None, code: str | None, job: int | None, offset: int, limit: int
+    ) -> Page[Failure]:
+        found = [
+            each for each in self.failure_list
+            if mapping in (None, each.mapping) and code in (None, each.problem.code) and job in (None, each.job_id)
+        ]  # fmt: skip
+        return page(found, offset, limit)
+
+    async def causes(self) -> Sequence[Cause]:
+        if not self.failure_list:
+            return []
+        return [Cause("CUSTOMER", LOOKUP, 12, ago(70)), Cause("CONTACTS", STALE, 1, ago(40))]
+
+    async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
+        rows = [
+            Coupled(
+                "CUSTOMER", f"5d115c9c-44e3-ea11-bb43-{n:012x}", f"91e2ab10-3c4d-4f10-9a1f-{n:012x}",
+                f"Müller & Söhne {n}", ago(n),
+            )
+            for n in range(120)
+        ]  # fmt: skip
+        rows = [row for row in rows if text.lower() in f"{row.bc_id} {row.sales_id} {row.name}".lower()]
+        return page([row for row in rows if mapping in (None, row.mapping)], offset, limit)
+
+    async def command(self, number: str) -> CommandStatus | None:
+        return self.commands.get(number)
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def page(items: list, offset: int, limit: int) -> Page:
+    return Page(items[offset : offset + limit], offset, len(items) > offset + limit, len(items))
+
+
+def mapping_statuses() -> list[MappingStatus]:
+    counts = {"CUSTOMER": (8_412, 12), "CONTACTS": (21_077, 1), "CURRENCY": (31, 0)}
+    return [
+        MappingStatus(
+            m.name, m.direction, m.bc.name, m.sales.name, m.only_coupled, m.depends_on,
+            ago(4000) if m.name == "RESOURCE-PRODUCT" else None, *counts.get(m.name, (240, 0)),
+            {way: 0.4 * n for n, way in enumerate(m.direction.one_ways)},
+        )
+        for m in parse(standard_text()).all
+    ]  # fmt: skip
+
+
+def job_list() -> list[Job]:
+    waiting = [("CONTACTS", Direction.TO_BC), ("RESOURCE-PRODUCT", Direction.TO_SALES)]
+    return [
+        Job(1, "old", "CURRENCY", Direction.TO_SALES, JobState.FAILED, ago(9000), ago(8990), message="Sales is down."),
+        Job(2, RUN, "CURRENCY", Direction.TO_SALES, JobState.FINISHED, ago(94), ago(93), 31, 31, True,
+            counters={Outcome.COUPLED: 4, Outcome.INSERTED: 27}),
+        Job(3, RUN, "SALESPEOPLE", Direction.TO_BC, JobState.FINISHED, ago(93), ago(90), 64, 64, True,
+            counters={Outcome.INSERTED: 60, Outcome.UNCHANGED: 4}),
+        Job(4, RUN, "CUSTOMER", Direction.TO_SALES, JobState.FINISHED, ago(90), ago(30), 8_424, 8_424, True,
+            counters={Outcome.INSERTED: 8_300, Outcome.MODIFIED: 112, Outcome.FAILED: 11, Outcome.CONFLICT: 1}),
+        Job(5, RUN, "CUSTOMER", Direction.TO_BC, JobState.RUNNING, ago(30), None, 2_500, 8_412, False,
+            counters={Outcome.UNCHANGED: 2_400, Outcome.MODIFIED: 17}),
+        *(Job(6 + n, RUN, name, way) for n, (name, way) in enumerate(waiting)),
+    ]  # fmt: skip
+
+
+def failure_list() -> list[Failure]:
+    key = "5d115c9c-44e3-ea11-bb43-000d3a0a5d{:02x}"
+    lookups = [
+        Failure(n, "CUSTOMER", Direction.TO_SALES, key.format(n), key.format(n), None, Outcome.FAILED, LOOKUP, 2, 4,
+                ago(90), ago(70 + n), None)
+        for n in range(12)
+    ]  # fmt: skip
+    gone = Failure(99, "CONTACTS", Direction.TO_BC, "s", key.format(255), "91e2ab10-3c4d-4f10-9a1f-000000000001",
+                   Outcome.CONFLICT, STALE, 1, 6, ago(40), ago(40), None)  # fmt: skip
+    return [gone, *lookups]
+
+
+class World:
+    """One web under test."""
+
+    def __init__(self, **changes: object) -> None:
+        self.reader = FakeReader()
+        self.submitted: list[Command] = []
+        self.unready: list[str] = []
+        self.stalled: list[str] = []
+        self.metrics = Metrics()
+        change = Change(Op.UPDATE, Side.BC, "customers", "1", {}, "v", 1, 1, 1)
+        self.metrics.record([Settled(change, "CUSTOMER", o) for o in Outcome for _ in range(len(o) * 41)], 900)
+        self.services = replace(
+            Services(
+                self.reader, self.metrics, self.submit, self.ready, ago(4321), lambda: self.stalled,
+                {"Kafka": "embedded", "Store": "sqlite:///coupled.db", "Mappings": "standard"}, version="0.1.0",
+            ),
+            **changes,
+        )  # fmt: skip
+        self.app = create_app(self.services)
+
+    async def submit(self, command: Command) -> None:
+        self.submitted.append(command)
+
+    async def ready(self) -> Sequence[str]:
+        return self.unready
+
+    def browser(self, **options: object) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8086", **options)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def guarded() -> World:
+    return World(access=Access("0.0.0.0", lambda: "let-me-in"))
+
+
+@pytest.fixture
+async def browser(world):
+    async with world.browser() as client:
+        yield client
