@@ -33,3 +33,9 @@ async def migrate(database: Database) -> None:
     """
     async with database.write() as connection:
         await connection.run_sync(_upgrade)
+
+
+async def downgrade(database: Database, revision: str = "base") -> None:
+    """Back to an older schema, with what it cannot hold: for an operator's hand, never called by the daemon."""
+    async with database.write() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(config(sync), revision))

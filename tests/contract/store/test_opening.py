@@ -1,0 +1,127 @@
+"""Opening: migrated by the program itself, safe when two start together, clear when impossible (promise 10)."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from daemon.store.engine import Store, open_readonly, open_store
+from daemon.store.migrate import downgrade
+from daemon.store.tables import Base
+from schemas.errors import ConfigurationError, CoupledError, Refused, Unreachable
+from schemas.outcome import Outcome
+
+from .made import CUSTOMER, NOWHERE, coupled, ended
+
+
+def _differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, Base.metadata))
+
+
+async def test_migrations_make_the_schema_of_the_models(store: Store) -> None:
+    async with store.database.read() as connection:
+        assert await connection.run_sync(_differences) == []
+
+
+async def test_migrations_can_be_taken_back(store: Store) -> None:
+    await downgrade(store.database)
+
+    async with store.database.read() as connection:
+        kinds = {
+            difference[0] for difference in await connection.run_sync(_differences) if isinstance(difference, tuple)
+        }
+    assert kinds == {"add_table", "add_index"}
+
+
+async def test_workers_that_start_together_migrate_once(url: str) -> None:
+    stores = await asyncio.gather(*(open_store(url) for _ in range(4)))
+
+    assert [await one.views.coupling_counts() for one in stores] == [{}] * 4
+    for one in stores:
+        await one.close()
+
+
+async def test_what_was_recorded_is_there_when_opened_again(url: str) -> None:
+    first = await open_store(url)
+    await first.memory.record([coupled("b1", "s1")], NOWHERE)
+    await first.close()
+    second = await open_store(url)
+
+    assert await second.views.coupling_counts() == {CUSTOMER: 1}
+    await second.close()
+
+
+async def test_reading_only_reads(store: Store, url: str) -> None:
+    await store.memory.record([coupled("b1", "s1")], NOWHERE)
+    reader = await open_readonly(url)
+
+    assert await reader.views.coupling_counts() == {CUSTOMER: 1}
+    with pytest.raises(Exception, match=r"(?i)read-?only"):
+        await reader.memory.record([ended("b1", Outcome.MODIFIED, missed=True)], NOWHERE)
+    await reader.close()
+
+
+async def test_reading_an_empty_database_is_refused(url: str) -> None:
+    with pytest.raises(Refused, match="coupled run"):
+        await open_readonly(url)
+
+
+async def test_reading_creates_no_file(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="coupled run"):
+        await open_readonly(f"sqlite:///{tmp_path / 'none.db'}")
+
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_file_without_our_schema_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+
+    with pytest.raises(Refused, match="coupled run"):
+        await open_readonly(f"sqlite:///{tmp_path / 'empty.db'}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////nowhere/at/all/coupled.db",
+        "postgresql://ann:hunter2@127.0.0.1:1/coupled",
+        "postgresql://ann@127.0.0.1:1/coupled?password=hunter2",
+    ],
+)
+async def test_a_database_that_cannot_be_opened(url: str) -> None:
+    with pytest.raises(Unreachable) as caught:
+        await open_store(url)
+
+    assert caught.value.problem.hint
+    assert "hunter2" not in _said(caught.value)
+
+
+async def test_a_password_is_not_repeated_when_the_server_refuses(postgres: str) -> None:
+    with pytest.raises(Unreachable, match="nowhere") as caught:
+        await open_store(postgres.replace("coupled@", "coupled:hunter2@").rpartition("/")[0] + "/nowhere")
+
+    assert "hunter2" not in _said(caught.value)
+
+
+@pytest.mark.parametrize("url", ["mysql://ann:hunter2@h/d", "ann:hunter2", "sqlite://", "sqlite:///:memory:"])
+async def test_a_url_that_cannot_be_used(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await open_store(url)
+
+    assert "sqlite:///FILE" in str(caught.value)
+    assert "hunter2" not in _said(caught.value)
+
+
+def _said(error: CoupledError) -> str:
+    """Everything a log of the error with its causes would tell."""
+    told: list[str] = []
+    one: BaseException | None = error
+    while one is not None:
+        told.append(f"{one!r} {one}")
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return "\n".join(told)

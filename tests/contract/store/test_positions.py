@@ -1,0 +1,134 @@
+"""Positions: published after Kafka's acknowledgement, applied when the outcomes are stored (promises 1, 5 and 6)."""
+
+import pytest
+
+from consumers.ports import Applied
+from daemon.store.engine import Store
+from producers.ports import Marks, Published
+from schemas.job import Run, RunKind, RunState
+from schemas.side import Direction
+
+from .conftest import Clock
+from .made import CUSTOMER, TOPIC
+
+NAME = "live:bc:customers"
+LOG = "log-1"
+
+
+async def _page(store: Store, number: int, offsets: dict[int, int], topic: str = TOPIC) -> None:
+    await store.positions.published(NAME, {"page": number}, Published(topic, offsets), count=10)
+
+
+async def _apply(store: Store, offsets: dict[int, int], log_id: str = LOG, topic: str = TOPIC) -> None:
+    await store.memory.record([], Applied(topic, log_id, offsets))
+
+
+async def _applied(store: Store) -> object:
+    marks = await store.positions.load(NAME)
+    assert marks is not None
+    return marks.applied["page"]
+
+
+async def test_an_unknown_position_is_none_and_cannot_be_moved(store: Store) -> None:
+    assert await store.positions.load(NAME) is None
+    assert await store.positions.settle(NAME)
+    with pytest.raises(LookupError, match=NAME):
+        await _page(store, 1, {0: 1})
+
+
+async def test_publishing_moves_one_mark_settling_the_other(store: Store) -> None:
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _page(store, 1, {0: 4, 2: 9})
+
+    assert await store.positions.load(NAME) == Marks({"page": 1}, {"page": 0}, LOG)
+    assert not await store.positions.settle(NAME)
+
+    await _apply(store, {0: 4})
+    assert not await store.positions.settle(NAME)
+    assert await _applied(store) == 0
+
+    await _apply(store, {2: 11})
+    assert await store.positions.settle(NAME)
+    assert await store.positions.load(NAME) == Marks({"page": 1}, {"page": 1}, LOG)
+
+
+async def test_the_applied_mark_never_passes_a_page_in_flight(store: Store) -> None:
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    for number, offsets in enumerate([{0: 1}, {1: 1}, {0: 2}], start=1):
+        await _page(store, number, offsets)
+
+    await _apply(store, {0: 2})
+    assert not await store.positions.settle(NAME)
+    assert await _applied(store) == 1
+
+    await _apply(store, {1: 1})
+    assert await store.positions.settle(NAME)
+    assert await _applied(store) == 3
+
+
+async def test_progress_of_another_log_or_topic_settles_nothing(store: Store) -> None:
+    await store.positions.begin(NAME, {"page": 0}, "log-2")
+    await _page(store, 1, {0: 1})
+    await _apply(store, {0: 99}, log_id=LOG)
+    await _apply(store, {0: 99}, log_id="log-2", topic="another")
+
+    assert not await store.positions.settle(NAME)
+    assert await _applied(store) == 0
+
+
+async def test_a_page_that_put_nothing_on_the_log_is_applied_in_its_turn(store: Store) -> None:
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _page(store, 1, {0: 5})
+    await _page(store, 2, {})
+
+    assert not await store.positions.settle(NAME)
+    assert await _applied(store) == 0
+
+    await _apply(store, {0: 5})
+    assert await store.positions.settle(NAME)
+    assert await _applied(store) == 2
+
+
+async def test_beginning_anew_forgets_what_is_in_flight(store: Store) -> None:
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _page(store, 1, {0: 5})
+    await store.positions.begin(NAME, {"page": 0}, "log-2")
+
+    assert await store.positions.settle(NAME)
+    assert await store.positions.load(NAME) == Marks({"page": 0}, {"page": 0}, "log-2")
+
+
+async def test_forgetting(store: Store) -> None:
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _page(store, 1, {0: 5})
+    await store.positions.forget(NAME)
+    await store.positions.forget(NAME)
+
+    assert await store.positions.load(NAME) is None
+
+
+async def test_a_swept_page_is_counted_and_passed_in_one_step(store: Store) -> None:
+    run = Run("run-1", RunKind.FULL, RunState.RUNNING, (CUSTOMER,))
+    await store.jobs.create_run(run, [(CUSTOMER, Direction.TO_SALES)])
+    [job] = await store.jobs.jobs_of("run-1")
+    await store.positions.begin("job:1", {}, LOG)
+
+    await store.positions.published("job:1", {"next": "x"}, Published(TOPIC, {0: 1}), 500, job=job.id)
+    with pytest.raises(LookupError):
+        await store.positions.published("job:2", {}, Published(TOPIC, {0: 2}), 500, job=job.id)
+
+    found = await store.jobs.job(job.id)
+    assert found is not None
+    assert found.published == 500
+
+
+async def test_the_view_tells_the_age_of_both_marks(store: Store, clock: Clock) -> None:
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    clock.forward(30)
+    await _page(store, 1, {0: 5})
+    clock.forward(12)
+
+    [view] = await store.views.positions()
+
+    assert (view.name, view.published_age, view.applied_age) == (NAME, 12.0, 42.0)
+    assert (view.pages_in_flight, view.records_in_flight) == (1, 10)

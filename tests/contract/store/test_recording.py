@@ -1,0 +1,157 @@
+"""What a batch leaves behind besides couplings: counters, failures, intents, progress, all or nothing."""
+
+import pytest
+
+from consumers.ports import Applied
+from daemon.store.engine import Store
+from schemas.job import Run, RunKind, RunState
+from schemas.outcome import Intent, Outcome
+from schemas.side import Direction, Side
+
+from .conftest import Clock
+from .made import CUSTOMER, NOWHERE, TOPIC, coupled, ended, failed
+
+
+async def _job(store: Store) -> int:
+    run = Run("run-1", RunKind.FULL, RunState.RUNNING, (CUSTOMER,))
+    await store.jobs.create_run(run, [(CUSTOMER, Direction.TO_SALES)])
+    return (await store.jobs.jobs_of("run-1"))[0].id
+
+
+async def test_counters_add_up_over_batches_and_ignore_live_changes(store: Store) -> None:
+    job = await _job(store)
+
+    await store.memory.record([ended("b1", Outcome.INSERTED, job=job), failed("b2", job=job)], NOWHERE)
+    await store.memory.record([ended("b3", Outcome.INSERTED, job=job), ended("b4", Outcome.INSERTED)], NOWHERE)
+
+    found = await store.jobs.job(job)
+    assert found is not None
+    assert found.counters == {Outcome.INSERTED: 2, Outcome.FAILED: 1}
+    assert found.settled == 3
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+async def test_every_outcome_has_a_counter(store: Store, outcome: Outcome) -> None:
+    job = await _job(store)
+
+    await store.memory.record([ended("b1", outcome, job=job)], NOWHERE)
+
+    found = await store.jobs.job(job)
+    assert found is not None
+    assert found.counters == {outcome: 1}
+
+
+async def test_a_refused_coupling_counts_as_failed(store: Store) -> None:
+    job = await _job(store)
+
+    await store.memory.record([coupled("b1", "s1", job=job), coupled("b2", "s1", job=job)], NOWHERE)
+
+    found = await store.jobs.job(job)
+    assert found is not None
+    assert found.counters == {Outcome.COUPLED: 1, Outcome.FAILED: 1}
+
+
+async def test_a_failure_counts_its_attempts_until_a_good_outcome_resolves_it(store: Store, clock: Clock) -> None:
+    first = clock()
+    await store.memory.record([failed("b1"), failed("b2")], NOWHERE)
+    again = clock.forward(60)
+    await store.memory.record([failed("b1", "http-403", partner="s1"), ended("b2", Outcome.MODIFIED)], NOWHERE)
+
+    [failure] = await store.views.failures()
+
+    assert (failure.bc_id, failure.sales_id, failure.attempts) == ("b1", "s1", 2)
+    assert (failure.first_at, failure.last_at, failure.problem.code) == (first, again, "http-403")
+    assert {one.source_key: one.resolved_at for one in await store.views.failures(open_only=False)} == {
+        "b1": None,
+        "b2": again,
+    }
+
+
+async def test_a_resolved_failure_starts_anew(store: Store, clock: Clock) -> None:
+    await store.memory.record([failed("b1")], NOWHERE)
+    await store.memory.record([ended("b1", Outcome.UNCHANGED)], NOWHERE)
+    later = clock.forward(3600)
+    await store.memory.record([failed("b1")], NOWHERE)
+
+    [failure] = await store.views.failures()
+
+    assert (failure.attempts, failure.first_at, failure.resolved_at) == (1, later, None)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.IGNORED, Outcome.SKIPPED])
+async def test_a_record_left_alone_keeps_its_failure(store: Store, outcome: Outcome) -> None:
+    await store.memory.record([failed("b1")], NOWHERE)
+    await store.memory.record([ended("b1", outcome)], NOWHERE)
+
+    assert len(await store.views.failures()) == 1
+
+
+async def test_the_other_direction_does_not_resolve_a_failure(store: Store) -> None:
+    await store.memory.record([failed("r1")], NOWHERE)
+    await store.memory.record([ended("r1", Outcome.MODIFIED, side=Side.SALES)], NOWHERE)
+
+    assert len(await store.views.failures()) == 1
+
+
+async def test_within_a_batch_the_last_outcome_of_a_record_decides(store: Store) -> None:
+    batch = [failed("b1"), ended("b1", Outcome.MODIFIED), ended("b2", Outcome.MODIFIED), failed("b2")]
+
+    await store.memory.record(batch, NOWHERE)
+
+    assert [failure.source_key for failure in await store.views.failures()] == ["b2"]
+
+
+async def test_progress_is_of_one_log(store: Store) -> None:
+    """After the log is lost, old offsets mean nothing (promise 5)."""
+    await store.memory.record([], Applied(TOPIC, "log-1", {0: 41, 3: 7}))
+
+    assert (await store.memory.applied(TOPIC, "log-1")).offsets == {0: 41, 3: 7}
+    assert (await store.memory.applied(TOPIC, "log-2")).offsets == {}
+    assert (await store.memory.applied("another", "log-1")).offsets == {}
+
+    await store.memory.record([], Applied(TOPIC, "log-2", {0: 2}))
+
+    assert (await store.memory.applied(TOPIC, "log-2")).offsets == {0: 2}
+    assert (await store.memory.applied(TOPIC, "log-1")).offsets == {3: 7}
+
+
+async def test_a_worker_that_is_late_does_not_set_progress_back(store: Store) -> None:
+    await store.memory.record([], Applied(TOPIC, "log-1", {0: 41}))
+    await store.memory.record([], Applied(TOPIC, "log-1", {0: 12, 1: 5}))
+
+    assert (await store.memory.applied(TOPIC, "log-1")).offsets == {0: 41, 1: 5}
+
+
+async def test_a_batch_is_recorded_as_a_whole_or_not_at_all(store: Store) -> None:
+    unstorable = coupled("b2", "s2")
+    assert unstorable.coupling is not None
+    unstorable.coupling.bc.base["bad"] = object()  # type: ignore[index]
+
+    with pytest.raises(Exception, match="JSON"):
+        await store.memory.record([coupled("b1", "s1"), unstorable], Applied(TOPIC, "log-1", {0: 1}))
+
+    assert await store.views.coupling_counts() == {}
+    assert (await store.memory.applied(TOPIC, "log-1")).offsets == {}
+
+
+async def test_intents_live_until_their_change_has_ended(store: Store) -> None:
+    """Promise 2: a crash between creating and recording finds what it began."""
+    await store.memory.intend([Intent(CUSTOMER, "s1", {"code": "A"}), Intent(CUSTOMER, "s2", {"code": "B"})])
+    await store.memory.intend([Intent(CUSTOMER, "s1", {"code": "C"})])
+
+    assert await store.memory.intents(CUSTOMER, ["s1", "s9"]) == {"s1": Intent(CUSTOMER, "s1", {"code": "C"})}
+
+    batch = [
+        ended("s1", Outcome.INSERTED, side=Side.SALES),
+        ended("s2", Outcome.INSERTED),  # BC's change of an equal id says nothing about Sales' record
+        ended("s2", Outcome.IGNORED, side=Side.SALES),
+    ]
+    await store.memory.record(batch, NOWHERE)
+
+    assert set(await store.memory.intents(CUSTOMER, ["s1", "s2"])) == {"s2"}
+
+
+async def test_changes_that_a_pause_let_by_are_remembered(store: Store) -> None:
+    await store.memory.record([ended("b1", Outcome.IGNORED, missed=True)], NOWHERE)
+
+    assert (await store.states.get(CUSTOMER)).missed
