@@ -70,12 +70,23 @@ class BusinessCentralTarget:
         found = await self.find(mapping, mapping.bc.id, ids)
         return {rows.record_id(mapping.bc, row): row for row in found}
 
-    async def find(self, mapping: TableMapping, field: str, values: Sequence[Any]) -> Sequence[Row]:
-        """BC compares text to the letter; codes are stored upper-case, so they are sought so (A2)."""
+    async def find(
+        self, mapping: TableMapping, field: str, values: Sequence[Any], *, ignore_case: bool = False
+    ) -> Sequence[Row]:
+        """BC compares text to the letter; codes are stored upper-case, so they are sought so (A2).
+
+        To ignore case of other text the whole table is read: BC's `tolower` is not dependable (A3).
+        """
         table = mapping.bc
         wanted = [as_code(value) for value in values] if is_code(field) else values
         columns = dict.fromkeys([*rows.select(Side.BC, table.name, (mapping,)), field])
-        return await self._where(table, [name for name in columns if name not in bc.CURRENCY_FIELDS], field, wanted)
+        real = [name for name in columns if name not in bc.CURRENCY_FIELDS]
+        if not ignore_case or is_code(field):
+            return await self._where(table, real, field, wanted)
+        url = bc.path(table, self._company) + query(select=",".join(real), expand=bc.expand(table))
+        folded = {str(value).casefold() for value in values}
+        every = await get_all(self._client, [url], self._parallel)
+        return [row for row in every if str(row.get(field, "")).strip().casefold() in folded]
 
     async def references(self, table: Table, ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         columns = list(dict.fromkeys(name for name in (table.id, table.key) if name))

@@ -13,6 +13,7 @@ from consumers.decide import Create, Decision, Modify
 from consumers.ports import Memory, Row, Target
 from schemas import rows
 from schemas.canonical import is_code
+from schemas.errors import ApiError
 from schemas.mapping import FieldRule, TableMapping
 from schemas.outcome import Intent, Outcome, Settled
 from schemas.side import Side
@@ -92,8 +93,9 @@ class Creation:
         wanted = [item for item in creates if all(item.fields.get(name) is not None for name, _ in group)]
         if not wanted:
             return {}
-        first = group[0][0]
-        found = await self._target.find(mapping, first, [item.fields[first] for item in wanted])
+        first, fold = group[0]
+        sought = [item.fields[first] for item in wanted]
+        found = await self._target.find(mapping, first, sought, ignore_case=fold)
         candidates: dict[tuple[Any, ...], list[Row]] = {}
         for key, row in (await self._uncoupled(mapping, found)).items():
             if key not in taken:
@@ -125,7 +127,12 @@ class Creation:
         new = {step.partner: step.coupling for step in steps if _is_new(step) and isinstance(step, Settled)}
         if not table.references or not new:
             return list(steps)
-        found = await self._target.references(table, [key for key in new if key])
+        try:
+            found = await self._target.references(table, [key for key in new if key])
+        except ApiError as error:
+            if error.transient:
+                raise  # the whole batch is taken again, and finds these records created
+            found = {}
         return [self._completed(step, found) if _is_new(step) else step for step in steps]
 
     def _completed(self, step: Decision, found: Mapping[str, Mapping[str, str]]) -> Decision:

@@ -53,7 +53,9 @@ class DataverseTarget:
         found = await self.find(mapping, mapping.sales.id, ids)
         return {rows.record_id(mapping.sales, row): row for row in found}
 
-    async def find(self, mapping: TableMapping, field: str, values: Sequence[Any]) -> Sequence[Row]:
+    async def find(
+        self, mapping: TableMapping, field: str, values: Sequence[Any], *, ignore_case: bool = False
+    ) -> Sequence[Row]:
         """Dataverse compares text without case, so rows that differ in case are found too (B3)."""
         table = mapping.sales
         column = dataverse.column(mapping, field)

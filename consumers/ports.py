@@ -54,8 +54,11 @@ class Memory(Protocol):
     async def numbers(self, sequence: str, count: int) -> int:
         """Draws `count` numbers of a named sequence for good; the first of them (sequences start at 1)."""
 
-    async def record(self, settled: Sequence[Settled], applied: Applied) -> None:
-        """In one transaction: couplings, outcomes, job counters, failures, finished intents, how far we are."""
+    async def record(self, settled: Sequence[Settled], applied: Applied) -> Sequence[Settled]:
+        """In one transaction: couplings, outcomes, job counters, failures, finished intents, how far we are.
+
+        The outcomes as recorded: a coupling that would break 1:1 has become a failure.
+        """
 
 
 class Target(Protocol):
@@ -67,7 +70,9 @@ class Target(Protocol):
     async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
         """The records that exist, by id."""
 
-    async def find(self, mapping: TableMapping, field: str, values: Sequence[Any]) -> Sequence[Row]:
+    async def find(
+        self, mapping: TableMapping, field: str, values: Sequence[Any], *, ignore_case: bool = False
+    ) -> Sequence[Row]:
         """The records whose `field` equals one of `values`."""
 
     async def references(self, table: Table, ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:

@@ -83,12 +83,12 @@ class Push:
             if error.transient:
                 return [], list(items), [error]
             return [_failed(item, error) for item in items], [], []
-        settled = [step for step in looked if isinstance(step, Settled)]
+        ended = [step for step in looked if isinstance(step, Settled)]
         ready = [step for step in looked if not isinstance(step, Settled)]
         answers = await self._target.write([_write(item) for item in ready]) if ready else []
         steps = [await self._after(item, answer, errors) for item, answer in zip(ready, answers, strict=True)]
-        steps = await self._creation.complete(mapping, steps)
-        settled += [step for step in steps if isinstance(step, Settled)]
+        steps = await self._creation.complete(mapping, [*ended, *steps])
+        settled = [step for step in steps if isinstance(step, Settled)]
         return settled, [step for step in steps if not isinstance(step, Settled)], errors
 
     async def _look(self, mapping: TableMapping, items: Sequence[Item], lookups: Lookups) -> list[Decision]:

@@ -58,8 +58,7 @@ class Synchronise:
         for mapping, mine in self._by_mapping(changes):
             settled += await self._mapping(mapping, mine)
         offsets = {message.partition: message.offset for message in fresh}
-        await self._memory.record(settled, Applied(topic, log_id, offsets))
-        self._observe(settled)
+        self._observe(await self._memory.record(settled, Applied(topic, log_id, offsets)))
         return unreadable
 
     def _by_mapping(self, changes: Sequence[Change]) -> list[tuple[TableMapping, list[Change]]]:

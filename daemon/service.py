@@ -173,7 +173,7 @@ class Daemon:
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id: str | None) -> AsyncIterator[Daemon]:
-    """A daemon at work. CoupledError if it cannot start. `log_id` names the embedded broker's log: new at each start."""
+    """A daemon at work. CoupledError if it cannot start. `log_id` names the embedded broker's log, new each start."""
     metrics, health = Metrics(), Health()
     async with contextlib.AsyncExitStack() as stack:
         store = await open_store(settings.store.url.get_secret_value())

@@ -1,0 +1,90 @@
+"""Talks to a running daemon over Kafka: puts a command on the control topic, follows its outcomes."""
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from daemon.broker import read_runtime, runtime_file
+from daemon.config import load
+from daemon.kafka import client_options, unreachable
+from daemon.settings import Settings
+from schemas import command_outcome
+from schemas.command import Command, encode
+from schemas.command_outcome import CommandOutcome
+from schemas.errors import Unreachable
+from schemas.topics import Topics
+
+# How long a daemon may take to take a command up before we say that none is running.
+ACCEPT_SECONDS = 20.0
+
+
+def settings_of(config: Path | None) -> Settings:
+    from daemon.cli.options import DEFAULT_CONFIG
+
+    return load(config or DEFAULT_CONFIG, os.environ)
+
+
+def bootstrap_of(settings: Settings) -> str:
+    """Where Kafka is: as configured, or where the running daemon's embedded broker listens."""
+    if not settings.kafka.embedded:
+        return settings.kafka.bootstrap_servers
+    note = read_runtime(runtime_file(settings.store.url.get_secret_value()))
+    if note is None:
+        raise Unreachable(
+            "daemon-not-running",
+            "No daemon is running with this configuration, and the embedded broker runs inside the daemon.",
+            "Start it in another terminal: `coupled run`.",
+        )
+    return str(note["bootstrap"])
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def submit(settings: Settings, command: Command, accept_seconds: float = ACCEPT_SECONDS) -> Iterator[CommandOutcome]:
+    """Sends the command, then yields its outcomes up to the final one, as they are announced.
+
+    Unreachable if Kafka is away or no daemon takes the command up in time.
+    """
+    from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+    from kafka.errors import KafkaError
+
+    bootstrap, topics = bootstrap_of(settings), Topics(settings.kafka.topic_prefix)
+    options = client_options(settings.kafka, bootstrap)
+    try:
+        consumer = KafkaConsumer(**options, group_id=None, auto_offset_reset="earliest", enable_auto_commit=False)
+        outcomes = TopicPartition(topics.outcomes, 0)
+        # Assigned, not joined: a group's first join is slow on the embedded broker (DESIGN 7).
+        consumer.assign([outcomes])
+        consumer.seek_to_end(outcomes)
+        consumer.position(outcomes)
+        producer = KafkaProducer(**options, acks="all")
+        producer.send(topics.control, key=command.id.encode(), value=encode(command)).get(timeout=accept_seconds)
+        producer.close()
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise unreachable(bootstrap, error) from error
+    yield from _outcomes(consumer, command.id, accept_seconds)
+    consumer.close()
+
+
+def _outcomes(consumer: object, command_id: str, accept_seconds: float) -> Iterator[CommandOutcome]:
+    deadline: float | None = time.monotonic() + accept_seconds
+    while True:
+        for records in consumer.poll(timeout_ms=200).values():  # type: ignore[attr-defined]
+            for record in records:
+                if record.key != command_id.encode():
+                    continue
+                deadline = None
+                outcome = command_outcome.decode(record.value)
+                yield outcome
+                if outcome.state.final:
+                    return
+        if deadline is not None and time.monotonic() > deadline:
+            raise Unreachable(
+                "no-daemon-answered",
+                f"No daemon took the command up within {accept_seconds:.0f} s; it stays on the control topic.",
+                "Start a daemon with `coupled run`, or look at its log.",
+            )

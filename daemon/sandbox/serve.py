@@ -1,0 +1,79 @@
+"""Both simulators as real servers on loopback ports, in one process, on one seeded data set."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from daemon.sandbox import business_central, dataverse
+from daemon.sandbox.business_central import BcSettings
+from daemon.sandbox.dataverse import DataverseSettings
+from daemon.sandbox.seed import seed
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the simulators listen, and what they start with."""
+
+    bc_port: int
+    sales_port: int
+    customers: int = 100
+    seed: int = 1
+
+    @property
+    def bc_url(self) -> str:
+        """What stands before /api/v2.0."""
+        return f"http://{LOOPBACK}:{self.bc_port}/v2.0/{BcSettings().environment}"
+
+    @property
+    def sales_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.sales_port}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def apps(places: Places) -> tuple[ASGIApp, ASGIApp]:
+    """(Business Central, Sales)."""
+    data = seed(customers=places.customers, seed=places.seed)
+    bc = business_central.create_app(BcSettings(), data.bc, _now)
+    return bc, dataverse.create_app(DataverseSettings(), data.sales, _now)
+
+
+async def serve(places: Places) -> None:
+    """Serves both until cancelled, or interrupted."""
+    bc, sales = apps(places)
+    servers = [
+        uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning", access_log=False))
+        for app, port in ((bc, places.bc_port), (sales, places.sales_port))
+    ]
+    await asyncio.gather(*(server.serve() for server in servers))
+
+
+def configuration(places: Places, web_port: int, poll_seconds: float = 1, bootstrap: str = "embedded") -> str:
+    """A coupled.yaml for these simulators."""
+    tenant, client = BcSettings().tenant, "coupled"
+    secret = BcSettings().clients[client]
+    auth = (
+        f"{{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: %s/{tenant}/oauth2/v2.0/token}}"
+    )
+    bc_host = f"http://{LOOPBACK}:{places.bc_port}"
+    return f"""# Written by `coupled demo`: both sides are the simulators.
+business_central:
+  url: {places.bc_url}
+  company: {BcSettings().company_name}
+  auth: {auth % bc_host}
+sales:
+  url: {places.sales_url}
+  auth: {auth % places.sales_url}
+kafka: {{bootstrap_servers: "{bootstrap}"}}
+store: {{url: "sqlite:///coupled.db"}}
+capture: {{poll_seconds: {poll_seconds}}}
+web: {{host: 127.0.0.1, port: {web_port}}}
+mappings: standard
+"""
