@@ -62,7 +62,7 @@ class Governor(httpx.AsyncBaseTransport):
             last = attempt == self._limits.attempts - 1
             try:
                 response = await self._send(request, operation)
-            except httpx.RequestError as error:
+            except (httpx.RequestError, OSError) as error:
                 if last or not repeatable:
                     self._no_answer(request, error)
                 await self._time.sleep(self._back_off(attempt))
@@ -113,7 +113,7 @@ class Governor(httpx.AsyncBaseTransport):
         longest = min(self._limits.cap_seconds, self._limits.base_seconds * 2**attempt)
         return float(longest * (0.5 + self._time.random() / 2))
 
-    def _no_answer(self, request: httpx.Request, error: httpx.RequestError) -> NoReturn:
+    def _no_answer(self, request: httpx.Request, error: Exception) -> NoReturn:
         where = f"{request.url.scheme}://{request.url.host}"
         reason = str(error) or type(error).__name__
         raise ApiError(

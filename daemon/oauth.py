@@ -90,10 +90,10 @@ class ClientCredentials(httpx.Auth):
 
 
 def _description(response: httpx.Response) -> str:
-    """Entra's own sentence, `AADSTS…: …`, without the lines of trace ids below it."""
+    """Entra's own sentence, `AADSTS…: …`, without the trace ids after it."""
     try:
         body = response.json()
     except ValueError:
         return ""
     text = str(body.get("error_description") or body.get("error") or "") if isinstance(body, dict) else ""
-    return text.splitlines()[0] if text else ""
+    return text.partition("Trace ID:")[0].strip()

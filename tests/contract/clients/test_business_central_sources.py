@@ -1,0 +1,297 @@
+"""Reading Business Central: the watermark, sweeps, currencies, companies (wire-protocols A3, A4)."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+from uuid import UUID, uuid5
+
+import httpx
+import pytest
+
+from daemon.sandbox.business_central import BcSettings
+from producers.business_central import (
+    BusinessCentralSweep,
+    ModifiedSource,
+    companies,
+    count,
+    resolve_company,
+)
+from producers.currencies import precision
+from producers.odata import EPOCH
+from producers.ports import Page
+from schemas.change import Op
+from schemas.errors import ApiError, ConfigurationError
+from schemas.side import Side
+from tests.contract.clients.client_support import (
+    COMPANY,
+    CUSTOMER,
+    GUID,
+    HOST,
+    MAPPINGS,
+    NOW_MS,
+    Script,
+    Ticker,
+    bc,
+    columns,
+    json,
+    scripted,
+)
+
+SELECT = columns(Side.BC, "CUSTOMER")
+CURRENCY = MAPPINGS["CURRENCY"]
+ROOT = f"api/v2.0/companies({COMPANY})"
+
+
+def customer(number: int, at: str = "2026-01-01T00:00:00Z", **values: Any) -> dict[str, Any]:
+    row = {"id": GUID.format(number), "number": f"C{number:05d}", "displayName": f"Customer {number}"}
+    return row | {"lastModifiedDateTime": at, **values}
+
+
+def customers(number: int) -> list[dict[str, Any]]:
+    return [customer(one) for one in range(number)]
+
+
+def answer(*rows: dict[str, Any], link: str = "") -> httpx.Response:
+    tagged = [{"@odata.etag": f'W/"{row["lastModifiedDateTime"]}"', **row} for row in rows]
+    return json(200, {"value": tagged} | ({"@odata.nextLink": link} if link else {}))
+
+
+def source(client: httpx.AsyncClient, ticker: Ticker | None = None, **options: Any) -> ModifiedSource:
+    options.setdefault("overlap_seconds", 60)
+    made = ModifiedSource(client, COMPANY, CUSTOMER.bc, SELECT, now_ms=lambda: NOW_MS, **options)
+    made._watermark._clock = (ticker or Ticker()).clock
+    return made
+
+
+def sweep(client: httpx.AsyncClient, name: str = "CUSTOMER", **options: Any) -> BusinessCentralSweep:
+    mapping = MAPPINGS[name]
+    return BusinessCentralSweep(
+        client,
+        COMPANY,
+        mapping.bc,
+        columns(Side.BC, name),
+        job=(7, name),
+        now_ms=lambda: NOW_MS,
+        mapped=mapping.mapped(Side.BC),
+        **options,
+    )
+
+
+def keys(*pages: Page) -> list[str]:
+    return [change.key for page in pages for change in page.changes]
+
+
+async def rename(client: httpx.AsyncClient, number: int, name: str) -> None:
+    url = f"{ROOT}/customers({GUID.format(number)})"
+    done = await client.patch(url, json={"displayName": name}, headers={"If-Match": "*"})
+    assert done.status_code == 200, done.text
+
+
+async def test_changes_since_the_start_with_parts_and_in_the_sides_own_clock() -> None:
+    ticker = Ticker()
+    async with bc(ticker, customers=customers(5)) as client:
+        reader = source(client, ticker)
+        position = await reader.start()
+        assert position == {"watermark": "2026-01-01T00:00:00.000Z"}
+        position = (await reader.read(position)).position
+        ticker.seconds += 1.25
+        await rename(client, 3, "New")
+        page = await reader.read(position)
+        (change,) = page.changes
+        assert (change.key, change.op, change.after and change.after["displayName"]) == (
+            GUID.format(3),
+            Op.UPDATE,
+            "New",
+        )
+        assert change.after
+        assert change.after["contactsInformation"]
+        assert page.position["watermark"] == "2026-01-05T12:00:01.250Z"
+        assert (await reader.read(page.position)).changes == ()
+
+
+async def test_an_empty_table_starts_at_the_epoch() -> None:
+    async with bc() as client:
+        assert await source(client).start() == {"watermark": EPOCH}
+
+
+async def test_pages_follow_the_next_link_and_ask_for_the_same_size_again() -> None:
+    ticker = Ticker()
+    async with bc(ticker, customers=customers(7)) as client:
+        reader = source(client, ticker, page_size=3)
+        pages = [await reader.read({"watermark": EPOCH})]
+        while pages[-1].more:
+            pages.append(await reader.read(pages[-1].position))
+        assert [len(page.changes) for page in pages] == [3, 3, 1]
+        assert len(set(keys(*pages))) == 7
+        assert "next" not in pages[-1].position
+
+
+async def test_c_009_a_row_committed_late_with_an_older_time_is_found() -> None:
+    late = customer(1, "2026-01-01T11:59:50Z")
+    script = Script(answer(customer(2, "2026-01-01T12:00:00Z")), answer(late, customer(2, "2026-01-01T12:00:00Z")))
+    async with scripted(Side.BC, script) as client:
+        reader = source(client)
+        first = await reader.read({"watermark": "2026-01-01T10:00:00.000Z"})
+        second = await reader.read(first.position)
+    assert keys(second) == [GUID.format(1)]
+    assert second.position["watermark"] == first.position["watermark"]
+    assert second.position != first.position
+    assert "lastModifiedDateTime gt 2026-01-01T11:59:00.000Z" in unquote(script.paths[1])
+
+
+async def test_promise_1_what_may_not_have_reached_the_log_is_returned_again() -> None:
+    row = customer(2, "2026-01-01T12:00:00Z")
+    script = Script(*[answer(row)] * 4)
+    async with scripted(Side.BC, script) as client:
+        reader = source(client)
+        start = {"watermark": "2026-01-01T11:59:59.000Z"}
+        first = await reader.read(start)
+        assert keys(await reader.read(start)) == keys(first), "read again from before: returned again"
+        assert keys(await reader.read(first.position)) == []
+        assert keys(await source(client).read(first.position)) == keys(first), "another process knows of nothing"
+
+
+async def test_once_the_overlap_has_passed_an_idle_table_costs_an_empty_page() -> None:
+    ticker = Ticker()
+    row = customer(2, "2026-01-01T12:00:00Z")
+    script = Script(answer(row), answer(row), answer(row), answer(), answer())
+    async with scripted(Side.BC, script, ticker) as client:
+        reader = source(client, ticker)
+        position = (await reader.read({"watermark": "2026-01-01T11:00:00.000Z"})).position
+        position = (await reader.read(position)).position
+        ticker.seconds += 61
+        position = (await reader.read(position)).position
+        position = (await reader.read(position)).position
+        await reader.read(position)
+    starts = [unquote(path).split(" gt ")[1][11:23] for path in script.paths]
+    assert starts == ["10:59:00.000", "11:59:00.000", "11:59:00.000", "12:00:00.000", "12:00:00.000"]
+
+
+async def test_a_next_link_that_lost_its_meaning_is_replaced_by_the_watermark() -> None:
+    refused = json(400, {"error": {"code": "BadRequest", "message": "skiptoken"}})
+    script = Script(refused, answer(customer(2)))
+    link = f"{HOST}/v2.0/sandbox/{ROOT}/customers?$skiptoken=gone"
+    async with scripted(Side.BC, script) as client:
+        page = await source(client).read({"watermark": "2026-01-01T00:00:00.000Z", "next": link})
+    assert keys(page) == [GUID.format(2)]
+    assert "gt 2025-12-31T23:59:00.000Z" in unquote(script.paths[1])
+
+
+async def test_a_sweep_filters_here_since_bc_may_refuse_filters_on_enums() -> None:
+    rows = [customer(n, blocked="All" if n == 2 else "_x0020_") for n in range(5)]
+    async with bc(chosen=BcSettings(blocked_filter_fails=True), customers=rows) as client:
+        reader = sweep(client, page_size=2)
+        pages = [await reader.read(None)]
+        while pages[-1].more:
+            pages.append(await sweep(client, page_size=2).read(pages[-1].position))
+        assert keys(*pages) == [GUID.format(n) for n in (0, 1, 3, 4)]
+        assert {(change.op, change.job, change.mapping) for change in pages[0].changes} == {(Op.READ, 7, "CUSTOMER")}
+        assert await sweep(client).read(pages[-1].position) == Page((), pages[-1].position, more=False)
+        assert await count(client, COMPANY, CUSTOMER.bc) == 5
+
+
+async def test_a_sweep_since_a_time() -> None:
+    rows = [customer(n, f"2026-01-0{n + 1}T00:00:00Z") for n in range(4)]
+    async with bc(customers=rows) as client:
+        since = datetime(2026, 1, 3, tzinfo=UTC)
+        assert keys(await sweep(client, since=since).read(None)) == [GUID.format(2), GUID.format(3)]
+        assert await count(client, COMPANY, CUSTOMER.bc, since) == 2
+
+
+async def test_resources_come_from_their_custom_api() -> None:
+    rows = [{"number": "R1", "displayName": "Ann", "blocked": False}]
+    async with bc(resources=rows) as client:
+        page = await sweep(client, "RESOURCE-PRODUCT").read(None)
+        assert [change.after and change.after["number"] for change in page.changes] == ["R1"]
+        assert await count(client, COMPANY, MAPPINGS["RESOURCE-PRODUCT"].bc) == 1
+
+
+def currency_data() -> dict[str, Any]:
+    def rate(code: str, day: str, amount: float, relational: float) -> dict[str, Any]:
+        return {
+            "currencyCode": code,
+            "startingDate": day,
+            "exchangeRateAmount": amount,
+            "relationalExchangeRateAmount": relational,
+        }
+
+    rates = [
+        rate("USD", "2025-01-01", 100, 50),
+        rate("USD", "2026-01-01", 100, 93.5),
+        rate("USD", "2027-01-01", 100, 1),
+        rate("SEK", "2026-01-05", 1, 0),
+    ]
+    found = [
+        {"code": "USD", "displayName": "US dollar", "symbol": "$", "amountDecimalPlaces": "2:2"},
+        {"code": "SEK", "displayName": "Krona", "symbol": "", "amountDecimalPlaces": "0:3"},
+    ]
+    return {"currencies": found, "currencyExchangeRates": rates}
+
+
+async def test_currencies_carry_rate_precision_and_symbol_and_end_with_the_local_one() -> None:
+    async with bc(**currency_data()) as client:
+        page = await sweep(client, "CURRENCY").read(None)
+        rows = {str((change.after or {})["code"]): change.after or {} for change in page.changes}
+        assert list(rows)[-1] == "EUR"
+        assert (rows["USD"]["exchangeRate"], rows["USD"]["currencyPrecision"]) == (1.0695187166, 2)
+        assert rows["USD"]["currencySymbol"] == "$"
+        assert (rows["SEK"]["exchangeRate"], rows["SEK"]["currencyPrecision"]) == (None, 3)
+        assert rows["SEK"]["currencySymbol"] == "SEK"
+        local = rows["EUR"]
+        assert local["id"] == str(uuid5(UUID(COMPANY), "EUR"))
+        assert (local["exchangeRate"], local["currencyPrecision"], local["currencySymbol"]) == (1, 2, "EUR")
+        assert (local["displayName"], local["@odata.etag"]) == ("EUR", 'W/"local-currency"')
+        again = await sweep(client, "CURRENCY").read(None)
+        assert again.changes == page.changes
+        since = await sweep(client, "CURRENCY", since=datetime(2020, 1, 1, tzinfo=UTC)).read(None)
+        assert "EUR" not in {(change.after or {})["code"] for change in since.changes}
+
+
+async def test_a_local_currency_that_bc_keeps_in_its_table_is_not_added() -> None:
+    async with bc(currencies=[{"code": "EUR", "displayName": "Euro"}]) as client:
+        page = await sweep(client, "CURRENCY").read(None)
+        assert [(change.after or {})["displayName"] for change in page.changes] == ["Euro"]
+
+
+async def test_no_company_information_no_local_currency() -> None:
+    missing = json(404, {"error": {"code": "BadRequest_ResourceNotFound", "message": "no"}})
+    async with scripted(Side.BC, Script(json(200, {"value": []}), missing)) as client:
+        assert (await sweep(client, "CURRENCY").read(None)).changes == ()
+
+
+async def test_live_changes_of_currencies_are_completed_too() -> None:
+    ticker = Ticker()
+    async with bc(ticker, **currency_data()) as client:
+        mapped = CURRENCY.mapped(Side.BC)
+        reader = ModifiedSource(
+            client, COMPANY, CURRENCY.bc, columns(Side.BC, "CURRENCY"), now_ms=lambda: NOW_MS, mapped=mapped
+        )
+        page = await reader.read({"watermark": EPOCH})
+        rates = {(change.after or {})["code"]: (change.after or {})["exchangeRate"] for change in page.changes}
+        assert rates == {"USD": 1.0695187166, "SEK": None}
+
+
+@pytest.mark.parametrize(("text", "decimals"), [("2:2", 2), ("0:3", 3), ("4", 4), ("", 2), (":5", 5), ("2:", 2)])
+def test_precision_is_the_most_decimals(text: str, decimals: int) -> None:
+    assert precision(text) == decimals
+
+
+@pytest.mark.parametrize("name", ["CRONUS", "cronus", "CRONUS Europe", COMPANY, COMPANY.upper()])
+async def test_a_company_is_known_by_name_display_name_or_id(name: str) -> None:
+    async with bc() as client:
+        assert await resolve_company(client, name) == COMPANY
+
+
+async def test_an_unknown_company_lists_those_that_exist() -> None:
+    async with bc() as client:
+        assert [row["name"] for row in await companies(client)] == ["CRONUS"]
+        with pytest.raises(ConfigurationError, match="'CRONUS'"):
+            await resolve_company(client, "Fabrikam")
+
+
+async def test_d_009_an_unknown_company_id_is_an_api_error() -> None:
+    async with bc() as client:
+        reader = ModifiedSource(client, GUID.format(9), CUSTOMER.bc, SELECT, now_ms=lambda: NOW_MS)
+        with pytest.raises(ApiError) as refused:
+            await reader.read({"watermark": EPOCH})
+    assert refused.value.problem.code == "Internal_CompanyNotFound"
