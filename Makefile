@@ -1,0 +1,59 @@
+# Everything a developer or a fresh machine needs. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready-$(shell uname -s)-$(shell uname -m)
+# Another Python: make setup PYTHON=/opt/python3.12/bin/python3
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+TESTS ?= tests
+
+.PHONY: help setup demo test check bench kafka lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## make the environment in .venv from requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "coupled needs Python 3.11 or later and found none (Debian: apt install python3 python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make a virtual environment (Debian: apt install python3-venv)." >&2; exit 1; }
+	@echo "Setting up .venv with $$($(PYTHON) --version) ..."
+	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup  ## both systems simulated, one full synchronisation, then live changes (ARGS=--once ends after the show)
+	@$(BIN)/coupled demo $(ARGS)
+
+test: setup  ## all tests; those on Apache Kafka if Maven and Java are there (TESTS=tests/unit for some of them)
+	@$(BIN)/python deploy/kafka/run_kafka.py --fetch >/dev/null 2>&1 || true  # the closing lines of the tests say why
+	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+check: setup  ## what must hold before a commit, in under a minute: style, types, layers, unit tests
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest tests/unit -q
+
+bench: setup  ## measure on this machine
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+kafka: setup  ## Apache Kafka on 127.0.0.1:9092 from its own jars, until Ctrl-C (ARGS="--port 9093")
+	@$(BIN)/python deploy/kafka/run_kafka.py $(ARGS)
+
+lock: setup  ## renew requirements.lock from pyproject.toml (ARGS=--upgrade for newer versions)
+	@$(BIN)/uv pip compile --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --universal \
+		--python-version 3.11 pyproject.toml -o requirements.lock --quiet $(ARGS)
+
+clean:  ## remove what can be made again, the environment included
+	@rm -rf $(VENV) .coupled .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

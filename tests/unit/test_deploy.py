@@ -1,0 +1,73 @@
+"""What is shipped to operators fits the daemon: metrics, configuration, and no address of a package registry."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from ruamel.yaml import YAML
+
+from daemon.config import load
+from daemon.metrics import Metrics
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+ENVIRONMENT = dict(
+    line.split("=", 1) for line in (DEPLOY / "example.env").read_text().splitlines() if line[:1].isupper()
+)
+
+
+def yaml(path: Path) -> Any:
+    return YAML(typ="safe").load(path)
+
+
+def names_of(node: Any) -> set[str]:
+    """The metric names in every expression of a dashboard or of alert rules."""
+    if isinstance(node, dict):
+        here = re.findall(r"coupled_[a-z_]+", node["expr"]) if isinstance(node.get("expr"), str) else []
+        return set(here).union(*map(names_of, node.values()))
+    return set().union(*map(names_of, node)) if isinstance(node, list) else set()
+
+
+@pytest.mark.parametrize("file", ["prometheus/alerts.yml", "grafana/dashboards/overview.json"])
+def test_only_metrics_that_the_daemon_has_are_used(file: str) -> None:
+    path = DEPLOY / file
+    used = names_of(json.loads(path.read_text()) if path.suffix == ".json" else yaml(path))
+    families = text_string_to_metric_families(Metrics().render().decode())
+    known = {name for family in families for name in (family.name, f"{family.name}_total", f"{family.name}_bucket")}
+    assert used
+    assert used <= known
+
+
+def test_the_configuration_of_the_workers_is_accepted() -> None:
+    filled = {name: value or "secret" for name, value in ENVIRONMENT.items()}
+    settings = load(DEPLOY / "coupled.yaml", filled)
+    assert settings.kafka.bootstrap_servers == "kafka:9092"
+    assert settings.store.url.get_secret_value() == "postgresql://coupled:secret@postgres/coupled"
+    assert settings.web.login
+
+
+def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    wanted = set(re.findall(r"\$\{([A-Z_]+)", text + (DEPLOY / "coupled.yaml").read_text()))
+    assert wanted == set(ENVIRONMENT)
+
+
+def test_both_workers_wait_for_what_they_share() -> None:
+    services = yaml(ROOT / "docker-compose.yml")["services"]
+    for worker in ("worker-1", "worker-2"):
+        assert set(services[worker]["depends_on"]) == {"kafka", "postgres"}
+    assert all("healthcheck" in service for service in services.values())
+
+
+def test_no_file_names_a_package_registry() -> None:
+    hosts = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "maven" + ".org", "apache.org/" + "maven2")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    texts = {path: path.read_text(encoding="utf-8", errors="ignore") for path in files if path.is_file()}
+    assert [(str(path), host) for path, text in texts.items() for host in hosts if host in text] == []
