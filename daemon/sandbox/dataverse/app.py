@@ -29,6 +29,7 @@ from daemon.sandbox.dataverse.routes import error_reply, handle
 from daemon.sandbox.dataverse.seed import seed
 from daemon.sandbox.dataverse.settings import DataverseSettings
 from daemon.sandbox.dataverse.store import Index, Store
+from daemon.sandbox.faults import Fault
 from daemon.sandbox.identity import Identity, Unauthorised
 from daemon.sandbox.request_log import Control, ControlMiddleware
 
@@ -154,10 +155,13 @@ class _Front:
             return error_reply(request, error)
         if fault is None and reply is not None:
             return reply
-        return self._faulty(request, fault.status if fault else 500)
+        return self._faulty(fault or Fault(500))
 
-    def _faulty(self, request: Request, status: int) -> Reply:
-        return Reply(status, {"Content-Type": "application/json"}, self._control.error_body(status))
+    def _faulty(self, fault: Fault) -> Reply:
+        headers = {"Content-Type": "application/json"}
+        if fault.retry_after is not None:
+            headers["Retry-After"] = f"{fault.retry_after:g}"
+        return Reply(fault.status, headers, self._control.error_body(fault.status))
 
     def _note(self, request: Request, status: int) -> None:
         query = f"?{request.query}" if request.query else ""

@@ -86,7 +86,7 @@ def _credit() -> list[Column]:
 def _account() -> list[Column]:
     types = dict(enumerate(_CUSTOMER_TYPES.split("|"), start=1))
     return [
-        text("name", 160),
+        text("name", 160, form_required=True),
         text("accountnumber", 20),
         money("revenue"),
         whole("numberofemployees", 0, 1_000_000_000),
@@ -105,7 +105,7 @@ def _contact() -> list[Column]:
     return [
         text("firstname", 50),
         text("middlename", 50),
-        text("lastname", 50),
+        text("lastname", 50, form_required=True),
         text("fullname", 160, read_only=True),
         text("salutation", 100),
         text("jobtitle", 100),
@@ -123,7 +123,7 @@ def _product() -> list[Column]:
         text("productnumber", 100, required=True),
         lookup("defaultuomid", ("uoms", "defaultuomid"), on_delete=OnDelete.RESTRICT),
         lookup("defaultuomscheduleid", ("uomschedules", "defaultuomscheduleid"), on_delete=OnDelete.RESTRICT),
-        whole("quantitydecimal", 0, 5, default=2),
+        whole("quantitydecimal", 0, 5, default=2, form_required=True),
         choice("productstructure", _STRUCTURES, insert_only=True, default=1),
         choice("producttypecode", _PRODUCT_TYPES),
         *(money(name) for name in ("price", "currentcost", "standardcost")),
@@ -157,7 +157,7 @@ def _currency() -> list[Column]:
 def _uom() -> list[Column]:
     return [
         text("name", 100, required=True),
-        decimal("quantity", 5, 0, 1e11),
+        decimal("quantity", 5, 0, 1e11, form_required=True),
         lookup("baseuom", ("uoms", "baseuom"), on_delete=OnDelete.RESTRICT),
         lookup(
             "uomscheduleid",

@@ -35,7 +35,7 @@ def definitions(service: Service, request: Request, segments: Sequence[str]) -> 
         return _collection(request, "Keys", _keys(service, table))
     if kind != "Attributes":
         raise no_segment(segments[1])
-    found = [_attribute(table, column) for column in table.columns.values()]
+    found = [_attribute(service, table, column) for column in table.columns.values()]
     if one:
         name = one.removeprefix("LogicalName='").removesuffix("')")
         found = [attribute for attribute in found if attribute["LogicalName"] == name]
@@ -78,7 +78,7 @@ def _definition(service: Service, table: Table) -> dict[str, Any]:
     }
 
 
-def _attribute(table: Table, column: Column) -> dict[str, Any]:
+def _attribute(service: Service, table: Table, column: Column) -> dict[str, Any]:
     kind = "DateTime" if column.kind is Kind.DATE else str(column.kind)
     found: dict[str, Any] = {
         "@odata.type": f"#Microsoft.Dynamics.CRM.{kind}AttributeMetadata",
@@ -89,19 +89,24 @@ def _attribute(table: Table, column: Column) -> dict[str, Any]:
         "AttributeType": kind,
         "AttributeTypeName": {"Value": f"{kind}Type"},
         "DisplayName": _label(column.name),
-        "RequiredLevel": {"Value": "SystemRequired" if column.required else "None"},
+        "RequiredLevel": {"Value": _required_level(column)},
         "IsPrimaryId": column.name == table.primary_id,
         "IsPrimaryName": column.name == table.primary_name,
         "IsValidForRead": True,
         "IsValidForCreate": not column.read_only and not column.update_only,
         "IsValidForUpdate": not column.read_only and not column.insert_only,
         "MaxLength": column.max_length or None,
-        "Targets": [target.entity_set for target in column.targets] or None,
+        "Targets": [service.store.tables[target.entity_set].logical for target in column.targets] or None,
     }
     if column.kind in OPTIONS:
         options = [{"Value": value, "Label": _label(text)} for value, text in column.options.items()]
         found["OptionSet"] = {"Name": f"{table.logical}_{column.name}", "Options": options}
     return found
+
+
+def _required_level(column: Column) -> str:
+    """ApplicationRequired is for forms; the Web API enforces only SystemRequired (B2, D79)."""
+    return "SystemRequired" if column.required else "ApplicationRequired" if column.form_required else "None"
 
 
 def _keys(service: Service, table: Table) -> list[dict[str, Any]]:

@@ -89,6 +89,8 @@ def _insert_named(service: Service, table: Table, row: Mapping[str, Any]) -> Non
 def _insert(service: Service, table: Table, given: Mapping[str, Any]) -> None:
     row = {name: _value(table, name, value) for name, value in given.items() if not name.startswith(_PRIVATE)}
     row.setdefault(table.primary_id, str(service.new_id()))
+    if row.get("fullname") and not row.get("firstname") and not row.get("lastname"):
+        row["firstname"], _, row["lastname"] = str(row["fullname"]).rpartition(" ")
     moment = iso(service.now())
     row["createdon"] = row.get("createdon") or row.get("modifiedon") or moment
     row["modifiedon"] = row.get("modifiedon") or row["createdon"]

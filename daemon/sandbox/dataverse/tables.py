@@ -64,6 +64,7 @@ class Column:
     targets: tuple[Target, ...] = ()
     on_delete: OnDelete = OnDelete.NONE
     required: bool = False
+    form_required: bool = False
     read_only: bool = False
     insert_only: bool = False
     update_only: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from daemon.sandbox.dataverse.body import parse_json
 from daemon.sandbox.dataverse.context import Reply, Request, Service, json_reply
@@ -92,7 +93,8 @@ def _answer(
         reply = entity_reply(request, shape, row, status)
         return Reply(status, {**reply.headers, "Preference-Applied": _REPRESENTATION}, reply.body, own)
     by_key = address is not None and address.row_id is None
-    url = f"{request.base}/{table.entity_set}({address.text})" if address is not None and by_key else own
+    key = quote(address.text, safe="'=,") if address is not None and by_key else row[table.primary_id]
+    url = f"{request.base}/{table.entity_set}({key})"
     headers = {"OData-EntityId": url} | ({"Location": url} if request.method == "POST" else {})
     return Reply(204, headers, b"", own)
 

@@ -229,3 +229,10 @@ async def test_faults_hit_single_parts() -> None:
         parts = [_part("POST", "accounts", {"name": "a"}), _part("POST", "contacts", {"lastname": "b"})]
         answer = await _send(dataverse, _batch(*parts), **_KEEP_GOING)
         assert _statuses(answer) == [204, 503]
+        await dataverse.http.post(
+            "/_sandbox/faults", json={"status": 504, "path": "contacts", "after_commit": True, "retry_after": 2}
+        )
+        answer = await _send(dataverse, _batch(parts[1]), **_KEEP_GOING)
+        assert _statuses(answer) == [504]
+        assert "Retry-After: 2" in answer.text
+        assert len((await dataverse.get("contacts")).json()["value"]) == 1

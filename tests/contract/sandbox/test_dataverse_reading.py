@@ -222,6 +222,20 @@ async def test_d_121_entity_definitions() -> None:
         by_name = {row["LogicalName"]: row for row in attributes.json()["value"]}
         assert by_name["name"]["MaxLength"] == 160
         assert by_name["primarycontactid"]["AttributeType"] == "Lookup"
+        one = await dataverse.get(
+            "EntityDefinitions(LogicalName='contact')/Attributes(LogicalName='parentcustomerid')?$select=Targets"
+        )
+        assert one.json()["Targets"] == ["account", "contact"]
+        choices = await dataverse.get(
+            "EntityDefinitions(LogicalName='account')/Attributes/Microsoft.Dynamics.CRM.PicklistAttributeMetadata"
+            "?$select=LogicalName&$expand=OptionSet"
+        )
+        options = {row["LogicalName"]: row["OptionSet"]["Options"] for row in choices.json()["value"]}
+        assert {"Value": 3, "Label": options["customertypecode"][2]["Label"]} in options["customertypecode"]
+        level = (
+            "EntityDefinitions(LogicalName='account')/Attributes?$select=RequiredLevel&$filter=LogicalName eq 'name'"
+        )
+        assert (await dataverse.get(level)).json()["value"][0]["RequiredLevel"] == {"Value": "ApplicationRequired"}
         assert (await dataverse.get("EntityDefinitions(LogicalName='nosuch')")).status_code == 404
 
 

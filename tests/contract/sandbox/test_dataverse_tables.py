@@ -136,11 +136,17 @@ async def test_seeds_take_any_columns_and_are_checked() -> None:
         ],
         "contacts": [{"contactid": ID.format(8), "lastname": "C"}],
         "uomschedules": [_SCHEDULE],
+        "systemusers": [{"systemuserid": ID.format(6), "fullname": "Ada King Lovelace"}],
     }  # fmt: skip
     async with org(**seeds) as dataverse:
         row = (await dataverse.get("accounts")).json()["value"][0]
         assert (row["statecode"], row["statuscode"], row["modifiedon"]) == (1, 2, "2025-03-04T05:06:07Z")
         assert (await dataverse.get("uoms")).json()["value"][0]["name"] == "PCS"
+        user = (await dataverse.get(f"systemusers({ID.format(6)})")).json()
+        assert (user["fullname"], user["lastname"]) == ("Ada King Lovelace", "Lovelace")
+    own_base = {"name": "PCS", "isschedulebaseuom": True, "_uomscheduleid_value": ID.format(1)}
+    async with org(uomschedules=[_SCHEDULE], uoms=[own_base]) as dataverse:
+        assert len((await dataverse.get("uoms")).json()["value"]) == 1
     for bad in (
         {"accounts": [{"nosuch": 1}]},
         {"nosuch": []},

@@ -98,6 +98,9 @@ async def test_d_086_upsert_by_alternate_key() -> None:
             assert answer.headers["OData-EntityId"] == f"{_BASE}/accounts(accountnumber='A''1')"
         rows = (await dataverse.get("accounts?$select=name,accountnumber")).json()["value"]
         assert [(row["name"], row["accountnumber"]) for row in rows] == [("second", "A'1")]
+        umlaut = await dataverse.send("PATCH", "accounts(accountnumber='%C3%84 1')", {"name": "third"})
+        assert umlaut.headers["OData-EntityId"] == f"{_BASE}/accounts(accountnumber='%C3%84%201')"
+        assert (await dataverse.get(umlaut.headers["OData-EntityId"])).json()["name"] == "third"
         undeclared = await dataverse.send("PATCH", "accounts(name='x')", {"fax": "1"})
         assert undeclared.status_code == 400
         assert "The key in the request URI is not valid for resource" in undeclared.text
