@@ -19,6 +19,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from daemon.sandbox.faults import Fault, Faults, fault_problem
+
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -70,50 +72,6 @@ class RequestLog:
         return [entry for entry in found if entry.write or not writes][::-1]
 
 
-@dataclass
-class Fault:
-    """One armed fault: the next `count` requests whose verb and path fit are answered with it.
-
-    `kind` is `status` (the service's error body), `html` (a gateway's page), `truncate` (the true answer cut in half),
-    `drop` (the connection dies). `after_commit` lets the request take effect first.
-    """
-
-    status: int = 503
-    count: int = 1
-    method: str = ""
-    path: str = ""
-    retry_after: float | None = None
-    after_commit: bool = False
-    kind: str = "status"
-
-    def fits(self, method: str, path: str) -> bool:
-        """Whether this fault is still armed for such a request; an empty verb or path fits every one."""
-        return self.count > 0 and self.method.upper() in ("", method) and self.path in path
-
-
-class Faults:
-    """The armed faults, first armed, first taken."""
-
-    def __init__(self) -> None:
-        self.armed: list[Fault] = []
-
-    def arm(self, fault: Fault) -> None:
-        """Add a fault behind those already armed."""
-        self.armed.append(fault)
-
-    def take(self, method: str, path: str) -> Fault | None:
-        """Use up one count of the first fault that fits, if any does."""
-        fault = next((fault for fault in self.armed if fault.fits(method, path)), None)
-        if fault is not None:
-            fault.count -= 1
-            self.armed = [one for one in self.armed if one.count > 0]
-        return fault
-
-    def clear(self) -> None:
-        """Disarm everything."""
-        self.armed = []
-
-
 class Control:
     """Clock, log and faults of one simulator, and their routes under `/_sandbox`.
 
@@ -162,31 +120,10 @@ class Control:
             self.faults.clear()
         if request.method == "POST":
             body = await _json_object(request)
-            if body is None or (problem := _fault_problem(body)):
+            if body is None or (problem := fault_problem(body)):
                 return _complaint("send a JSON object" if body is None else problem)
             self.faults.arm(Fault(**body))
         return JSONResponse({"armed": [asdict(fault) for fault in self.faults.armed]})
-
-
-_FAULT_TYPES: dict[str, tuple[type, ...]] = {
-    "status": (int,),
-    "count": (int,),
-    "method": (str,),
-    "path": (str,),
-    "retry_after": (int, float, type(None)),
-    "after_commit": (bool,),
-    "kind": (str,),
-}
-
-
-def _fault_problem(body: dict[str, Any]) -> str:
-    for name, value in body.items():
-        if name not in _FAULT_TYPES:
-            return f"unknown field {name}"
-        if not isinstance(value, _FAULT_TYPES[name]):
-            return f"{name} has the wrong type"
-    known = ("status", "html", "truncate", "drop")
-    return "" if body.get("kind", "status") in known else f"kind must be one of {', '.join(known)}"
 
 
 async def _json_object(request: Request) -> dict[str, Any] | None:

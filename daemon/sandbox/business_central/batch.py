@@ -110,7 +110,10 @@ def _part_call(call: Call, part: Mapping[str, Any]) -> Call | ApiError:
     method, url = str(part.get("method", "")).upper(), str(part.get("url", ""))
     if method not in _METHODS:
         return bad_request(f"The method '{part.get('method')}' of a batch request is not valid.")
-    split = urlsplit(url)
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        return bad_request(f"The url '{url}' of a batch request is not valid.")
     path = unquote(split.path)
     if url.startswith("/") or split.scheme:
         root = unquote(urlsplit(call.root).path)

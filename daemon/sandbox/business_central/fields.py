@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -13,6 +12,7 @@ from daemon.sandbox.business_central.settings import BcSettings
 from daemon.sandbox.business_central.store import iso
 from daemon.sandbox.business_central.tables import EDM, ZERO_GUID, Field, Table
 
+_DECIMAL_LIMIT = 10**18
 GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -89,7 +89,7 @@ def _enum(field: Field, value: Any) -> str:
 
 
 def _number(field: Field, value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _DECIMAL_LIMIT:
         raise _mismatch(field, value)
     whole = int(value)
     if whole == value:

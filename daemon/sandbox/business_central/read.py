@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from daemon.sandbox.business_central.contacts import contacts_information
-from daemon.sandbox.business_central.errors import no_record
+from daemon.sandbox.business_central.errors import bad_request, no_record
 from daemon.sandbox.business_central.hints import candidates
 from daemon.sandbox.business_central.query import Query, make_token
 from daemon.sandbox.business_central.rows import Record, Rows
@@ -41,14 +41,25 @@ def read_page(rows: Rows, query: Query, url: str, shape: Shape) -> dict[str, Any
     keys = candidates(rows, query.order, query.filter.text if query.filter else None)
     if query.count:
         page["@odata.count"] = len(keys) if query.filter is None else sum(1 for _ in _matching(rows, keys, 0, query))
-    start = bisect_right(keys, query.order.from_values(*query.after)) if query.after else 0
+    start = _after(keys, query)
     wanted = query.page_size if query.top is None else min(query.top, query.page_size)
-    found = list(islice(_matching(rows, keys, start, query), query.skip, query.skip + wanted + 1))
+    skip = min(query.skip, len(keys))
+    found = list(islice(_matching(rows, keys, start, query), skip, skip + wanted + 1))
     page["value"] = [shape(record) for record in found[:wanted]]
     remaining = None if query.top is None else query.top - wanted
     if len(found) > wanted > 0 and remaining != 0:
         page["@odata.nextLink"] = _next_link(url, query, found[wanted - 1], remaining)
     return page
+
+
+def _after(keys: list[Any], query: Query) -> int:
+    """Where the page begins: behind the row that the skip token names, whether it still exists or not (D25)."""
+    if query.after is None:
+        return 0
+    try:
+        return bisect_right(keys, query.order.from_values(*query.after))
+    except TypeError as error:
+        raise bad_request("The value of the '$skiptoken' query option is not valid.") from error
 
 
 def count(rows: Rows, query: Query) -> int:

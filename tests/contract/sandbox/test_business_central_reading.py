@@ -193,3 +193,22 @@ async def test_a3_filters_over_indexes_agree_with_full_scans() -> None:
         assert len(await filtered(bc, f"{late} and number eq 'K00048'")) == 1
         assert len(await filtered(bc, f"not ({late})")) == 46
         assert len(await filtered(bc, "displayName ne 'lastModifiedDateTime gt 2030-01-01T00:00:00Z'")) == 50
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"$orderby=displayName&$skiptoken={ID.format(1)}~WzFd",
+        f"$skiptoken={ID.format(1)}~WzFd",
+        "$filter=lastModifiedDateTime gt 2026-13-45T00:00:00Z",
+        "$filter=displayName/any(x:x eq 'a')",
+    ],
+)
+async def test_d_020_malformed_values_are_the_clients_fault(query: str) -> None:
+    async with tenant(customers(2)) as bc:
+        assert (await bc.get(f"customers?{query}")).status_code == 400
+
+
+async def test_d_024_skip_beyond_the_end() -> None:
+    async with tenant(customers(2)) as bc:
+        assert await bc.rows("customers?$skip=99999999999999999999") == []

@@ -1,0 +1,73 @@
+"""Faults that a test arms on a simulator (wire-protocols D5 123)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Fault:
+    """One armed fault: the next `count` requests whose verb and path fit are answered with it.
+
+    `kind` is `status` (the service's error body), `html` (a gateway's page), `truncate` (the true answer cut in half),
+    `drop` (the connection dies). `after_commit` lets the request take effect first.
+    """
+
+    status: int = 503
+    count: int = 1
+    method: str = ""
+    path: str = ""
+    retry_after: float | None = None
+    after_commit: bool = False
+    kind: str = "status"
+
+    def fits(self, method: str, path: str) -> bool:
+        """Whether this fault is still armed for such a request; an empty verb or path fits every one."""
+        return self.count > 0 and self.method.upper() in ("", method) and self.path in path
+
+
+class Faults:
+    """The armed faults, first armed, first taken."""
+
+    def __init__(self) -> None:
+        self.armed: list[Fault] = []
+
+    def arm(self, fault: Fault) -> None:
+        """Add a fault behind those already armed."""
+        self.armed.append(fault)
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Use up one count of the first fault that fits, if any does."""
+        fault = next((fault for fault in self.armed if fault.fits(method, path)), None)
+        if fault is not None:
+            fault.count -= 1
+            self.armed = [one for one in self.armed if one.count > 0]
+        return fault
+
+    def clear(self) -> None:
+        """Disarm everything."""
+        self.armed = []
+
+
+_FAULT_TYPES: dict[str, tuple[type, ...]] = {
+    "status": (int,),
+    "count": (int,),
+    "method": (str,),
+    "path": (str,),
+    "retry_after": (int, float, type(None)),
+    "after_commit": (bool,),
+    "kind": (str,),
+}
+
+
+def fault_problem(body: Mapping[str, Any]) -> str:
+    """What is wrong with a fault as sent by a test, or nothing."""
+    for name, value in body.items():
+        if name not in _FAULT_TYPES:
+            return f"unknown field {name}"
+        if not isinstance(value, _FAULT_TYPES[name]):
+            return f"{name} has the wrong type"
+    known = ("status", "html", "truncate", "drop")
+    return "" if body.get("kind", "status") in known else f"kind must be one of {', '.join(known)}"
