@@ -8,6 +8,7 @@ import orjson
 
 from schemas.errors import Problem
 from schemas.job import Job, RunState
+from schemas.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def job_dict(job: Job) -> dict[str, Any]:
         "total": job.total,
         "settled": job.settled,
         "message": job.message,
-        **{outcome.value: count for outcome, count in job.counters.items()},
+        **{outcome.value: job.counters.get(outcome, 0) for outcome in Outcome},
     }
 
 
