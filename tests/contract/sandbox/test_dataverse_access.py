@@ -1,6 +1,8 @@
 """Tokens, headers, addressing, limits (wire-protocols D1, D4 74–76, 93, 117)."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -131,7 +133,7 @@ async def test_d_117_concurrent_requests() -> None:
     async with org(await _limited(concurrent_requests=2)) as dataverse:
         gate, started = asyncio.Event(), asyncio.Semaphore(0)
 
-        async def slow_body():  # type: ignore[no-untyped-def]
+        async def slow_body() -> AsyncIterator[bytes]:
             started.release()
             await gate.wait()
             yield b'{"name": "slow"}'
@@ -146,7 +148,7 @@ async def test_d_117_concurrent_requests() -> None:
         assert (await dataverse.get("WhoAmI")).status_code == 200
 
 
-async def _post(send, content) -> httpx.Response:  # type: ignore[no-untyped-def]
+async def _post(send: Any, content: AsyncIterator[bytes]) -> httpx.Response:
     answer: httpx.Response = await send(
         ROOT + "accounts", content=content, headers={"Content-Type": "application/json"}
     )

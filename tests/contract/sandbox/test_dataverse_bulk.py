@@ -1,7 +1,6 @@
 """CreateMultiple and its kin, and $batch (wire-protocols D4 112–116)."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -34,9 +33,10 @@ def _batch(*parts: str) -> bytes:
     return ("".join(f"--{_BOUNDARY}\r\n{part}\r\n" for part in parts) + f"--{_BOUNDARY}--\r\n").encode()
 
 
-async def _send(dataverse: Org, content: bytes, quoted: bool = False, **headers: str) -> httpx.Response:
+async def _send(dataverse: Org, content: bytes, *, quoted: bool = False, keep_going: bool = False) -> httpx.Response:
     boundary = f'"{_BOUNDARY}"' if quoted else _BOUNDARY
-    given = {"Content-Type": f"multipart/mixed;boundary={boundary}", **headers}
+    given = {"Content-Type": f"multipart/mixed;boundary={boundary}"}
+    given |= {"Prefer": "odata.continue-on-error"} if keep_going else {}
     return await dataverse.http.post(f"{ROOT}$batch", content=content, headers=given)
 
 
@@ -47,9 +47,6 @@ def _statuses(answer: httpx.Response) -> list[int]:
 
 async def _names(dataverse: Org) -> list[str]:
     return [row["name"] for row in (await dataverse.get("accounts?$select=name")).json()["value"]]
-
-
-_KEEP_GOING: Mapping[str, str] = {"Prefer": "odata.continue-on-error"}
 
 
 async def test_d_112_create_multiple_is_all_or_nothing() -> None:
@@ -113,7 +110,7 @@ async def test_d_114_batch_stops_at_the_first_failure_unless_told() -> None:
         assert stopped.status_code == 400
         assert _statuses(stopped) == [204, 400]
         assert await _names(dataverse) == ["a"]
-        going = await _send(dataverse, _batch(*parts), **_KEEP_GOING)
+        going = await _send(dataverse, _batch(*parts), keep_going=True)
         assert going.status_code == 200
         assert going.headers["Preference-Applied"] == "odata.continue-on-error"
         assert _statuses(going) == [204, 400, 204]
@@ -134,7 +131,7 @@ async def test_d_114_conditions_representations_and_the_log_work_inside_parts() 
                       If_None_Match="*", Prefer="return=representation"),
                 _part("GET", "accounts?$select=name&$top=1"),
             ),
-            **_KEEP_GOING,
+            keep_going=True,
         )  # fmt: skip
         assert _statuses(answer) == [200, 412, 201, 200]
         first = orjson.loads(re.findall(r"\r\n\r\n(\{.*?\})\r\n--", answer.text)[0])
@@ -153,7 +150,7 @@ async def test_d_115_change_sets_are_atomic() -> None:
     async with org() as dataverse:
         good = _part("POST", "accounts", {"name": "a"}, "1")
         failing = _change_set(good, _part("POST", "accounts", {"Nope": 1}, "2"), _part("POST", "accounts", {}, "3"))
-        answer = await _send(dataverse, _batch(failing, _part("POST", "accounts", {"name": "b"})), **_KEEP_GOING)
+        answer = await _send(dataverse, _batch(failing, _part("POST", "accounts", {"name": "b"})), keep_going=True)
         assert _statuses(answer) == [400, 204]
         assert await _names(dataverse) == ["b"]
         delta = (await dataverse.get("accounts", Prefer="odata.track-changes")).json()["@odata.deltaLink"]
@@ -227,12 +224,12 @@ async def test_faults_hit_single_parts() -> None:
     async with org() as dataverse:
         await dataverse.http.post("/_sandbox/faults", json={"status": 503, "path": "contacts"})
         parts = [_part("POST", "accounts", {"name": "a"}), _part("POST", "contacts", {"lastname": "b"})]
-        answer = await _send(dataverse, _batch(*parts), **_KEEP_GOING)
+        answer = await _send(dataverse, _batch(*parts), keep_going=True)
         assert _statuses(answer) == [204, 503]
         await dataverse.http.post(
             "/_sandbox/faults", json={"status": 504, "path": "contacts", "after_commit": True, "retry_after": 2}
         )
-        answer = await _send(dataverse, _batch(parts[1]), **_KEEP_GOING)
+        answer = await _send(dataverse, _batch(parts[1]), keep_going=True)
         assert _statuses(answer) == [504]
         assert "Retry-After: 2" in answer.text
         assert len((await dataverse.get("contacts")).json()["value"]) == 1

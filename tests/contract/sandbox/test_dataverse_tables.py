@@ -127,7 +127,7 @@ async def test_computed_columns_and_owner() -> None:
 
 
 async def test_seeds_take_any_columns_and_are_checked() -> None:
-    seeds = {
+    seeds: dict[str, Any] = {
         "accounts": [
             {
                 "name": "A", "_primarycontactid_value": ID.format(8), "statecode": 1, "_sandbox_note": 1,
@@ -147,10 +147,11 @@ async def test_seeds_take_any_columns_and_are_checked() -> None:
     own_base = {"name": "PCS", "isschedulebaseuom": True, "_uomscheduleid_value": ID.format(1)}
     async with org(uomschedules=[_SCHEDULE], uoms=[own_base]) as dataverse:
         assert len((await dataverse.get("uoms")).json()["value"]) == 1
-    for bad in (
+    refused: list[dict[str, list[dict[str, Any]]]] = [
         {"accounts": [{"nosuch": 1}]},
         {"nosuch": []},
         {"accounts": [{"_primarycontactid_value": ID.format(7)}]},
-    ):
+    ]
+    for bad in refused:
         with pytest.raises(ValueError, match=r"seed|leads"):
             create_app(DataverseSettings(), bad, Clock())

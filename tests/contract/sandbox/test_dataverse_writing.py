@@ -229,7 +229,7 @@ async def test_malformed_bodies() -> None:
 
 
 async def test_d_111_delete_once_then_404_and_restrictions() -> None:
-    seeds = {"uomschedules": [{"uomscheduleid": ID.format(1), "name": "S", "baseuomname": "B"}]}
+    seeds: dict[str, Any] = {"uomschedules": [{"uomscheduleid": ID.format(1), "name": "S", "baseuomname": "B"}]}
     async with org(accounts=accounts(1), **seeds) as dataverse:
         assert (await dataverse.send("DELETE", _FIRST)).status_code == 204
         assert code(await dataverse.send("DELETE", _FIRST)) == (404, "0x80040217")
