@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import structlog
 
-from producers.odata import Query, Trail, Watermark, get, get_count
+from producers.odata import EPOCH, Query, Trail, Watermark, get, get_count
 from producers.ports import Page, Position
 from schemas import dataverse
 from schemas.change import Change, Op
@@ -17,6 +17,8 @@ from schemas.odata import Row, Rows, both, instant, query
 from schemas.rows import change, deletion
 
 _EXPIRED = "0x80044352"
+# How a table without change tracking refuses it; the documentation does not say (D103).
+_NOT_TRACKED = frozenset({400, 501})
 _COUNT_CAP = 5000
 _OVERLAP_SECONDS = 300.0
 _log = structlog.get_logger(__name__)
@@ -63,7 +65,7 @@ class DeltaSource:
                     break
                 link = found.next
         except ApiError as error:
-            if error.status not in {400, 501}:
+            if error.status not in _NOT_TRACKED:
                 raise
             return await self._without_tracking(str(error))
         return self._delta(found) if found.delta else await self._without_tracking("the answer has no delta link")
@@ -80,12 +82,14 @@ class DeltaSource:
         try:
             found = await self._follow(link)
         except ApiError as error:
-            if error.problem.code.lower() != _EXPIRED or not 400 <= error.status < 500:
-                raise
-            return self._start_over(error.problem.message)
+            if error.problem.code.lower() == _EXPIRED and 400 <= error.status < 500:
+                return self._start_over(error.problem.message)
+            if link == self._first and error.status in _NOT_TRACKED:
+                return self._watch_from_the_beginning(error.problem.message)
+            raise
         if not found.next and not found.delta:
-            if resync:  # tracking was switched off: the rows are all here, the link is not
-                return Page(self._changes(found, resync), await self._without_tracking("no delta link"), more=False)
+            if resync:
+                return self._watch_from_the_beginning("the answer has no delta link")
             raise ApiError(0, "unreadable-answer", "the answer to a delta link has neither a next nor a delta link")
         return Page(self._changes(found, resync), self._beyond(found, resync), more=bool(found.next))
 
@@ -119,10 +123,18 @@ class DeltaSource:
 
     async def _without_tracking(self, reason: str) -> Position:
         position = await self._fallback.start()
+        self._warn(reason)
+        return position
+
+    def _watch_from_the_beginning(self, reason: str) -> Page:
+        """Tracking was switched off since: where it stopped is not known, so every row is read as changed."""
+        self._warn(reason)
+        return Page((), {"watermark": EPOCH}, more=True)
+
+    def _warn(self, reason: str) -> None:
         _log.warning(
             "change tracking is not available, deletions go unseen", side="sales", table=self._table.name, reason=reason
         )
-        return position
 
 
 class DataverseSweep:

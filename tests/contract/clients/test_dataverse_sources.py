@@ -181,6 +181,13 @@ async def test_d_103_without_change_tracking_modifiedon_is_watched(status: int) 
         assert (await reader.read(page.position)).changes == ()
 
 
+async def test_tracking_switched_off_later_reads_every_row_as_changed() -> None:
+    async with sales(chosen=DataverseSettings(change_tracking=frozenset()), accounts=accounts(3)) as client:
+        pages, after = await read_all(source(client), {"resync": True})
+        assert len(keys(pages)) == 3
+        assert "watermark" in after
+
+
 async def test_d_110_missing_privilege_is_said_and_not_worked_around() -> None:
     chosen = DataverseSettings(without_org_read=frozenset({"accounts"}))
     async with sales(chosen=chosen) as client:
