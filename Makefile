@@ -19,6 +19,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## make the environment in .venv from requirements.lock
+	@:
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "coupled needs Python 3.11 or later and found none (Debian: apt install python3 python3-venv)." >&2; exit 1; }

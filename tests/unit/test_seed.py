@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from daemon.sandbox.business_central.app import create_app as business_central
 from daemon.sandbox.business_central.fields import seed_values
+from daemon.sandbox.business_central.settings import BcSettings
 from daemon.sandbox.business_central.tables import TABLES
+from daemon.sandbox.dataverse.app import create_app as dataverse
 from daemon.sandbox.dataverse.catalogue import catalogue
 from daemon.sandbox.dataverse.settings import DataverseSettings
 from daemon.sandbox.dataverse.tables import TEXT
@@ -83,6 +87,12 @@ def test_dataverse_knows_every_column_and_no_text_is_too_long(world: Seed) -> No
                 known = tables[name].columns[column]
                 assert value != ""
                 assert known.kind not in TEXT or value is None or len(value) <= known.max_length
+
+
+def test_both_simulators_start_with_it(world: Seed) -> None:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    assert business_central(BcSettings(), world.bc, lambda: now)
+    assert dataverse(DataverseSettings(), world.sales, lambda: now)
 
 
 def test_ids_are_guids_and_unique(world: Seed) -> None:
