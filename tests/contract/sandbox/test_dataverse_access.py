@@ -127,6 +127,12 @@ async def test_d_117_bulk_counts_once_and_batch_parts_each() -> None:
         await dataverse.send("POST", "accounts/Microsoft.Dynamics.CRM.CreateMultiple", {"Targets": targets})
         left = (await dataverse.get("WhoAmI")).headers["x-ms-ratelimit-burst-remaining-xrm-requests"]
         assert left == "8"
+        part = "--b\r\nContent-Type: application/http\r\n\r\nGET WhoAmI HTTP/1.1\r\n\r\n\r\n"
+        headers = {"Content-Type": "multipart/mixed;boundary=b", "Prefer": "odata.continue-on-error"}
+        answer = await dataverse.http.post(f"{ROOT}$batch", content=part * 10 + "--b--\r\n", headers=headers)
+        assert answer.status_code == 200
+        assert answer.text.count("HTTP/1.1 200 OK") == 8
+        assert answer.text.count("HTTP/1.1 429 Too Many Requests") == 2
 
 
 async def test_d_117_concurrent_requests() -> None:
