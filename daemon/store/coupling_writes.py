@@ -85,24 +85,19 @@ async def _put_references(
 ) -> None:
     """Replaces the references of both halves, touching only those that differ: most changes alter none."""
     stored = _flat(await load_references(connection, old))
-    wanted: Named = {}
-    mappings: dict[int, str] = {}
-    for key, coupling in puts.items():
-        mappings[ids[key]] = coupling.mapping
-        for side in Side:
-            for name, value in coupling.half(side).references.items():
-                wanted[ids[key], side.value, name] = value
+    wanted = _flat({(ids[key], side.value): puts[key].half(side).references for key in puts for side in Side})
     await _delete_references(connection, [key for key in stored if key not in wanted])
-    changed = {key: value for key, value in wanted.items() if stored.get(key) != value}
+    changed = sorted((key, value) for key, value in wanted.items() if stored.get(key) != value)
     if not changed:
         return
     statement = upsert(connection, CouplingReferenceRow)
     statement = statement.on_conflict_do_update(
         index_elements=["coupling_id", "side", "name"], set_={"value": statement.excluded["value"]}
     )
+    mappings = {ids[key]: coupling.mapping for key, coupling in puts.items()}
     rows = [
         {"coupling_id": row_id, "side": side, "name": name, "mapping": mappings[row_id], "value": value}
-        for (row_id, side, name), value in sorted(changed.items())
+        for (row_id, side, name), value in changed
     ]
     await connection.execute(statement, rows)
 

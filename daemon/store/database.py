@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from daemon.store.tables import Base
@@ -76,7 +76,10 @@ class Database:
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, InterfaceError, OSError) as error:
+        except (IntegrityError, DataError, ProgrammingError):
+            # The database is well: we asked for something wrong.
+            raise
+        except (DBAPIError, OSError) as error:
             raise unreachable(self.where, error) from error
 
 

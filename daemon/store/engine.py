@@ -1,6 +1,9 @@
 """Opens the store: from a URL in the configuration to the parts the daemon is wired with."""
 
+import asyncio
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from daemon.store.commands import Commands
-from daemon.store.database import Database
+from daemon.store.database import Database, unreachable
 from daemon.store.jobs import Jobs
 from daemon.store.memory import SqlMemory
 from daemon.store.positions import SqlPositions
@@ -22,6 +25,7 @@ from daemon.store.views import Views
 from schemas.errors import ConfigurationError, Refused
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+MEMORY = ":memory:"
 BUSY_MS = 10_000
 HINT = "Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
 
@@ -52,6 +56,7 @@ async def open_store(url: str, *, now: Callable[[], datetime] = utc_now) -> Stor
     from daemon.store.migrate import migrate
 
     target = async_url(url)
+    await asyncio.to_thread(_probe, target)
     store = _store(target, now)
     try:
         await migrate(store.database)
@@ -69,6 +74,7 @@ async def open_readonly(url: str, *, now: Callable[[], datetime] = utc_now) -> S
     target = async_url(url)
     if _is_sqlite(target) and not _is_file(target):
         raise _not_there(target)
+    await asyncio.to_thread(_probe, target)
     store = _store(target, now, readonly=True)
     try:
         await _check_schema(store.database, target)
@@ -89,8 +95,8 @@ def async_url(url: str) -> URL:
     if backend not in DRIVERS:
         raise ConfigurationError("store-url", f"The store cannot be a {backend!r} database.", HINT)
     target = target.set(drivername=DRIVERS[backend])
-    if _is_sqlite(target) and target.database in (None, "", ":memory:"):
-        raise ConfigurationError("store-url", "A store in memory would forget what was applied.", HINT)
+    if _is_sqlite(target) and (target.database or MEMORY).startswith((MEMORY, "file:")):
+        raise ConfigurationError("store-url", "The store must be a file: memory would forget what was applied.", HINT)
     return target
 
 
@@ -101,6 +107,20 @@ def where(target: URL) -> str:
         return f"{backend}:///{target.database}"
     port = f":{target.port}" if target.port else ""
     return f"{backend}://{target.host or ''}{port}/{target.database or ''}"
+
+
+def _probe(target: URL) -> None:
+    """Unreachable if SQLite cannot open the file, or it is something else.
+
+    Asked without aiosqlite: it leaves a thread behind that complains on stderr when it cannot open a file.
+    """
+    if not _is_sqlite(target):
+        return
+    try:
+        with closing(sqlite3.connect(str(target.database), timeout=BUSY_MS / 1000)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise unreachable(where(target), error) from error
 
 
 def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> Store:

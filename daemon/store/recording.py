@@ -91,7 +91,8 @@ def _failure(settled: Settled, now: datetime) -> dict[str, Any]:
         "bc_id": bc_id,
         "sales_id": sales_id,
         "outcome": settled.outcome.value,
-        **problem.as_dict(),
+        # PostgreSQL refuses a text with a zero character, and with it the whole batch (promise 7).
+        **{name: text.replace("\0", "") for name, text in problem.as_dict().items()},
         "attempts": 1,
         "job_id": settled.change.job,
         "first_at": now,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ async def test_reading_only_reads(store: Store, url: str) -> None:
     reader = await open_readonly(url)
 
     assert await reader.views.coupling_counts() == {CUSTOMER: 1}
-    with pytest.raises(Exception, match=r"(?i)read-?only"):
+    with pytest.raises(Unreachable, match=r"(?i)read-?only"):
         await reader.memory.record([ended("b1", Outcome.MODIFIED, missed=True)], NOWHERE)
     await reader.close()
 
@@ -101,6 +102,14 @@ async def test_a_database_that_cannot_be_opened(url: str) -> None:
     assert "hunter2" not in _said(caught.value)
 
 
+@pytest.mark.parametrize("opening", [open_store, open_readonly])
+async def test_a_file_that_is_no_database(tmp_path: Path, opening: Callable[[str], Awaitable[Store]]) -> None:
+    (tmp_path / "letter.db").write_text("Dear Sir or Madam, " * 100)
+
+    with pytest.raises(Unreachable, match=r"letter\.db cannot be used: file is not a database"):
+        await opening(f"sqlite:///{tmp_path / 'letter.db'}")
+
+
 async def test_a_password_is_not_repeated_when_the_server_refuses(postgres: str) -> None:
     with pytest.raises(Unreachable, match="nowhere") as caught:
         await open_store(postgres.replace("coupled@", "coupled:hunter2@").rpartition("/")[0] + "/nowhere")
@@ -108,7 +117,16 @@ async def test_a_password_is_not_repeated_when_the_server_refuses(postgres: str)
     assert "hunter2" not in _said(caught.value)
 
 
-@pytest.mark.parametrize("url", ["mysql://ann:hunter2@h/d", "ann:hunter2", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://ann:hunter2@h/d",
+        "ann:hunter2",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file:x?mode=memory&uri=true",
+    ],
+)
 async def test_a_url_that_cannot_be_used(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         await open_store(url)

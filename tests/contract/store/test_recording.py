@@ -4,6 +4,7 @@ import pytest
 
 from consumers.ports import Applied
 from daemon.store.engine import Store
+from schemas.errors import Problem
 from schemas.job import Run, RunKind, RunState
 from schemas.outcome import Intent, Outcome
 from schemas.side import Direction, Side
@@ -99,6 +100,13 @@ async def test_within_a_batch_the_last_outcome_of_a_record_decides(store: Store)
     await store.memory.record(batch, NOWHERE)
 
     assert [failure.source_key for failure in await store.views.failures()] == ["b2"]
+
+
+async def test_a_text_that_postgresql_cannot_hold_does_not_stop_the_batch(store: Store) -> None:
+    broken = Problem("http-400", "The name 'A\0B' is not good.")
+    await store.memory.record([ended("b1", Outcome.FAILED, problem=broken)], NOWHERE)
+
+    assert [one.problem.message for one in await store.views.failures()] == ["The name 'AB' is not good."]
 
 
 async def test_progress_is_of_one_log(store: Store) -> None:
