@@ -84,7 +84,7 @@ def count(job: Job, outcome: str) -> int:
 
 def percent(job: Job) -> int | None:
     """How much of a job is done; None while nobody knows how much there is."""
-    if job.state in (JobState.FINISHED, JobState.FAILED):
+    if job.state is JobState.FINISHED:
         return 100
     whole = job.total if job.total is not None else (job.published if job.swept else None)
     if whole is None:

@@ -7,11 +7,15 @@
   let shown = null;
   let lost = null;
 
-  const zone = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "long" });
   function localise(root) {
     for (const each of root.querySelectorAll("time[datetime]")) {
-      each.title = each.textContent;
-      each.textContent = zone.format(new Date(each.dateTime));
+      const moment = new Date(each.dateTime);
+      const today = moment.toDateString() === new Date().toDateString();
+      each.title = full.format(moment);
+      each.textContent = (today ? clock : day).format(moment);
     }
   }
 
@@ -34,7 +38,7 @@
 
   function trouble(error) {
     lost = lost || new Date();
-    stale.textContent = `No answer since ${zone.format(lost)}: what you see may be out of date.`;
+    stale.textContent = `No answer since ${clock.format(lost)}: what you see may be out of date.`;
     stale.title = String(error);
     stale.hidden = false;
   }

@@ -1,0 +1,168 @@
+"""The web's reader over the store, and the figures for the metrics' gauges."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from daemon.metrics import Figures
+from daemon.store.engine import Store
+from daemon.store.views import CouplingView, Failure, FailureCount, PositionView
+from daemon.web.formats import percent
+from daemon.web.ports import Cause, CommandStatus, Coupled, MappingStatus, Page, SideStatus, T
+from schemas.job import Job, MappingState, Run
+from schemas.mapping import Mappings, TableMapping
+from schemas.side import Direction, Side
+
+# Enough to page through by hand; who has more failures than that looks at their causes.
+_MOST = 5_000
+_NAMES = ("displayName", "name", "fullname", "number", "code")
+
+
+@dataclass(frozen=True)
+class StoreReader:
+    """`reachable` tells the sides' state as last seen; it must not ask them anew for every reader."""
+
+    store: Store
+    mapped: Mappings
+    reachable: Callable[[], Awaitable[Sequence[SideStatus]]]
+
+    async def sides(self) -> Sequence[SideStatus]:
+        return await self.reachable()
+
+    async def mappings(self) -> Sequence[MappingStatus]:
+        couplings, states = await self.store.views.coupling_counts(), await self.store.states.all()
+        failures = _failures(await self.store.views.failure_counts())
+        lags = _lags(self.mapped, await self.store.views.positions())
+        return [
+            _status(
+                each, states.get(each.name), couplings.get(each.name, 0), failures.get((each.name, "open"), 0), lags
+            )
+            for each in self.mapped.all
+        ]
+
+    async def runs(self, limit: int) -> Sequence[Run]:
+        return await self.store.jobs.runs(limit)
+
+    async def run_jobs(self, run: str) -> Sequence[Job]:
+        return await self.store.jobs.jobs_of(run)
+
+    async def jobs(self, mapping: str | None, offset: int, limit: int) -> Page[Job]:
+        found = await self.store.jobs.jobs(mapping=mapping, limit=offset + limit + 1)
+        return _page(found[offset:], offset, limit)
+
+    async def job(self, number: int) -> Job | None:
+        return await self.store.jobs.job(number)
+
+    async def failures(
+        self, mapping: str | None, code: str | None, job: int | None, offset: int, limit: int
+    ) -> Page[Failure]:
+        wanted = _MOST if code else min(offset + limit + 1, _MOST)
+        found = await self.store.views.failures(mapping, job, open_only=job is None, limit=wanted)
+        return _page([each for each in found if code in (None, each.problem.code)][offset:], offset, limit)
+
+    async def causes(self) -> Sequence[Cause]:
+        newest: dict[tuple[str, str], Failure] = {}
+        for each in await self.store.views.failures(limit=_MOST):
+            newest.setdefault((each.mapping, each.problem.code), each)
+        counted = {(count.mapping, count.code): count.open for count in await self.store.views.failure_counts()}
+        causes = [Cause(each.mapping, each.problem, counted.get(key, 1), each.last_at) for key, each in newest.items()]
+        return sorted(causes, key=lambda cause: -cause.count)
+
+    async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
+        found = await self.store.views.couplings(mapping, limit + 1, offset, text)
+        page = _page([_coupled(each) for each in found], offset, limit)
+        if text:
+            return page
+        counts = await self.store.views.coupling_counts()
+        total = sum(counts.values()) if mapping is None else counts.get(mapping, 0)
+        return Page(page.items, page.offset, page.more, total)
+
+    async def command(self, number: str) -> CommandStatus | None:
+        found = await self.store.commands.get(number)
+        if found is None:
+            return None
+        name = str(found.command.get("command") or "command")
+        return CommandStatus(found.id, name, found.state, found.received_at, found.error)
+
+    async def figures(self, consumer_lag: Mapping[str, int]) -> Figures:
+        """What `Metrics.refresh` sets the gauges to."""
+        positions = await self.store.views.positions()
+        return Figures(
+            couplings=await self.store.views.coupling_counts(),
+            failures=_failures(await self.store.views.failure_counts()),
+            progress=await self._progress(),
+            position_age={live: position.published_age for live, position in _live(positions)},
+            lag=_lags(self.mapped, positions),
+            consumer_lag=consumer_lag,
+        )
+
+    async def _progress(self) -> Mapping[tuple[str, Direction], float]:
+        """Of the runs that are not over."""
+        runs = await self.store.jobs.active_runs()
+        jobs = [job for run in runs for job in await self.store.jobs.jobs_of(run.id)]
+        return {(job.mapping, job.direction): (percent(job) or 0) / 100 for job in jobs}
+
+
+def _failures(counts: Iterable[FailureCount]) -> Mapping[tuple[str, str], int]:
+    """By mapping and state, all codes together."""
+    found: dict[tuple[str, str], int] = {}
+    for count in counts:
+        for state, number in (("open", count.open), ("resolved", count.resolved)):
+            found[count.mapping, state] = found.get((count.mapping, state), 0) + number
+    return found
+
+
+def _page(found: Sequence[T], offset: int, limit: int) -> Page[T]:
+    """`found` holds one more than `limit` if there are others."""
+    return Page(found[:limit], offset, len(found) > limit)
+
+
+def _status(
+    mapping: TableMapping,
+    state: MappingState | None,
+    couplings: int,
+    failures: int,
+    lags: Mapping[tuple[str, Direction], float],
+) -> MappingStatus:
+    now = state or MappingState(mapping.name)
+    return MappingStatus(
+        name=mapping.name,
+        direction=mapping.direction,
+        bc_table=mapping.bc.name,
+        sales_table=mapping.sales.name,
+        only_coupled=mapping.only_coupled if now.only_coupled is None else now.only_coupled,
+        depends_on=mapping.depends_on,
+        paused_at=now.paused_at,
+        couplings=couplings,
+        failures=failures,
+        lag={way: lags[mapping.name, way] for way in mapping.direction.one_ways if (mapping.name, way) in lags},
+    )
+
+
+def _live(positions: Iterable[PositionView]) -> Iterable[tuple[tuple[Side, str], PositionView]]:
+    """The positions of live capture (`live:<side>:<table>`); those of sweeps are their jobs' progress."""
+    for position in positions:
+        kind, _, rest = position.name.partition(":")
+        side, _, table = rest.partition(":")
+        if kind == "live":
+            yield (Side(side), table), position
+
+
+def _lags(mappings: Mappings, positions: Iterable[PositionView]) -> Mapping[tuple[str, Direction], float]:
+    """Since when the applied mark stands still although changes wait; 0 when none does."""
+    ages = {live: position.applied_age if position.records_in_flight else 0.0 for live, position in _live(positions)}
+    return {
+        (mapping.name, way): ages[way.source, mapping.table(way.source).name]
+        for mapping in mappings.all
+        for way in mapping.direction.one_ways
+        if (way.source, mapping.table(way.source).name) in ages
+    }
+
+
+def _coupled(view: CouplingView) -> Coupled:
+    """Named by the most telling mapped value, else by any text."""
+    coupling = view.coupling
+    values = {**coupling.sales.base, **coupling.bc.base}
+    named = [values[name] for name in _NAMES if isinstance(values.get(name), str) and values[name]]
+    texts = named or [value for value in values.values() if isinstance(value, str) and value]
+    name = str(texts[0]) if texts else ""
+    return Coupled(coupling.mapping, coupling.bc.id, coupling.sales.id, name, view.updated_at)

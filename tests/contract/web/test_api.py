@@ -1,0 +1,151 @@
+"""The JSON API, health and metrics."""
+
+import pytest
+
+from daemon.metrics import Metrics
+from schemas.command import FullSync, Sync
+from schemas.errors import Unreachable
+
+from .conftest import RUN, World
+
+
+async def test_status(world, browser):
+    world.unready = ["Kafka does not answer."]
+    status = (await browser.get("/api/status")).json()
+    assert (status["ready"], status["reasons"]) == (False, ["Kafka does not answer."])
+    assert [side["side"] for side in status["sides"]] == ["bc", "sales"]
+    assert status["outcomes"]["inserted"] == 328
+    assert status["settings"]["Kafka"] == "embedded"
+
+
+async def test_mappings_in_order(browser):
+    mappings = (await browser.get("/api/mappings")).json()
+    assert [each["name"] for each in mappings][:3] == ["CURRENCY", "SALESPEOPLE", "UNITOFMEASURE"]
+    assert mappings[3]["depends_on"] == ["SALESPEOPLE", "CURRENCY"]
+
+
+async def test_runs_and_their_jobs(browser):
+    runs = (await browser.get("/api/runs", params={"limit": 1})).json()
+    assert [(run["id"], run["state"]) for run in runs] == [(RUN, "running")]
+    jobs = (await browser.get(f"/api/runs/{RUN}/jobs")).json()
+    assert [job["id"] for job in jobs] == [2, 3, 4, 5, 6, 7]
+
+
+async def test_jobs_newest_first_by_page(browser):
+    page = (await browser.get("/api/jobs", params={"limit": 2, "offset": 1})).json()
+    assert [job["id"] for job in page["items"]] == [6, 5]
+    assert (page["offset"], page["more"], page["total"]) == (1, True, 7)
+
+
+async def test_a_job_has_the_originals_counters(browser):
+    job = (await browser.get("/api/jobs/4")).json()
+    assert (job["inserted"], job["modified"], job["failed"], job["uncoupled"]) == (8300, 112, 12, 0)
+    assert job["state"] == "finished"
+
+
+async def test_failures_and_causes(browser):
+    page = (await browser.get("/api/failures", params={"job": 4})).json()
+    assert len(page["items"]) == 12
+    assert page["items"][0]["problem"]["code"] == "lookup-not-coupled"
+    causes = (await browser.get("/api/failures/causes")).json()
+    assert [(cause["count"], cause["mapping"]) for cause in causes] == [(12, "CUSTOMER"), (1, "CONTACTS")]
+
+
+async def test_couplings(browser):
+    page = (await browser.get("/api/couplings", params={"text": "Söhne 11", "limit": 3})).json()
+    assert page["items"][0]["name"] == "Müller & Söhne 11"
+    assert page["more"]
+
+
+@pytest.mark.parametrize("path", ["/api/jobs/99", "/api/commands/nothing", "/api/nothing"])
+async def test_what_does_not_exist_is_a_problem_document(browser, path):
+    answer = await browser.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == 404
+
+
+async def test_commands_are_submitted(world, browser):
+    answer = await browser.post("/api/commands", json={"id": "c-1", "command": "full-sync", "answer": "keep"})
+    assert (answer.status_code, answer.json()) == (202, {"id": "c-1"})
+    (command,) = world.submitted
+    assert isinstance(command, FullSync)
+    assert (command.answer, command.requested_by) == ("keep", "api")
+    await browser.post("/api/commands", json={"id": "c-2", "command": "sync", "requested_by": "nightly"})
+    assert isinstance(world.submitted[1], Sync)
+    assert world.submitted[1].requested_by == "nightly"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"command": "sync"},
+        {"id": "1", "command": "destroy"},
+        {"id": "1", "command": "sync", "extra": 1},
+        {"id": "", "command": "sync"},
+        {"id": "1", "command": "answer", "run": "r", "answer": "maybe"},
+        [],
+        "text",
+    ],
+)
+async def test_commands_not_understood_in_full_are_refused(world, browser, body):
+    answer = await browser.post("/api/commands", json=body)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "request-invalid"
+    assert world.submitted == []
+
+
+async def test_a_form_of_another_page_is_no_json(world, browser):
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        body = b'{"id": "1", "command": "sync"}'
+        answer = await browser.post("/api/commands", content=body, headers={"Content-Type": kind})
+        assert answer.status_code == 422
+    assert world.submitted == []
+
+
+async def test_kafka_away():
+    async def submit(command):
+        raise Unreachable("kafka-away", "Kafka does not answer.", "Is it up?")
+
+    async with World(submit=submit).browser() as browser:
+        answer = await browser.post("/api/commands", json={"id": "1", "command": "sync"})
+    assert answer.status_code == 503
+    assert (
+        answer.json() | {"code": "kafka-away", "title": "Kafka does not answer.", "hint": "Is it up?"} == answer.json()
+    )
+
+
+async def test_an_error_of_ours_tells_nothing_of_the_inside():
+    async def broken():
+        raise RuntimeError("postgresql://me:hush@db")
+
+    async with World(unready=broken).browser() as browser:
+        for path in ("/api/status", "/"):
+            answer = await browser.get(path)
+            assert answer.status_code == 500
+            assert "hush" not in answer.text
+
+
+async def test_openapi_describes_it(browser):
+    paths = (await browser.get("/api/openapi.json")).json()["paths"]
+    assert set(paths) >= {"/api/status", "/api/mappings", "/api/runs", "/api/jobs", "/api/jobs/{number}",
+                          "/api/failures", "/api/couplings", "/api/commands"}  # fmt: skip
+    assert all(path.startswith("/api/") for path in paths)
+
+
+async def test_health_and_readiness(world, browser):
+    assert (await browser.get("/healthz")).status_code == 200
+    assert (await browser.get("/readyz")).json() == {"ok": True, "reasons": []}
+    world.unready, world.stalled = ["Sales does not answer."], ["capture"]
+    ready = await browser.get("/readyz")
+    assert (ready.status_code, ready.json()["reasons"]) == (503, ["Sales does not answer."])
+    assert (await browser.get("/healthz")).json() == {"ok": False, "reasons": ["capture"]}
+
+
+async def test_metrics(browser):
+    answer = await browser.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "coupled_records_total{" in answer.text
+    assert Metrics().render() != answer.content

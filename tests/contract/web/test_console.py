@@ -1,0 +1,247 @@
+"""The console: every page, what each must show, and what a stranger's page cannot do."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+
+from daemon.web.ports import CommandStatus
+from schemas.command import Answer, FullSync, Pause, Resume, Sync
+from schemas.errors import Problem, Refused, Unreachable
+from schemas.job import Keep, RunState
+
+from .conftest import NOW, RUN, World
+
+PAGES = ["/", "/full-sync", "/mappings", "/jobs", "/jobs/4", "/errors", "/couplings"]
+
+
+class Strict(HTMLParser):
+    """Collects what the content security policy would block, and tags that are left open."""
+
+    VOID = frozenset({"meta", "link", "img", "input", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.blocked: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        names = dict(attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "style" or (tag == "script" and "src" not in names) or "style" in names:
+            self.blocked.append(f"{tag} {names}")
+        self.blocked += [f"{tag} {name}" for name in names if name.startswith("on")]
+        for name in ("src", "href", "action"):
+            if re.match(r"(https?:)?//|data:|javascript:", names.get(name) or ""):
+                self.blocked.append(f"{tag} {name}={names[name]}")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+async def token(browser: httpx.AsyncClient, path: str = "/mappings") -> str:
+    return re.search(r'name="token" value="([0-9a-f]+)"', (await browser.get(path)).text)[1]
+
+
+async def submit(browser: httpx.AsyncClient, **fields: object) -> httpx.Response:
+    data = {"token": await token(browser), "back": "/mappings"} | fields
+    return await browser.post("/commands", data=data)
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_pages_are_whole_and_need_nothing_from_elsewhere(browser, path):
+    answer = await browser.get(path)
+    assert answer.status_code == 200
+    page = Strict(answer.text)
+    assert page.blocked == []
+    assert page.open == []
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_the_script_fetches_only_the_living_part(browser, path):
+    answer = await browser.get(path, headers={"X-Fragment": "1"})
+    assert answer.status_code == 200
+    assert "<html" not in answer.text
+    assert "<script" not in answer.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_pages_of_a_daemon_that_has_nothing_yet(path, world, browser):
+    world.reader.run_list, world.reader.failure_list, world.reader.mapping_list = [], [], []
+    world.reader.job_list = world.reader.job_list[3:4]
+    assert (await browser.get(path)).status_code == 200
+
+
+async def test_the_overview_says_what_needs_a_person(world, browser):
+    world.unready = ["Sales does not answer."]
+    world.reader.run_list[0] = replace(world.reader.run_list[0], state=RunState.AWAITING_ANSWER)
+    text = (await browser.get("/")).text
+    for expected in ("Answer due", "Sales does not answer.", "13 records failed", "RESOURCE-PRODUCT is paused"):
+        assert expected in text
+
+
+async def test_the_overview_of_a_quiet_daemon(world, browser):
+    world.reader.run_list, world.reader.failure_list = [], []
+    world.reader.mapping_list = [replace(each, paused_at=None) for each in world.reader.mapping_list]
+    assert "Both sides are in step" in (await browser.get("/")).text
+
+
+async def test_progress_is_shown_job_by_job_in_order(browser):
+    text = (await browser.get("/full-sync")).text
+    names = re.findall(r'<a href="/jobs/\d+">([A-Z-]+)</a>', text)
+    assert names == ["CURRENCY", "SALESPEOPLE", "CUSTOMER", "CUSTOMER", "CONTACTS", "RESOURCE-PRODUCT"]
+    assert 'class="busy" max="100" value="28"' in text
+
+
+async def test_jobs_have_the_originals_columns_newest_first(browser):
+    text = (await browser.get("/jobs")).text
+    columns = ["Mapping", "Direction", "Started", "Finished", "Inserted", "Modified", "Deleted", "Unchanged", "Skipped",
+               "Failed", "Coupled", "Uncoupled", "Message"]  # fmt: skip
+    assert [name for name in re.findall(r"<th[^>]*>([A-Za-z]+)</th>", text) if name in columns] == columns
+    assert re.findall(r'<td class="n"><a href="/jobs/(\d+)">', text) == ["7", "6", "5", "4", "3", "2", "1"]
+    assert "Sales is down." in text
+
+
+async def test_records_text_is_shown_as_text(browser):
+    text = (await browser.get("/errors")).text
+    assert "<b>'JO'" not in text
+    assert "&lt;b&gt;" in text
+    text = (await browser.get("/couplings", params={"text": '"><script>'})).text
+    assert "<script>" not in text
+
+
+async def test_errors_are_narrowed_by_mapping_and_code(browser):
+    text = (await browser.get("/errors", params={"mapping": "CONTACTS", "code": "coupled-to-deleted"})).text
+    assert "has been deleted" in text
+    assert "has no user" not in text
+
+
+async def test_couplings_are_searched_and_paged(browser):
+    first = (await browser.get("/couplings", params={"text": "söhne"})).text
+    assert "1–50 of 120" in first
+    assert 'href="/couplings?mapping=&amp;text=s%C3%B6hne&amp;offset=50"' in first
+    assert "51–100 of 120" in (await browser.get("/couplings?text=söhne&offset=50")).text
+    assert "No coupling matches." in (await browser.get("/couplings?text=nobody")).text
+
+
+async def test_what_does_not_exist(browser):
+    for path in ("/nope", "/jobs/4711", "/jobs/x"):
+        answer = await browser.get(path)
+        assert answer.status_code in (404, 422)
+        assert "<html" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"command": "sync"}, Sync),
+        ({"command": "sync", "mappings": ["CUSTOMER"]}, Sync),
+        ({"command": "pause", "mappings": ["CUSTOMER", "CONTACTS"]}, Pause),
+        ({"command": "resume", "mappings": ["CUSTOMER"]}, Resume),
+        ({"command": "answer", "run": RUN, "answer": "restore"}, Answer),
+        ({"command": "full-sync", "confirmed": "yes", "mappings": ["CURRENCY"], "answer": ""}, FullSync),
+        ({"command": "full-sync", "confirmed": "yes", "answer": "keep"}, FullSync),
+    ],
+)
+async def test_forms_become_commands(world, browser, fields, expected):
+    answer = await submit(browser, **fields)
+    (command,) = world.submitted
+    assert isinstance(command, expected)
+    assert command.requested_by == "console"
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/mappings?command={command.id}"
+    if isinstance(command, Answer):
+        assert (command.run, command.answer) == (RUN, Keep.RESTORE)
+    else:
+        assert command.mappings == fields.get("mappings")
+
+
+async def test_a_full_synchronisation_must_be_confirmed(world, browser):
+    answer = await submit(browser, command="full-sync")
+    assert answer.status_code == 400
+    assert "duplicates" in answer.text
+    assert world.submitted == []
+
+
+@pytest.mark.parametrize("command", ["", "drop", "answer"])
+async def test_forms_that_are_no_command(world, browser, command):
+    assert (await submit(browser, command=command)).status_code == 400
+    assert world.submitted == []
+
+
+async def test_forms_without_our_token_are_not_taken(world, browser):
+    await browser.get("/")
+    for given in ("", "0" * 64, await token(world.browser())):
+        assert (await browser.post("/commands", data={"token": given, "command": "sync"})).status_code == 403
+    stranger = world.browser()
+    assert (
+        await stranger.post("/commands", data={"token": await token(browser), "command": "sync"})
+    ).status_code == 403
+    assert world.submitted == []
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+async def test_pages_of_other_origins_are_not_listened_to(world, browser, headers):
+    data = {"token": await token(browser), "command": "sync"}
+    assert (await browser.post("/commands", data=data, headers=headers)).status_code == 403
+    api = {"id": "1", "command": "sync"}
+    assert (await browser.post("/api/commands", json=api, headers=headers)).status_code == 403
+    assert world.submitted == []
+    assert (await browser.post("/commands", data=data, headers={"Origin": "http://127.0.0.1:8086"})).status_code == 303
+
+
+async def test_names_that_point_here_from_elsewhere(browser):
+    for host, status in {"evil.example": 421, "localhost:8086": 200, "[::1]:8086": 200, "127.0.0.1": 200}.items():
+        assert (await browser.get("/", headers={"Host": host})).status_code == status
+    assert (await browser.get("/healthz", headers={"Host": "anything"})).status_code == 200
+
+
+async def test_the_way_back_stays_here(world, browser):
+    for back in ("https://evil.example/", "//evil.example", "/\\evil.example"):
+        location = (await submit(browser, command="sync", back=back)).headers["location"]
+        assert location.startswith("/?command=")
+
+
+async def test_what_became_of_a_command_is_shown(world, browser):
+    assert "accepted" in (await browser.get("/?command=c-1")).text
+    problem = Problem("x", "A run is going on.", "Wait for it.")
+    world.reader.commands["c-1"] = CommandStatus("c-1", "full-sync", RunState.REFUSED, NOW, problem)
+    text = (await browser.get("/?command=c-1")).text
+    assert "refused" in text
+    assert "A run is going on." in text
+
+
+@pytest.mark.parametrize(("error", "status"), [(Unreachable("k", "Kafka is away."), 503), (Refused("r", "No."), 400)])
+async def test_a_command_that_cannot_be_submitted(error, status):
+    async def submit_nothing(command):
+        raise error
+
+    world = World(submit=submit_nothing)
+    async with world.browser() as browser:
+        answer = await submit(browser, command="sync")
+        assert answer.status_code == status
+        assert str(error) in answer.text
+
+
+async def test_the_cookie_is_for_us_alone(browser):
+    cookie = (await browser.get("/")).headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert "set-cookie" not in (await browser.get("/")).headers
+
+
+@pytest.mark.parametrize("name", ["console.css", "console.js", "coupled.svg"])
+async def test_assets_come_from_here(browser, name):
+    answer = await browser.get(f"/static/{name}")
+    assert answer.status_code == 200
+    assert "http" not in answer.text.replace("http://www.w3.org/2000/svg", "").replace("HTTP", "")

@@ -1,0 +1,135 @@
+"""The reader over a real store."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from consumers.ports import Applied
+from daemon.store.engine import open_store
+from daemon.web.from_store import StoreReader
+from producers.ports import Published
+from schemas.change import Change, Op
+from schemas.coupling import Coupling, Half
+from schemas.errors import Problem
+from schemas.job import Run, RunKind, RunState
+from schemas.mapping_file import parse, standard_text
+from schemas.outcome import Outcome, Settled
+from schemas.side import Direction, Side
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TOPIC = "coupled.bc.customers"
+
+
+class Clock:
+    now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+async def store(tmp_path, clock):
+    opened = await open_store(f"sqlite:///{tmp_path}/coupled.db", now=clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def reader(store):
+    async def nobody():
+        return []
+
+    return StoreReader(store, parse(standard_text()), nobody)
+
+
+def settled(key: str, outcome: Outcome = Outcome.COUPLED, code: str = "", job: int | None = None) -> Settled:
+    change = Change(Op.UPDATE, Side.BC, "customers", key, {}, "v", 1, 1, 1, job, "CUSTOMER" if job else None)
+    if code:
+        return Settled(change, "CUSTOMER", outcome, problem=Problem(code, f"{key} failed.", "Mend it."))
+    coupling = Coupling("CUSTOMER", Half(key, base={"displayName": f"Æther {key}"}), Half(f"s-{key}", base={"x": "y"}))
+    return Settled(change, "CUSTOMER", outcome, coupling, partner=f"s-{key}")
+
+
+async def record(store, *items: Settled) -> None:
+    await store.memory.record(items, Applied(TOPIC, "log"))
+
+
+async def test_an_empty_store(reader):
+    mappings = await reader.mappings()
+    assert [each.name for each in mappings][3] == "CUSTOMER"
+    assert mappings[3].only_coupled
+    assert (mappings[3].couplings, mappings[3].failures, mappings[3].lag) == (0, 0, {})
+    assert await reader.runs(5) == []
+    assert (await reader.jobs(None, 0, 5)).items == []
+    assert await reader.job(1) is None
+    assert await reader.causes() == []
+    assert await reader.command("x") is None
+    assert (await reader.couplings(None, "", 0, 5)).total == 0
+    assert (await reader.figures({})).couplings == {}
+
+
+async def test_couplings_by_page_and_name(store, reader):
+    await record(store, *(settled(f"b{n}") for n in range(5)))
+    page = await reader.couplings("CUSTOMER", "", 2, 2)
+    assert [each.name for each in page.items] == ["Æther b2", "Æther b1"]
+    assert (page.more, page.total, page.offset) == (True, 5, 2)
+    found = await reader.couplings(None, "s-b4", 0, 2)
+    assert [(each.bc_id, each.sales_id) for each in found.items] == [("b4", "s-b4")]
+    assert (found.more, found.total) == (False, None)
+
+
+async def test_failures_and_their_causes(store, reader, clock):
+    await record(store, *(settled(f"b{n}", Outcome.FAILED, "one") for n in range(3)))
+    clock.now += timedelta(seconds=5)
+    await record(store, settled("c", Outcome.FAILED, "two"))
+    assert [(cause.problem.code, cause.count) for cause in await reader.causes()] == [("one", 3), ("two", 1)]
+    page = await reader.failures("CUSTOMER", "one", None, 1, 1)
+    assert (len(page.items), page.more) == (1, True)
+    assert [each.problem.code for each in (await reader.failures(None, None, None, 0, 1)).items] == ["two"]
+    assert (await reader.mappings())[3].failures == 4
+    assert (await reader.figures({})).failures["CUSTOMER", "open"] == 4
+
+
+async def test_states_of_mappings(store, reader):
+    await store.states.set_only_coupled(["CUSTOMER"], False)
+    await store.states.pause(["CUSTOMER"], NOW)
+    customer = (await reader.mappings())[3]
+    assert (customer.only_coupled, customer.paused_at) == (False, NOW)
+
+
+async def test_runs_jobs_and_progress(store, reader):
+    run = Run("r", RunKind.FULL, RunState.RUNNING, ("CUSTOMER",), created=NOW)
+    await store.jobs.create_run(run, [("CUSTOMER", Direction.TO_SALES), ("CUSTOMER", Direction.TO_BC)])
+    first, second = await reader.run_jobs("r")
+    assert [first.direction, second.direction] == [Direction.TO_SALES, Direction.TO_BC]
+    await store.jobs.start_job(first.id, NOW, total=4)
+    await record(store, settled("b1", job=first.id), settled("b2", Outcome.FAILED, "one", job=first.id))
+    figures = await reader.figures({TOPIC: 7})
+    assert figures.progress == {("CUSTOMER", Direction.TO_SALES): 0.5, ("CUSTOMER", Direction.TO_BC): 0}
+    assert figures.consumer_lag == {TOPIC: 7}
+    assert len((await reader.failures(None, None, first.id, 0, 5)).items) == 1
+    assert [job.id for job in (await reader.jobs("CUSTOMER", 0, 1)).items] == [second.id]
+    assert (await reader.job(first.id)).settled == 2
+
+
+async def test_lag_is_how_long_waiting_changes_stand_still(store, reader, clock):
+    await store.positions.begin("live:bc:customers", {"at": 1}, "log")
+    await store.positions.begin("live:sales:accounts", {"at": 1}, "log")
+    await store.positions.begin("job:9", {"at": 1}, "log")
+    clock.now += timedelta(seconds=30)
+    await store.positions.published("live:bc:customers", {"at": 2}, Published(TOPIC, {0: 5}), 3)
+    customer = (await reader.mappings())[3]
+    assert customer.lag == {Direction.TO_SALES: 30, Direction.TO_BC: 0}
+    figures = await reader.figures({})
+    assert figures.position_age == {(Side.BC, "customers"): 0, (Side.SALES, "accounts"): 30}
+
+
+async def test_commands(store, reader):
+    await store.commands.receive("c", {"command": "sync"}, RunState.REFUSED, Problem("x", "No.", ""))
+    found = await reader.command("c")
+    assert (found.command, found.state, found.error.code) == ("sync", RunState.REFUSED, "x")

@@ -1,0 +1,92 @@
+"""Where other machines can reach us: nothing but health and metrics without the password."""
+
+import pytest
+
+from daemon.web.access import COOKIE
+
+from .conftest import World
+from .test_console import PAGES, token
+
+
+@pytest.fixture
+async def browser(guarded):
+    async with guarded.browser() as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_pages_lead_to_the_login(browser, path):
+    answer = await browser.get(path)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/login?next={path}"
+    assert (await browser.get(path, headers={"X-Fragment": "1"})).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/api/status", "/api/couplings", "/api/openapi.json", "/api/nothing"])
+async def test_the_api_says_what_it_needs(browser, path):
+    answer = await browser.get(path)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/static/console.css", "/login"])
+async def test_what_is_open(browser, path):
+    assert (await browser.get(path, headers={"Host": "any.name"})).status_code == 200
+
+
+async def test_signing_in_and_out(guarded, browser):
+    wrong = await browser.post("/login", data={"password": "guess"})
+    assert wrong.status_code == 403
+    assert (await browser.get("/")).status_code == 303
+    answer = await browser.post("/login", data={"password": "let-me-in", "target": "/jobs"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/jobs")
+    assert "let-me-in" not in answer.headers["set-cookie"]
+    assert (await browser.get("/")).status_code == 200
+    assert (await browser.get("/api/status")).status_code == 200
+    data = {"token": await token(browser), "command": "sync"}
+    assert (await browser.post("/commands", data=data)).status_code == 303
+    assert len(guarded.submitted) == 1
+    await browser.post("/logout")
+    assert (await browser.get("/")).status_code == 303
+
+
+async def test_commands_need_the_login(guarded, browser):
+    assert (await browser.post("/commands", data={"command": "sync"})).status_code == 303
+    assert (await browser.post("/api/commands", json={"id": "1", "command": "sync"})).status_code == 401
+    assert guarded.submitted == []
+
+
+async def test_programs_send_the_password(guarded, browser):
+    right = {"Authorization": "Bearer let-me-in"}
+    assert (await browser.get("/api/status", headers=right)).status_code == 200
+    assert (await browser.get("/api/status", headers={"Authorization": "Bearer x"})).status_code == 401
+    sent = await browser.post("/api/commands", json={"id": "1", "command": "sync"}, headers=right)
+    assert sent.status_code == 202
+
+
+async def test_made_up_cookies(guarded, browser):
+    other = World(access=guarded.services.access)
+    async with other.browser() as elsewhere:
+        await elsewhere.post("/login", data={"password": "let-me-in"})
+        foreign = elsewhere.cookies[COOKIE]
+    seed, _, expires, signature = foreign.split(".")
+    for made_up in (foreign, f"{seed}.1.{expires}.{signature}", "a.1.9999999999.b", "a.1.x.b", "", "...", "ä.1.2.3"):
+        answer = await browser.get("/", headers={"Cookie": f"{COOKIE}={made_up}".encode()})
+        assert answer.status_code == 303
+
+
+async def test_guessing_is_slowed_down(guarded, browser, monkeypatch):
+    async def at_once(seconds):
+        return None
+
+    monkeypatch.setattr("daemon.web.login.asyncio.sleep", at_once)
+    for _ in range(10):
+        await browser.post("/login", data={"password": "guess"})
+    assert (await browser.post("/login", data={"password": "let-me-in"})).status_code == 429
+    assert (await browser.get("/api/status", headers={"Authorization": "Bearer let-me-in"})).status_code == 401
+
+
+async def test_the_way_on_from_the_login_stays_here(browser):
+    answer = await browser.post("/login", data={"password": "let-me-in", "target": "//evil.example"})
+    assert answer.headers["location"] == "/"
