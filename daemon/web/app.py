@@ -54,7 +54,10 @@ def create_app(services: Services) -> FastAPI:
 
     @app.middleware("http")
     async def gate(request: Request, go_on: Next) -> Response:
-        response = _stopped(request, guard) or await go_on(request)
+        try:
+            response = _stopped(request, guard) or await go_on(request)
+        except Exception as error:
+            response = problems.unexpected(request, renderer, error)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         if not request.url.path.startswith("/static/"):

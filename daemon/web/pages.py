@@ -15,7 +15,6 @@ from schemas.job import Run, RunKind, RunState
 
 PAGE = 50
 _VIEW = {view.name: view for view in VIEWS}
-_ALIVE = (RunState.RUNNING, RunState.AWAITING_ANSWER)
 
 
 def router(services: Services, renderer: Renderer) -> APIRouter:
@@ -39,7 +38,7 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
             request,
             _VIEW["full_sync"],
             current=await _current(reader, runs),
-            runs=[run for run in runs if run.state not in _ALIVE][:20],
+            runs=[run for run in runs if run.state.final][:20],
             mappings=await reader.mappings(),
         )
 
@@ -100,6 +99,9 @@ async def _overview(services: Services) -> dict[str, Any]:
 
 
 async def _current(reader: Reader, runs: Sequence[Run]) -> dict[str, Any] | None:
-    """The run that is going on, or waits for its answer, with its jobs in order."""
-    run = next((run for run in runs if run.state in _ALIVE), None)
-    return None if run is None else {"run": run, "jobs": await reader.run_jobs(run.id)}
+    """The run that is going on, or waits for its answer, else the one that comes next; with its jobs in order."""
+    alive = [run for run in runs if not run.state.final]
+    if not alive:
+        return None
+    run = next((run for run in alive if run.state is not RunState.ACCEPTED), alive[-1])
+    return {"run": run, "jobs": await reader.run_jobs(run.id)}

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from daemon.metrics import Metrics
+from daemon.settings import Web
 from daemon.store.views import Failure
 from schemas.command import Command
 from schemas.errors import Problem
@@ -124,6 +125,11 @@ class Access:
 
     host: str = "127.0.0.1"
     password: Callable[[], str] | None = None
+
+    @staticmethod
+    def of(web: Web) -> "Access":
+        """As the configuration says; a password file is read at each sign-in."""
+        return Access(web.host, (lambda: web.secret().get_secret_value()) if web.login else None)
 
 
 @dataclass(frozen=True)

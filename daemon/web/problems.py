@@ -21,12 +21,10 @@ def answer(status: int, code: str, message: str, hint: str = "") -> JSONResponse
 
 
 def install(app: FastAPI, renderer: Renderer) -> None:
-    """Turns every error of `app` into an answer that says what to do."""
+    """Turns the errors we know into answers that say what to do."""
 
     def say(request: Request, status: int, problem: Problem) -> Response:
-        if request.url.path.startswith("/api"):
-            return answer(status, problem.code, problem.message, problem.hint)
-        return renderer.problem(request, status, problem)
+        return _say(renderer, request, status, problem)
 
     @app.exception_handler(CoupledError)
     async def ours(request: Request, error: CoupledError) -> Response:
@@ -46,7 +44,14 @@ def install(app: FastAPI, renderer: Renderer) -> None:
         response.headers.update(error.headers or {})
         return response
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
-        _log.error("web request failed", path=request.url.path, exc_info=error)
-        return say(request, 500, _UNEXPECTED)
+
+def unexpected(request: Request, renderer: Renderer, error: Exception) -> Response:
+    """An error nobody foresaw: the log has it all, the answer nothing of the inside."""
+    _log.error("web request failed", path=request.url.path, exc_info=error)
+    return _say(renderer, request, 500, _UNEXPECTED)
+
+
+def _say(renderer: Renderer, request: Request, status: int, problem: Problem) -> Response:
+    if request.url.path.startswith("/api"):
+        return answer(status, problem.code, problem.message, problem.hint)
+    return renderer.problem(request, status, problem)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import httpx
 import pytest
@@ -103,6 +104,11 @@ def page(items: list, offset: int, limit: int) -> Page:
     return Page(items[offset : offset + limit], offset, len(items) > offset + limit, len(items))
 
 
+@cache
+def standard():
+    return parse(standard_text()).all
+
+
 def mapping_statuses() -> list[MappingStatus]:
     counts = {"CUSTOMER": (8_412, 12), "CONTACTS": (21_077, 1), "CURRENCY": (31, 0)}
     return [
@@ -111,7 +117,7 @@ def mapping_statuses() -> list[MappingStatus]:
             ago(4000) if m.name == "RESOURCE-PRODUCT" else None, *counts.get(m.name, (240, 0)),
             {way: 0.4 * n for n, way in enumerate(m.direction.one_ways)},
         )
-        for m in parse(standard_text()).all
+        for m in standard()
     ]  # fmt: skip
 
 

@@ -117,7 +117,10 @@ async def test_kafka_away():
     )
 
 
-async def test_an_error_of_ours_tells_nothing_of_the_inside():
+async def test_an_error_of_ours_tells_nothing_of_the_inside(monkeypatch):
+    logged = []
+    monkeypatch.setattr("daemon.web.problems._log.error", lambda *_, **details: logged.append(details), raising=False)
+
     async def broken():
         raise RuntimeError("postgresql://me:hush@db")
 
@@ -126,6 +129,8 @@ async def test_an_error_of_ours_tells_nothing_of_the_inside():
             answer = await browser.get(path)
             assert answer.status_code == 500
             assert "hush" not in answer.text
+            assert "content-security-policy" in answer.headers
+    assert [each["path"] for each in logged] == ["/api/status", "/"]
 
 
 async def test_openapi_describes_it(browser):

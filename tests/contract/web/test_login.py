@@ -2,6 +2,8 @@
 
 import pytest
 
+from daemon.settings import Web
+from daemon.web import Access
 from daemon.web.access import COOKIE
 
 from .conftest import World
@@ -71,7 +73,16 @@ async def test_made_up_cookies(guarded, browser):
         await elsewhere.post("/login", data={"password": "let-me-in"})
         foreign = elsewhere.cookies[COOKIE]
     seed, _, expires, signature = foreign.split(".")
-    for made_up in (foreign, f"{seed}.1.{expires}.{signature}", "a.1.9999999999.b", "a.1.x.b", "", "...", "ä.1.2.3"):
+    for made_up in (
+        foreign,
+        f"{seed}.1.{expires}.{signature}",
+        "a.1.9999999999.b",
+        "a.1.x.b",
+        "",
+        "...",
+        "ä.1.2.3",
+        "a.1.9999999999.ä",
+    ):
         answer = await browser.get("/", headers={"Cookie": f"{COOKIE}={made_up}".encode()})
         assert answer.status_code == 303
 
@@ -90,3 +101,16 @@ async def test_guessing_is_slowed_down(guarded, browser, monkeypatch):
 async def test_the_way_on_from_the_login_stays_here(browser):
     answer = await browser.post("/login", data={"password": "let-me-in", "target": "//evil.example"})
     assert answer.headers["location"] == "/"
+
+
+async def test_a_password_that_is_not_ascii(browser):
+    assert (await browser.post("/login", data={"password": "pässword"})).status_code == 403
+
+
+def test_access_is_as_configured(tmp_path):
+    assert Access.of(Web()).password is None
+    (tmp_path / "password").write_text("from-file\n")
+    access = Access.of(Web(host="0.0.0.0", password_file=tmp_path / "password"))
+    assert access.password() == "from-file"
+    (tmp_path / "password").write_text("rotated\n")
+    assert access.password() == "rotated"
