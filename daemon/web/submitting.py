@@ -36,14 +36,22 @@ def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
 
 
 def _command(form: FormData) -> commands.Command:
-    if form.get("command") == "full-sync" and form.get("confirmed") != "yes":
-        raise Refused(
-            "not-confirmed",
-            "A full synchronisation was not confirmed.",
-            "Read the warning about duplicates and tick the box below it.",
-        )
+    if form.get("command") == "full-sync":
+        _check_full_sync(form)
     data: dict[str, object] = {"id": str(uuid4()), "requested_by": "console"}
     data |= {name: form[name] for name in _FIELDS if form.get(name)}
     if names := [str(name) for name in form.getlist("mappings")]:
         data["mappings"] = names
     return commands.parse(orjson.dumps(data))
+
+
+def _check_full_sync(form: FormData) -> None:
+    if form.get("confirmed") != "yes":
+        raise Refused(
+            "not-confirmed",
+            "A full synchronisation was not confirmed.",
+            "Read the warning about duplicates and tick the box below it.",
+        )
+    # A command without mappings means all of them; a form in which every box was cleared does not.
+    if not form.getlist("mappings"):
+        raise Refused("nothing-chosen", "No mapping was chosen.", "Tick at least one.")

@@ -148,7 +148,10 @@ async def test_what_does_not_exist(browser):
         ({"command": "resume", "mappings": ["CUSTOMER"]}, Resume),
         ({"command": "answer", "run": RUN, "answer": "restore"}, Answer),
         ({"command": "full-sync", "confirmed": "yes", "mappings": ["CURRENCY"], "answer": ""}, FullSync),
-        ({"command": "full-sync", "confirmed": "yes", "answer": "keep"}, FullSync),
+        (
+            {"command": "full-sync", "confirmed": "yes", "mappings": ["CURRENCY", "CUSTOMER"], "answer": "keep"},
+            FullSync,
+        ),
     ],
 )
 async def test_forms_become_commands(world, browser, fields, expected):
@@ -168,6 +171,13 @@ async def test_a_full_synchronisation_must_be_confirmed(world, browser):
     answer = await submit(browser, command="full-sync")
     assert answer.status_code == 400
     assert "duplicates" in answer.text
+    assert world.submitted == []
+
+
+async def test_no_box_ticked_is_not_all_of_them(world, browser):
+    answer = await submit(browser, command="full-sync", confirmed="yes")
+    assert answer.status_code == 400
+    assert "No mapping was chosen." in answer.text
     assert world.submitted == []
 
 
