@@ -1,0 +1,237 @@
+"""Two sides and a memory, in memory: strict about versions, ids and 1:1, as the real ones are.
+
+A user edits through `put`, `edit` and `remove`; the rules write through the `Target` protocol. Faults are scripted by
+record: `side.fail(key, error)` refuses the next write of it, `applied=True` carries it out and loses the answer.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from consumers.ports import Applied, Flags
+from schemas import rows
+from schemas.change import Change, Op
+from schemas.coupling import Coupling, Reference
+from schemas.errors import ApiError, Problem
+from schemas.mapping import Table, TableMapping
+from schemas.outcome import Intent, Outcome, Settled
+from schemas.side import Side
+from schemas.write import Answer, Write, Written
+
+Row = dict[str, Any]
+ANY = "*"
+LOST = ApiError(0, "no-answer", "the answer was lost")
+BUSY = ApiError(503, "", "come back later")
+THROTTLED = ApiError(429, "", "too many requests")
+BROKEN = ApiError(400, "broken", "the record is broken")
+
+_SERIAL = count(1)
+_STALE = {Side.BC: (409, "Request_EntityChanged"), Side.SALES: (412, "0x80060882")}
+_DUPLICATE = {Side.BC: (400, "Internal_EntityWithSameKeyExists"), Side.SALES: (412, "0x80060892")}
+_MISSING = {Side.BC: (404, "Internal_RecordNotFound"), Side.SALES: (404, "0x80040217")}
+# The store's own rule: which outcomes end an intent (daemon/store/recording.py).
+_ENDS_INTENT = {Outcome.INSERTED, Outcome.COUPLED, Outcome.UNCHANGED, Outcome.MODIFIED}
+
+
+class FakeSide:
+    """One service with one version counter: every write moves it, as etag, sequence and time of change."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.tables: dict[str, dict[str, Row]] = defaultdict(dict)
+        self.writes: list[Write] = []
+        self.reads = 0
+        self.now = 0
+        self._faults: dict[str, list[tuple[ApiError, bool]]] = defaultdict(list)
+        self.after_fault: Callable[[], object] = lambda: None
+        self.read_faults: list[ApiError] = []
+
+    def put(self, table: Table, **fields: Any) -> str:
+        """A user's new record; its id."""
+        key = str(fields.pop("id", "")) or f"{next(_SERIAL):08d}-0000-4000-8000-00000000000{'bc'.index(self.side[0])}"
+        self.tables[table.name][key] = self._stamped({table.id: key, **fields})
+        return key
+
+    def edit(self, table: Table, key: str, **fields: Any) -> None:
+        self.tables[table.name][key] = self._stamped({**self.tables[table.name][key], **fields})
+
+    def remove(self, table: Table, key: str) -> None:
+        del self.tables[table.name][key]
+
+    def row(self, table: Table, key: str) -> Row:
+        return self.tables[table.name][key]
+
+    def change(self, table: Table, key: str, job: tuple[int, str] | None = None) -> Change:
+        """What capture (or a sweep) would publish of the record as it is now."""
+        if key not in self.tables[table.name]:
+            return rows.deletion(table, key, self.now)
+        return rows.change(table, self.tables[table.name][key], Op.READ if job else Op.UPDATE, self.now, job)
+
+    def fail(self, key: str, error: ApiError, times: int = 1, *, applied: bool = False) -> None:
+        """The next writes of this record (for a create in BC: of any, `ANY`) end in `error`."""
+        self._faults[key] += [(error, applied)] * times
+
+    def _stamped(self, row: Row) -> Row:
+        self.now += 1
+        stamp = f"2026-01-01T{self.now // 3600:02d}:{self.now // 60 % 60:02d}:{self.now % 60:02d}Z"
+        time = "lastModifiedDateTime" if self.side is Side.BC else "modifiedon"
+        return {**row, "@odata.etag": f'W/"{self.now}"', time: stamp}
+
+    async def write(self, writes: Sequence[Write]) -> Sequence[Answer]:
+        return [self._written(write) for write in writes]
+
+    def _written(self, write: Write) -> Answer:
+        assert write.fields or write.creates, "a write without fields is no write"
+        assert write.version != "", "a change must say which version it changes"
+        assert bool(write.id) or (write.creates and self.side is Side.BC), "only BC chooses ids"
+        self.writes.append(write)
+        faults = self._faults.get(write.id or ANY) or self._faults.get(ANY)
+        error, applied = faults.pop(0) if faults else (None, True)
+        answer = self._carried_out(write) if applied else None
+        if error:
+            self.after_fault()
+        return error or answer or BUSY
+
+    def _carried_out(self, write: Write) -> Answer:
+        table, held = write.mapping.table(self.side), self.tables[write.mapping.table(self.side).name]
+        body = self._columns(write.mapping, rows.body(write.mapping, self.side, write.fields, write.blanks))
+        if write.creates:
+            taken = table.key and any(row.get(table.key) == body.get(table.key, 0) for row in held.values())
+            if write.id in held or taken:
+                return self._error(_DUPLICATE, write.id)
+            return Written(self.row(table, self.put(table, **body, **({"id": write.id} if write.id else {}))))
+        if write.id not in held:
+            return self._error(_MISSING, write.id)
+        if held[write.id]["@odata.etag"] != write.version:
+            return self._error(_STALE, write.id)
+        self.edit(table, write.id, **body)
+        return Written(held[write.id])
+
+    def _columns(self, mapping: TableMapping, body: Mapping[str, Any]) -> Row:
+        """A bound lookup is read as `_x_value`."""
+        if self.side is Side.BC:
+            return dict(body)
+        navigations = {rule.bind.split("/")[0]: f"_{rule.sales[0]}_value" for rule in mapping.fields if rule.bind}
+        found: Row = {}
+        for name, value in body.items():
+            navigation, bound, _ = name.partition("@odata.bind")
+            found[navigations[navigation] if bound else name] = value[value.index("(") + 1 : -1] if bound else value
+        return found
+
+    def _error(self, kind: Mapping[Side, tuple[int, str]], key: str) -> ApiError:
+        status, code = kind[self.side]
+        return ApiError(status, code, f"record {key}: {code}")
+
+    async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
+        self._reading()
+        held = self.tables[mapping.table(self.side).name]
+        return {key: held[key] for key in ids if key in held}
+
+    async def find(
+        self, mapping: TableMapping, field: str, values: Sequence[Any], *, ignore_case: bool = False
+    ) -> Sequence[Row]:
+        self._reading()
+        wanted = {_folded(value, ignore_case) for value in values}
+        held = self.tables[mapping.table(self.side).name].values()
+        return [row for row in held if _folded(row.get(field), ignore_case) in wanted]
+
+    async def references(self, table: Table, ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        self._reading()
+        return {key: {one.name: f"{one.name} of {key}" for one in table.references} for key in ids}
+
+    def _reading(self) -> None:
+        self.reads += 1
+        if self.read_faults:
+            raise self.read_faults.pop(0)
+
+
+def _folded(value: Any, fold: bool) -> Any:
+    return value.casefold() if fold and isinstance(value, str) else value
+
+
+class FakeMemory:
+    """The store: couplings strictly 1:1, one record per batch, numbers never drawn twice."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], Coupling] = {}
+        self.progress: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
+        self.settled: list[Settled] = []
+        self.begun: dict[tuple[str, str], Intent] = {}
+        self.only_coupled: dict[str, bool] = {}
+        self.paused: set[str] = set()
+        self.drawn: dict[str, int] = defaultdict(int)
+        self.fail_record: list[Exception] = []
+
+    def couple(self, *couplings: Coupling) -> None:
+        self.kept |= {(one.mapping, one.bc.id): one for one in couplings}
+
+    def coupling(self, side: Side, key: str) -> Coupling:
+        return next(one for one in self.kept.values() if one.half(side).id == key)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [one.outcome for one in self.settled]
+
+    async def applied(self, topic: str, log_id: str) -> Applied:
+        return Applied(topic, log_id, dict(self.progress[topic, log_id]))
+
+    async def flags(self, mappings: Sequence[TableMapping]) -> Mapping[str, Flags]:
+        return {
+            one.name: Flags(self.only_coupled.get(one.name, one.only_coupled), one.name in self.paused)
+            for one in mappings
+        }
+
+    async def couplings(
+        self, mappings: Iterable[str], side: Side, ids: Iterable[str]
+    ) -> Mapping[tuple[str, str], Coupling]:
+        wanted = {(name, key) for name in mappings for key in ids}
+        found = {(one.mapping, one.half(side).id): one for one in self.kept.values()}
+        return {key: one for key, one in found.items() if key in wanted}
+
+    async def lookups(self, wanted: Iterable[Reference]) -> Mapping[Reference, Mapping[str, str]]:
+        found = {}
+        for one in wanted:
+            for coupling in self.kept.values():
+                mine, theirs = coupling.half(one.side), coupling.half(one.side.other)
+                names = {"id": mine.id, **mine.references}
+                if coupling.mapping == one.mapping and names.get(one.name) == one.value:
+                    found[one] = {"id": theirs.id, **theirs.references}
+        return found
+
+    async def intents(self, mapping: str, sales_ids: Iterable[str]) -> Mapping[str, Intent]:
+        return {key: self.begun[mapping, key] for key in sales_ids if (mapping, key) in self.begun}
+
+    async def intend(self, intents: Sequence[Intent]) -> None:
+        self.begun |= {(one.mapping, one.sales_id): one for one in intents}
+
+    async def numbers(self, sequence: str, count: int) -> int:
+        self.drawn[sequence] += count
+        return self.drawn[sequence] - count + 1
+
+    async def record(self, settled: Sequence[Settled], applied: Applied) -> Sequence[Settled]:
+        if self.fail_record:
+            raise self.fail_record.pop(0)
+        final = [self._recorded(one) for one in settled]
+        for partition, offset in applied.offsets.items():
+            held = self.progress[applied.topic, applied.log_id]
+            held[partition] = max(offset, held.get(partition, -1))
+        self.settled += final
+        return final
+
+    def _recorded(self, one: Settled) -> Settled:
+        if one.change.side is Side.SALES and one.outcome in _ENDS_INTENT:
+            self.begun.pop((one.mapping, one.change.key), None)
+        if one.uncouple:
+            held = self.coupling(one.change.side, one.change.key)
+            del self.kept[one.mapping, held.bc.id]
+        if one.coupling is None:
+            return one
+        bc, sales = one.coupling.bc.id, one.coupling.sales.id
+        for held in self.kept.values():
+            if held.mapping == one.mapping and (held.bc.id == bc) != (held.sales.id == sales):
+                refused = Problem("already-coupled", "one of the two is coupled with another record")
+                return replace(one, outcome=Outcome.FAILED, coupling=None, problem=refused)
+        self.kept[one.mapping, bc] = one.coupling
+        return one

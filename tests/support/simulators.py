@@ -1,0 +1,175 @@
+"""Both simulators as real servers in a thread of the test process, and a stranger's view of each side.
+
+Nothing of the daemon's own clients is used: a mistake in them must not hide itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx
+import uvicorn
+
+from daemon.sandbox.serve import LOOPBACK, Places, apps
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
+TENANT, CLIENT, SECRET = "contoso", "coupled", "sandbox-secret"
+COMPANY = "c0a6b5b5-8a3c-4c1e-9d8e-0c0c0c0c0c01"
+BC_AUDIENCE = "https://api.businesscentral.dynamics.com"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One exchange, or one part of a batch, as the side's own log has it."""
+
+    method: str
+    path: str
+    status: int
+    part: bool
+    write: bool
+
+    @property
+    def poll(self) -> bool:
+        """Capture looking for changes: Dataverse's delta links, BC's time of change."""
+        return self.method == "GET" and ("deltatoken" in self.path or "lastModifiedDateTime%20g" in self.path)
+
+    @property
+    def table(self) -> str:
+        """The entity set it is about."""
+        return self.path.partition("?")[0].rsplit("/", 1)[-1].partition("(")[0]
+
+    @property
+    def read(self) -> bool:
+        """A GET that is no capture poll."""
+        return self.method == "GET" and not self.poll
+
+
+class Side:
+    """One simulator as a third party sees it: records by plain HTTP, the request log, faults to arm."""
+
+    def __init__(self, name: str, host: str, root: str, audience: str) -> None:
+        self.name, self.host, self.root, self._audience = name, host, root, audience
+        self.control = httpx.Client(base_url=f"{host}/_sandbox", timeout=30)
+        self._client: httpx.Client | None = None
+
+    @property
+    def http(self) -> httpx.Client:
+        """Signed in, at the root of the API."""
+        if self._client is None:
+            form = {"grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET}
+            form["scope"] = f"{self._audience}/.default"
+            answer = httpx.post(f"{self.host}/{TENANT}/oauth2/v2.0/token", data=form).raise_for_status()
+            token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+            self._client = httpx.Client(base_url=self.root, headers=token, timeout=30)
+        return self._client
+
+    def get(self, path: str) -> Row:
+        found: Row = self.http.get(path).raise_for_status().json()
+        return found
+
+    def rows(self, path: str) -> list[Row]:
+        """Every record, page by page."""
+        found: list[Row] = []
+        link = path
+        while link:
+            page = self.get(link)
+            found += page["value"]
+            link = page.get("@odata.nextLink", "")
+        return found
+
+    def edit(self, path: str, **fields: Any) -> None:
+        """Somebody changes a record, whatever its version."""
+        self.http.patch(path, json=fields, headers={"If-Match": "*"}).raise_for_status()
+
+    def create(self, path: str, **fields: Any) -> Row:
+        answer = self.http.post(path, json=fields, headers={"Prefer": "return=representation"}).raise_for_status()
+        made: Row = answer.json()
+        return made
+
+    def mark(self) -> int:
+        """Where the log is now."""
+        total: int = self.control.get("requests", params={"since": 10**9}).raise_for_status().json()["total"]
+        return total
+
+    def log(self, since: int) -> list[Request]:
+        entries = self.control.get("requests", params={"since": since}).raise_for_status().json()["entries"]
+        return [Request(e["method"], e["path"], e["status"], e["part"], e["write"]) for e in entries]
+
+    def writes(self, since: int) -> list[Request]:
+        return [entry for entry in self.log(since) if entry.write]
+
+    def reads(self, since: int) -> list[Request]:
+        return [entry for entry in self.log(since) if entry.read]
+
+    def polls(self, since: int) -> Counter[str]:
+        """How often capture has looked at each table."""
+        return Counter(entry.table for entry in self.log(since) if entry.poll)
+
+    def arm(self, **fault: Any) -> None:
+        """See daemon/sandbox/faults.py: status, count, method, path, after_commit, kind."""
+        self.control.post("faults", json=fault).raise_for_status()
+
+    def armed(self) -> Sequence[Row]:
+        found: Sequence[Row] = self.control.get("faults").raise_for_status().json()["armed"]
+        return found
+
+    def disarm(self) -> None:
+        self.control.delete("faults").raise_for_status()
+
+    @contextlib.contextmanager
+    def unseen(self, table: str) -> Iterator[None]:
+        """What happens to a table meanwhile, capture can see only afterwards."""
+        self.arm(status=503, count=1000, method="GET", path=f"/{table}")
+        try:
+            yield
+        finally:
+            self.disarm()
+
+    def close(self) -> None:
+        self.control.close()
+        if self._client:
+            self._client.close()
+
+
+class Simulators:
+    """Business Central and Sales, seeded, on ports of their own."""
+
+    def __init__(self, customers: int = 15, seed: int = 1) -> None:
+        self.places = Places(free_port(), free_port(), customers, seed)
+        bc, sales = apps(self.places)
+        self._servers = [
+            uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="critical", access_log=False))
+            for app, port in ((bc, self.places.bc_port), (sales, self.places.sales_port))
+        ]
+        self._threads = [threading.Thread(target=server.run, daemon=True) for server in self._servers]
+        bc_host = f"http://{LOOPBACK}:{self.places.bc_port}"
+        company = f"{self.places.bc_url}/api/v2.0/companies({COMPANY})/"
+        self.bc = Side("bc", bc_host, company, BC_AUDIENCE)
+        api, url = f"{self.places.sales_url}/api/data/v9.2/", self.places.sales_url
+        self.sales = Side("sales", url, api, url)
+
+    @property
+    def resources(self) -> str:
+        """The custom API page with the resources."""
+        return f"{self.places.bc_url}/api/coupled/sync/v1.0/companies({COMPANY})/resources"
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        wait_until(lambda: all(server.started for server in self._servers), 30, "the simulators")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for side in (self.bc, self.sales):
+            side.close()
+        for server in self._servers:
+            server.should_exit = True
+        for thread in self._threads:
+            thread.join(10)
