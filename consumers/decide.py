@@ -9,7 +9,7 @@ from typing import Any
 
 from consumers import problems
 from consumers.ports import Flags
-from consumers.translate import Untranslatable, rules_for, translate
+from consumers.translate import Untranslatable, rules_for, same, translate
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half, Lookups
@@ -117,7 +117,8 @@ def modify(
         if _touched(rule, change.side, seen.base, mine.base)
     ]
     translated = translate(touched, change.direction, seen.base, lookups)
-    fields = {name: value for name, value in translated.items() if value != theirs.base.get(name, _MISSING)}
+    there = change.side.other
+    fields = {n: value for n, value in translated.items() if not same(there, value, theirs.base.get(n, _MISSING))}
     updated = coupling.with_half(change.side, _moved(mine, seen, mapping, change))
     if fields:
         return Modify(change, mapping, updated, fields, outcome)

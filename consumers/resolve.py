@@ -5,6 +5,7 @@ from typing import Any
 
 from consumers import problems
 from consumers.decide import Modify
+from consumers.translate import same
 from schemas import rows
 from schemas.coupling import Half
 from schemas.mapping import OnUpdateConflict
@@ -29,7 +30,8 @@ def resolve(item: Modify, row: rows.Row) -> Settled | Modify:
             return _conflict(item, now, clashing)
         if winner is item.destination:
             fields = {name: value for name, value in fields.items() if name not in clashing}
-    fields_left = {name: value for name, value in fields.items() if value != now.base.get(name)}
+    there = item.destination
+    fields_left = {name: value for name, value in fields.items() if not same(there, value, now.base.get(name))}
     base = {**item.partner.base, **{name: now.base.get(name) for name in fields if name not in fields_left}}
     partner = replace(item.partner, version=now.version, sequence=now.sequence, base=base)
     updated = replace(item, coupling=item.coupling.with_half(item.destination, partner), fields=fields_left)
@@ -44,7 +46,8 @@ def _clashing(item: Modify, now: Half, theirs: set[str]) -> set[str]:
         if rule.direction is Direction.BOTH
         for name in rule.fields(item.destination)
     }
-    mine = {name for name in item.fields if name in both_ways and item.fields[name] != now.base.get(name)}
+    edits = {name: value for name, value in item.fields.items() if name in both_ways}
+    mine = {name for name, value in edits.items() if not same(item.destination, value, now.base.get(name))}
     if item.mapping.on_update_conflict is OnUpdateConflict.FAIL and item.outcome is Outcome.MODIFIED:
         return mine | (theirs & both_ways) if mine and theirs & both_ways else set()
     return mine & theirs

@@ -46,12 +46,17 @@ def translate(rules: Iterable[FieldRule], direction: Direction, values: Values, 
     return made
 
 
+def same(destination: Side, value: Any, stored: Any) -> bool:
+    """Would writing `value` leave `stored` as it is? BC stores its blank, 0 or false, where we say None."""
+    return bool(value == stored) or (destination is Side.BC and value is None and stored == 0)
+
+
 def _apply(rule: FieldRule, direction: Direction, values: Values, lookups: Lookups) -> dict[str, Any]:
     source, names = direction.source, rule.fields(direction.source.other)
     if not rule.fields(source):
         return {names[0]: rule.constant}
     value = _joined([values[name] for name in rule.fields(source)])
-    value = _looked_up(rule, source, values, lookups) if rule.lookup else apply(rule.transforms, value)
+    value = _looked_up(rule, source, values, lookups) if rule.lookup else canonical(apply(rule.transforms, value))
     if value is None and rule.not_null:
         return {}
     if len(names) == 2:
