@@ -36,7 +36,10 @@ class Runs(Protocol):
 class States(Protocol):
     async def pause(self, names: Sequence[str], at: datetime) -> None: ...
 
-    async def resume(self, names: Sequence[str]) -> Sequence[str]: ...
+    async def resume(self, names: Sequence[str]) -> Sequence[str]:
+        """The names that missed changes while paused; they stay so until `caught_up`."""
+
+    async def caught_up(self, names: Sequence[str]) -> None: ...
 
 
 class OnlyCoupled(Protocol):
@@ -163,6 +166,8 @@ class Control:
             await self._create(
                 Run(run_id, RunKind.CATCH_UP, RunState.ACCEPTED, names, requested_by=requested, created=self._now())
             )
+            # The run is durable now, so what was missed is its business (promise 1).
+            await self._states.caught_up(names)
 
     def _names(self, names: Sequence[str] | None) -> list[str]:
         return [mapping.name for mapping in self._mappings.in_order(names)]

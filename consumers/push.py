@@ -121,7 +121,7 @@ class Push:
             return replace(item, sent=item.sent or answer.status != 429)
         if isinstance(item, Create):
             return await self._creation.taken(item) if is_duplicate(self._side, answer) else _failed(item, answer)
-        if is_missing(self._side, answer):
+        if is_missing(self._side, answer, item.partner.id):
             return self._gone(item)
         if is_stale(self._side, answer):
             return _unknown_version(item)

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import NoReturn
 
 import httpx
+import structlog
 
 from schemas.errors import ApiError
 from schemas.side import Side
@@ -23,6 +24,11 @@ class Limits:
     base_seconds: float = 0.5
     cap_seconds: float = 60.0
     timeout_seconds: float = 120.0
+
+
+_log = structlog.get_logger(__name__)
+# Seconds by which a hold must grow before it is told: every refused part of a batch names a time of its own.
+_WORTH_TELLING = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,8 @@ class Governor(httpx.AsyncBaseTransport):
         if longer > 0:
             self._held_until = now + seconds
             self._hooks.throttled(self._side, longer)
+            if longer >= _WORTH_TELLING:
+                _log.warning("side_throttled", side=self._side.value, wait_seconds=round(seconds))
 
     async def _send(self, request: httpx.Request, operation: str) -> httpx.Response:
         """One try, body included, in a slot of its own; whoever holds a slot still waits while the side is held."""

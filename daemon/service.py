@@ -44,12 +44,20 @@ class Health:
     """What is up. Names of what is not, with the reason, are what /readyz shows."""
 
     reasons: dict[str, str] = field(default_factory=lambda: {"daemon": "starting"})
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def up(self, name: str) -> None:
         self.reasons.pop(name, None)
 
     def down(self, name: str, reason: str) -> None:
         self.reasons[name] = reason
+
+    async def unready(self) -> list[str]:
+        return [f"{name}: {reason}" for name, reason in self.reasons.items()]
+
+    def stalled(self) -> list[str]:
+        """Work that has ended, though it never should."""
+        return [task.get_name() for task in self.tasks if task.done()]
 
 
 @dataclass(frozen=True)
@@ -127,10 +135,11 @@ class Daemon:
                 name = str(logged.command.get("command", "unknown"))
                 await self.announce(CommandOutcome(logged.id, name, logged.state, error=logged.error))
 
-    def work(self) -> list[Callable[[], Awaitable[None]]]:
+    def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What runs beside the agents: capture of every table, and the runner of synchronisation runs."""
-        captures = [partial(self._capture, side, table) for side, table in self.mappings.captured()]
-        return [*captures, self._run]
+        captured = self.mappings.captured()
+        captures = {f"capture {side.value} {table}": partial(self._capture, side, table) for side, table in captured}
+        return {**captures, "runner": self._run}
 
     async def _capture(self, side: Side, table: str) -> None:
         topic = self.topics.table(side, table)
@@ -197,8 +206,8 @@ async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id
         await daemon.recover()
         await streams.start()
         stack.push_async_callback(streams.stop)
-        tasks = [asyncio.create_task(_supervised(work)) for work in daemon.work()]
-        stack.push_async_callback(_cancel, tasks)
+        health.tasks += [asyncio.create_task(_supervised(work), name=name) for name, work in daemon.work().items()]
+        stack.push_async_callback(_cancel, health.tasks)
         health.up("daemon")
         _log.info("daemon_started", mappings=len(mappings.all), company=company, started=_iso(utc_now()))
         yield daemon

@@ -54,9 +54,10 @@ class Cluster:
 
     def options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"broker": [f"kafka://{server}" for server in self.bootstrap.split(",")]}
-        if self.kafka.embedded:
-            # Tansu makes a first join wait half the session timeout, and forgets members only after twice of it.
-            options |= {"broker_session_timeout": 2.0, "broker_heartbeat_interval": 0.5}
+        # Tansu makes a first join wait half the session timeout, and forgets members only after twice of it.
+        session = self.kafka.session_seconds or (2.0 if self.kafka.embedded else None)
+        if session:
+            options |= {"broker_session_timeout": session, "broker_heartbeat_interval": session / 4}
         context = None
         if self.kafka.security_protocol.endswith("SSL"):
             context = ssl.create_default_context(cafile=self.kafka.ssl_cafile)

@@ -1,11 +1,121 @@
-"""The web server of a running daemon."""
+"""The web server of a running daemon: the console, the JSON API, metrics and probes, on one port."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+from importlib.metadata import version
 
+import structlog
+import uvicorn
+
+from daemon.metrics import Metrics
 from daemon.service import Daemon
+from daemon.settings import Web
+from daemon.store.engine import utc_now
+from daemon.web.app import create_app
+from daemon.web.from_store import StoreReader
+from daemon.web.ports import Access, Services, SideStatus
+from schemas.errors import ConfigurationError
+from schemas.side import Side
+
+_log = structlog.get_logger(__name__)
+_FIGURES_SECONDS = 2.0
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the daemon's: it drains first, then stops the server."""
+        yield
 
 
 @contextlib.asynccontextmanager
 async def web_server(daemon: Daemon) -> AsyncIterator[str]:
-    yield "http://127.0.0.1"
+    """The address it listens at. ConfigurationError if the port is taken."""
+    web = daemon.settings.web
+    listener = _listen(web)
+    reader = StoreReader(daemon.store, daemon.mappings, _Reachable(daemon).sides)
+    services = Services(
+        reader=reader,
+        metrics=daemon.metrics,
+        submit=daemon.log.submit,
+        unready=daemon.health.unready,
+        started=utc_now(),
+        stalled=daemon.health.stalled,
+        summary=_summary(daemon),
+        access=Access.of(web),
+        version=version("coupled"),
+    )
+    server = _Server(uvicorn.Config(create_app(services), log_config=None, access_log=False))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    figures = asyncio.create_task(_refresh(daemon.metrics, reader, daemon))
+    host = "127.0.0.1" if web.host in {"0.0.0.0", "::"} else web.host  # noqa: S104 — told, not bound
+    try:
+        yield f"http://{host}:{listener.getsockname()[1]}"
+    finally:
+        figures.cancel()
+        server.should_exit = True
+        await asyncio.gather(serving, figures, return_exceptions=True)
+
+
+def _listen(web: Web) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
+        return socket.create_server((web.host, web.port), family=family, backlog=128)
+    except OSError as error:
+        raise ConfigurationError(
+            "web-port-taken",
+            f"The console cannot listen at {web.host}:{web.port}: {error.strerror}.",
+            "Set another web.port in coupled.yaml (0: any free one), or stop what listens there.",
+        ) from error
+
+
+def _summary(daemon: Daemon) -> dict[str, str]:
+    """What the console says of the configuration; no secrets (promise 10)."""
+    settings = daemon.settings
+    return {
+        "Business Central": f"{settings.business_central.url}, company {settings.business_central.company}",
+        "Sales": settings.sales.url,
+        "Kafka": settings.kafka.bootstrap_servers,
+        "Store": settings.store.shown,
+        "Mappings": daemon.mappings.source,
+        "Capture": f"every {settings.capture.poll_seconds:g} s",
+    }
+
+
+class _Reachable:
+    """The sides as capture last found them."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    async def sides(self) -> Sequence[SideStatus]:
+        urls = {Side.BC: self._daemon.settings.business_central.url, Side.SALES: self._daemon.settings.sales.url}
+        return [self._status(side, url) for side, url in urls.items()]
+
+    def _status(self, side: Side, url: str) -> SideStatus:
+        reasons = self._daemon.health.reasons
+        detail = next((text for name, text in reasons.items() if name.startswith(f"live:{side.value}:")), "")
+        return SideStatus(side, url, up=not detail, detail=detail, checked=utc_now())
+
+
+async def _refresh(metrics: Metrics, reader: StoreReader, daemon: Daemon) -> None:
+    """Keeps the gauges true, whoever scrapes them."""
+    while True:
+        try:
+            metrics.refresh(await reader.figures(await _in_flight(daemon)))
+        except Exception:
+            _log.exception("figures_failed")
+        await asyncio.sleep(_FIGURES_SECONDS)
+
+
+async def _in_flight(daemon: Daemon) -> dict[str, int]:
+    """Records published and not applied yet, by topic: the embedded broker cannot tell, so the store does (DESIGN 7)."""
+    lag = dict.fromkeys(daemon.log_ids, 0)
+    for position in await daemon.store.views.positions():
+        kind, _, rest = position.name.partition(":")
+        side, _, table = rest.partition(":")
+        if kind == "live" and table:
+            lag[daemon.topics.table(Side(side), table)] = position.records_in_flight
+    return lag

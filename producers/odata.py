@@ -129,10 +129,18 @@ class Watermark:
         return self._table
 
     async def start(self) -> Position:
-        """The newest time of change on the server, in its own clock; the epoch if the table is empty."""
+        """The newest time of change on the server, in its own clock; the epoch if the table is empty.
+
+        Rows within the overlap are there already: they are read once here, so that they do not count as changes.
+        """
         found = await get(self._client, self._ask.newest())
         newest = max((_ms(row.get(self._ask.modified)) for row in found.rows), default=0)
-        return {"watermark": instant(newest) if newest else EPOCH}
+        position: Position = {"watermark": instant(newest) if newest else EPOCH}
+        more = bool(newest)
+        while more:
+            page = await self.read(position)
+            position, more = page.position, page.more
+        return position
 
     async def read(self, position: Position) -> Page:
         if dict(position) != dict(self._last):
