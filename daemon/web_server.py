@@ -111,7 +111,7 @@ async def _refresh(metrics: Metrics, reader: StoreReader, daemon: Daemon) -> Non
 
 
 async def _in_flight(daemon: Daemon) -> dict[str, int]:
-    """Records published and not applied yet, by topic: the embedded broker cannot tell, so the store does (DESIGN 7)."""
+    """Records published and not applied yet, by topic; the store tells, since the embedded broker cannot (DESIGN 7)."""
     lag = dict.fromkeys(daemon.log_ids, 0)
     for position in await daemon.store.views.positions():
         kind, _, rest = position.name.partition(":")

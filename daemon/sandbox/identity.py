@@ -53,7 +53,7 @@ class Identity:
     `tenants` of None accepts any tenant segment.
     """
 
-    def __init__(  # noqa: PLR0913 - every argument is a setting of its own
+    def __init__(
         self,
         clients: Mapping[str, str],
         audiences: Collection[str],
