@@ -126,10 +126,10 @@ def _carried(edit: Edit) -> bool:
     edit.make()
     while time.monotonic() - started < _ARRIVAL_SECONDS:
         if edit.arrived():
-            _say(f"{edit.title:<58} arrived after {time.monotonic() - started:4.1f} s")
+            _say(f"{edit.title:<48} arrived after {time.monotonic() - started:4.1f} s")
             return True
         time.sleep(0.05)
-    _say(f"{edit.title:<58} did not arrive within {_ARRIVAL_SECONDS:.0f} s", right=False)
+    _say(f"{edit.title:<48} did not arrive within {_ARRIVAL_SECONDS:.0f} s", right=False)
     return False
 
 
@@ -141,8 +141,8 @@ def _places(settings: Settings, folder: Path) -> None:
     Show.print(f"Metrics            {note.get('web')}/metrics")
     Show.print(f"Business Central   {settings.business_central.url.split('/v2.0')[0]}/")
     Show.print(f"Sales              {settings.sales.url}/")
-    Show.print(f"Command line       coupled status --config {config}")
-    Show.print(f"Log                {folder / 'daemon.log'}")
+    Show.print(f"Command line       coupled status --config {config}", soft_wrap=True)
+    Show.print(f"Log                {folder / 'daemon.log'}", soft_wrap=True)
 
 
 def _until_interrupted() -> None:
