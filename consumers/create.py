@@ -41,18 +41,23 @@ class Creation:
 
     async def _intend(self, mapping: TableMapping, creates: Mapping[str, Create]) -> dict[str, Create]:
         begun = await self._memory.intents(mapping.name, creates)
-        prepared = {
-            key: replace(item, fields=begun[key].fields, look=True) if key in begun else item
-            for key, item in creates.items()
-        }
+        rule = _generated(mapping, list(creates.values()))
+        prepared = {key: _begun(item, begun[key], rule) if key in begun else item for key, item in creates.items()}
         fresh = [item for key, item in prepared.items() if key not in begun]
-        rule = _generated(mapping, fresh)
         if rule and fresh:
             first = await self._memory.numbers(mapping.name, len(fresh))
             fresh = [_numbered(item, rule, first + offset) for offset, item in enumerate(fresh)]
             prepared |= {item.change.key: item for item in fresh}
         await self._memory.intend([Intent(mapping.name, item.change.key, item.fields) for item in fresh])
         return prepared
+
+    async def renew(self, mapping: TableMapping, items: Sequence[Item]) -> list[Item]:
+        """An earlier try left nothing, so what is sent now is written down in its place."""
+        renewed = [item for item in items if isinstance(item, Create) and item.sent is not None]
+        if not renewed:
+            return list(items)
+        await self._memory.intend([Intent(mapping.name, item.change.key, item.fields) for item in renewed])
+        return [replace(item, sent=None) if isinstance(item, Create) else item for item in items]
 
     async def find(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
         """The partners that exist already, by the source's id, for the creates that want a look."""
@@ -71,18 +76,17 @@ class Creation:
 
     async def _own_in_bc(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
         """Rows that carry exactly what an intent says was sent, and that no coupling has."""
-        field = _probe(mapping, creates)
-        if not field:
-            return {}
-        found = await self._target.find(
-            mapping, field, [item.fields[field] for item in creates if field in item.fields]
-        )
-        free = await self._uncoupled(mapping, found)
+        probes: dict[str, list[Any]] = {}
+        for item in creates:
+            if field := _probe(mapping, item.traces):
+                probes.setdefault(field, []).append(item.traces[field])
+        found = [row for field, values in probes.items() for row in await self._target.find(mapping, field, values)]
+        free = await self._uncoupled(mapping, found) if found else {}
         own: dict[str, Row] = {}
         for item in creates:
             for key, row in free.items():
                 seen = rows.values(mapping, self._side, row)
-                if all(seen.get(name, value) == value for name, value in item.fields.items()):
+                if all(seen.get(name, value) == value for name, value in item.traces.items()):
                     own[item.change.key] = free.pop(key)
                     break
         return own
@@ -156,12 +160,17 @@ def _numbered(item: Create, rule: FieldRule, number: int) -> Create:
     return replace(item, fields={**item.fields, rule.bc[0]: rule.generate.format(number)})
 
 
-def _probe(mapping: TableMapping, creates: Sequence[Create]) -> str:
+def _begun(item: Create, intent: Intent, rule: FieldRule | None) -> Create:
+    """An earlier try, of unknown fate: its traces to look for, and its number to be used again."""
+    number = {name: intent.fields[name] for name in (rule.bc if rule else ()) if name in intent.fields}
+    return replace(item, fields={**item.fields, **number}, sent=intent.fields, look=True)
+
+
+def _probe(mapping: TableMapping, traces: Mapping[str, Any]) -> str:
     """The field to look for our own work by: the number we chose, else the first text that is no code."""
-    if all(mapping.bc.key in item.fields for item in creates):
+    if mapping.bc.key in traces:
         return mapping.bc.key
-    names = (name for name, value in creates[0].fields.items() if isinstance(value, str) and not is_code(name))
-    return next(names, "")
+    return next((name for name, value in traces.items() if isinstance(value, str) and not is_code(name)), "")
 
 
 def _match_key(values: Mapping[str, Any], group: Sequence[tuple[str, bool]]) -> tuple[Any, ...]:

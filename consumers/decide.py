@@ -25,7 +25,8 @@ Values = Mapping[str, Any]
 class Create:
     """The record has no partner yet. `look`: an earlier try may have made one, so look before writing.
 
-    `looked`: that was done, and there is none.
+    `looked`: that was done, and there is none. `sent`: what a try before a crash sent, if not `fields`: the record may
+    have changed since, so it is found by the one and created with the other.
     """
 
     change: Change
@@ -34,6 +35,12 @@ class Create:
     fields: Values
     look: bool = False
     looked: bool = False
+    sent: Values | None = None
+
+    @property
+    def traces(self) -> Values:
+        """What a partner made by an earlier try carries."""
+        return self.fields if self.sent is None else self.sent
 
 
 @dataclass(frozen=True, slots=True)

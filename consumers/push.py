@@ -18,7 +18,7 @@ from schemas import rows
 from schemas.answers import is_duplicate, is_missing, is_stale
 from schemas.coupling import Coupling, Half, Lookups
 from schemas.errors import ApiError
-from schemas.mapping import TableMapping, When
+from schemas.mapping import OnDelete, TableMapping, When
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 from schemas.write import Answer, Write, Written
@@ -84,7 +84,7 @@ class Push:
                 return [], list(items), [error]
             return [_failed(item, error) for item in items], [], []
         ended = [step for step in looked if isinstance(step, Settled)]
-        ready = [step for step in looked if not isinstance(step, Settled)]
+        ready = await self._creation.renew(mapping, [step for step in looked if not isinstance(step, Settled)])
         answers = await self._target.write([_write(item) for item in ready]) if ready else []
         steps = [await self._after(item, answer, errors) for item, answer in zip(ready, answers, strict=True)]
         steps = await self._creation.complete(mapping, [*ended, *steps])
@@ -128,6 +128,9 @@ class Push:
         return _failed(item, answer)
 
     def _gone(self, item: Modify) -> Settled:
+        """The partner was deleted: it ends as if its deletion had been seen first (business-central-sync 3.7)."""
+        if item.mapping.on_delete is OnDelete.UNCOUPLE:
+            return Settled(item.change, item.mapping.name, Outcome.UNCOUPLED, uncouple=True, partner=item.partner.id)
         problem = problems.deleted(item.coupling, self._side)
         return Settled(item.change, item.mapping.name, Outcome.FAILED, partner=item.partner.id, problem=problem)
 

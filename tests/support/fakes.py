@@ -28,11 +28,12 @@ THROTTLED = ApiError(429, "", "too many requests")
 BROKEN = ApiError(400, "broken", "the record is broken")
 
 _SERIAL = count(1)
+_SUFFIX = {Side.BC: "0000000000bc", Side.SALES: "00000000cafe"}
 _STALE = {Side.BC: (409, "Request_EntityChanged"), Side.SALES: (412, "0x80060882")}
 _DUPLICATE = {Side.BC: (400, "Internal_EntityWithSameKeyExists"), Side.SALES: (412, "0x80060892")}
 _MISSING = {Side.BC: (404, "Internal_RecordNotFound"), Side.SALES: (404, "0x80040217")}
-# The store's own rule: which outcomes end an intent (daemon/store/recording.py).
-_ENDS_INTENT = {Outcome.INSERTED, Outcome.COUPLED, Outcome.UNCHANGED, Outcome.MODIFIED}
+# A creation that failed keeps its intent, since its fate may be unknown (promise 2).
+_ENDS_INTENT = {Outcome.INSERTED, Outcome.COUPLED}
 
 
 class FakeSide:
@@ -50,7 +51,7 @@ class FakeSide:
 
     def put(self, table: Table, **fields: Any) -> str:
         """A user's new record; its id."""
-        key = str(fields.pop("id", "")) or f"{next(_SERIAL):08d}-0000-4000-8000-00000000000{'bc'.index(self.side[0])}"
+        key = str(fields.pop("id", "")) or f"{next(_SERIAL):08d}-0000-4000-8000-{_SUFFIX[self.side]}"
         self.tables[table.name][key] = self._stamped({table.id: key, **fields})
         return key
 
@@ -101,7 +102,9 @@ class FakeSide:
             taken = table.key and any(row.get(table.key) == body.get(table.key, 0) for row in held.values())
             if write.id in held or taken:
                 return self._error(_DUPLICATE, write.id)
-            return Written(self.row(table, self.put(table, **body, **({"id": write.id} if write.id else {}))))
+            blank = dict.fromkeys(write.mapping.mapped(self.side), "" if self.side is Side.BC else None)
+            key = self.put(table, **{**blank, **body}, **({"id": write.id} if write.id else {}))
+            return Written(held[key])
         if write.id not in held:
             return self._error(_MISSING, write.id)
         if held[write.id]["@odata.etag"] != write.version:
