@@ -15,7 +15,7 @@ from typing import Any
 from tests.support.records import Record, Records
 
 Form = tuple[tuple[str, Any], ...]
-LOCAL_CURRENCY = "EUR"
+LOCAL_CURRENCY = "EUR"  # what Business Central answers where no currency is set
 _ADDRESS = (
     ("addressLine1", "address1_line1", 100),
     ("addressLine2", "address1_line2", 50),
@@ -87,7 +87,7 @@ def _bc_customers(records: Records) -> list[Form]:
     return [
         _form(
             name=_text(row["displayName"], 100),
-            currency=row["currencyCode"] or None,
+            currency=row["currencyCode"] or LOCAL_CURRENCY,
             credit=_number(row["creditLimit"]),
             **_place(row, 0),
         )
@@ -99,7 +99,7 @@ def _accounts(records: Records) -> list[Form]:
     return [
         _form(
             name=_text(row["name"], 100),
-            currency=records.currency(row["_transactioncurrencyid_value"]),
+            currency=records.currency(row["_transactioncurrencyid_value"]) or LOCAL_CURRENCY,
             credit=_number(row["creditlimit"]),
             **_place(row, 1),
         )

@@ -107,11 +107,11 @@ class World:
     def full_sync(self, answer: str = "restore", **fields: Any) -> dict[str, Any]:
         return self.command("full-sync", answer=answer, **fields)
 
-    def quiet(self, polls: int = 2) -> tuple[int, int]:
+    def quiet(self, polls: int = 1, tables: frozenset[str] = CAPTURED) -> tuple[int, int]:
         """Waits until neither side has been written to for that many capture polls of every table; marks of both."""
         while True:
             marks = self.marks()
-            self.polled(marks, polls)
+            self.polled(marks, polls, tables)
             if not self.bc.writes(marks[0]) and not self.sales.writes(marks[1]):
                 return self.marks()
 

@@ -1,0 +1,74 @@
+"""Both sides, both pushes and the synchroniser around one memory: a change goes in, outcomes come out."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from consumers.push import Patience, Push
+from consumers.synchronise import Message, Synchronise
+from schemas.change import Change, encode
+from schemas.mapping import Mappings, Table
+from schemas.outcome import Settled
+from schemas.side import Side
+from tests.support.fakes import FakeMemory, FakeSide
+from tests.support.made import mappings, part
+
+LOG = "log-1"
+
+
+async def at_once(seconds: float) -> None:
+    """Waits for nothing, but lets the others go on."""
+    gate = asyncio.get_running_loop().create_future()
+    gate.get_loop().call_soon(gate.set_result, None)
+    await gate
+
+
+class River:
+    """`CUSTOMER` unless mappings are given; new records get partners unless `only_coupled`."""
+
+    def __init__(self, *parts: dict[str, Any], **settings: Any) -> None:
+        given = parts or (part(**{"only_coupled": False, "on_update_conflict": "merge", **settings}),)
+        self.mappings: Mappings = mappings(*given)
+        self.mapping = self.mappings.all[0]
+        self.sides = {side: FakeSide(side) for side in Side}
+        self.bc, self.sales = self.sides[Side.BC], self.sides[Side.SALES]
+        self.memory = FakeMemory()
+        self.observed: list[Settled] = []
+        pushes = {
+            side: Push(self.sides[side], self.memory, side, at_once, Patience((1, 1), lambda: 0.5)) for side in Side
+        }
+        self.synchronise = Synchronise(self.mappings, self.memory, pushes, self.observed.extend)
+        self._offsets: dict[str, int] = {}
+
+    def table(self, side: Side) -> Table:
+        return self.mapping.table(side)
+
+    def topic(self, side: Side) -> str:
+        return f"{side.value}.{self.table(side).name}"
+
+    def message(self, topic: str, value: bytes | None, partition: int = 0) -> Message:
+        """The next message of the topic."""
+        offset = self._offsets[topic] = self._offsets.get(topic, -1) + 1
+        return Message(partition, offset, None, value)
+
+    async def take(self, *changes: Change) -> list[Settled]:
+        """One batch of one topic, a message per change; the outcomes it ended in."""
+        side = changes[0].side
+        await self.deliver(side, [self.message(self.topic(side), encode(change)) for change in changes])
+        return self.observed[-len(changes) :]
+
+    async def deliver(self, side: Side, messages: Sequence[Message]) -> list[tuple[Message, str]]:
+        return await self.synchronise.batch(self.topic(side), LOG, messages)
+
+    def new(self, side: Side, **fields: Any) -> Change:
+        return self.change(side, self.sides[side].put(self.table(side), **fields))
+
+    def edited(self, side: Side, key: str, **fields: Any) -> Change:
+        self.sides[side].edit(self.table(side), key, **fields)
+        return self.change(side, key)
+
+    def change(self, side: Side, key: str, job: int | None = None) -> Change:
+        return self.sides[side].change(self.table(side), key, None if job is None else (job, self.mapping.name))
+
+    def rows(self, side: Side) -> list[dict[str, Any]]:
+        return list(self.sides[side].tables[self.table(side).name].values())
