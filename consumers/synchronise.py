@@ -3,7 +3,9 @@
 Free of Faust: `daemon/streams.py` hands over plain messages and acknowledges when `batch` returns (promise 1).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import structlog
@@ -45,6 +47,7 @@ class Synchronise:
         self._memory = memory
         self._pushes = pushes
         self._observe = observe
+        self._turns = {mapping.name: asyncio.Lock() for mapping in mappings.all}
 
     async def batch(self, topic: str, log_id: str, messages: Sequence[Message]) -> list[tuple[Message, str]]:
         """Every change of the messages has its outcome stored when this returns; what was stored before is passed over.
@@ -52,14 +55,27 @@ class Synchronise:
         Returns the messages that cannot be read, with the reason: they go to the dead letters.
         """
         applied = await self._memory.applied(topic, log_id)
-        fresh = [message for message in messages if message.offset > applied.offsets.get(message.partition, -1)]
+        fresh, passed = _split(messages, applied)
         changes, unreadable = _decoded(fresh)
-        settled: list[Settled] = []
-        for mapping, mine in self._by_mapping(changes):
-            settled += await self._mapping(mapping, mine)
         offsets = {message.partition: message.offset for message in fresh}
-        self._observe(await self._memory.record(settled, Applied(topic, log_id, offsets)))
-        return unreadable
+        async with AsyncExitStack() as stack:
+            parts = self._by_mapping(changes)
+            await self._take_turns(stack, (mapping for mapping, _ in parts))
+            settled: list[Settled] = []
+            for mapping, mine in parts:
+                settled += await self._mapping(mapping, mine)
+            self._observe(await self._memory.record(settled, Applied(topic, log_id, offsets)))
+        # Those of an earlier delivery too: a kill may have come before their dead letter.
+        return _decoded(passed)[1] + unreadable
+
+    async def _take_turns(self, stack: AsyncExitStack, mappings: Iterable[TableMapping]) -> None:
+        """One batch of a mapping at a time in this worker, until it is recorded, whichever side it comes from.
+
+        The other side's topic may carry our new record while this batch still waits for its last one: without the
+        coupling it would get a second partner (promises 2 and 4). Always in one order, so that none waits in a circle.
+        """
+        for name in sorted({mapping.name for mapping in mappings}):
+            await stack.enter_async_context(self._turns[name])
 
     def _by_mapping(self, changes: Sequence[Change]) -> list[tuple[TableMapping, list[Change]]]:
         """The changes each mapping must settle; a sweep's are for its own mapping only."""
@@ -109,6 +125,15 @@ def _decide(
     except Exception as error:  # promise 7: one bad record never stops the others
         _log.exception("decide_failed", mapping=mapping.name, key=change.key)
         return Settled(change, mapping.name, Outcome.FAILED, problem=problems.crash(error))
+
+
+def _split(messages: Sequence[Message], applied: Applied) -> tuple[list[Message], list[Message]]:
+    """(still to do, stored before)."""
+    fresh: list[Message] = []
+    passed: list[Message] = []
+    for message in messages:
+        (fresh if message.offset > applied.offsets.get(message.partition, -1) else passed).append(message)
+    return fresh, passed
 
 
 def _decoded(messages: Sequence[Message]) -> tuple[list[Change], list[tuple[Message, str]]]:

@@ -96,7 +96,7 @@ def _change(envelope: Any) -> Change:
             side=Side(source["side"]),
             table=str(source["table"]),
             key=str(source["key"]),
-            after=envelope["after"],
+            after=_record(envelope["after"]),
             version=str(source["version"]),
             sequence=int(source["sequence"]),
             ts_ms=int(source["ts_ms"]),
@@ -106,3 +106,9 @@ def _change(envelope: Any) -> Change:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"the message is not a change envelope: {error!r}") from error
+
+
+def _record(after: Any) -> Mapping[str, Any] | None:
+    if after is None or isinstance(after, dict):
+        return after
+    raise TypeError("`after` is not a record")
