@@ -116,6 +116,10 @@ class Control:
 
     async def _full_sync(self, command: FullSync) -> None:
         """ "Only coupled" is cleared for the mappings that have it, and only those (business-central-sync 4.2)."""
+        if command.dry_run:
+            raise Refused(
+                "dry-run-unsupported", "A dry run cannot be asked for by a command.", "Leave `dry_run` out, or false."
+            )
         for run in await self._runs.active_runs():
             if run.kind is RunKind.FULL and run.id != command.id:
                 raise Refused(
