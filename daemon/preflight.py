@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 import httpx
+import structlog
 
 from producers import odata
 from producers.business_central import resolve_company
@@ -11,6 +12,9 @@ from schemas import business_central, dataverse, rows
 from schemas.errors import ApiError, ConfigurationError, CoupledError, Unreachable
 from schemas.mapping import Mappings, Table, TableMapping
 from schemas.side import Side
+
+_log = structlog.get_logger(__name__)
+_NOT_SERVED = frozenset({400, 404, 405, 501})
 
 
 async def connect(clients: Mapping[Side, httpx.AsyncClient], company: str) -> str:
@@ -24,6 +28,28 @@ async def connect(clients: Mapping[Side, httpx.AsyncClient], company: str) -> st
     except ApiError as error:
         raise _away(Side.SALES, clients[Side.SALES], error) from error
     return found
+
+
+async def served(clients: Mapping[Side, httpx.AsyncClient], company: str, mappings: Mappings) -> Mappings:
+    """The mappings, without the BC parts (such as a customer's company contact) that the server does not expand.
+
+    Their records are then known by their key: a contact names its company by the customer's number.
+    """
+    for mapping in mappings.all:
+        for reference in mapping.bc.references:
+            if not await _expands(clients[Side.BC], business_central.path(mapping.bc, company), reference.child):
+                _log.warning("part_not_served", mapping=mapping.name, part=reference.child, instead=mapping.bc.key)
+                mappings = mappings.without_reference(mapping.name, reference.name)
+    return mappings
+
+
+async def _expands(client: httpx.AsyncClient, path: str, part: str) -> bool:
+    """False if the server refuses to, or answers as if not asked. Other trouble is for `check_mappings` to tell."""
+    try:
+        found = await odata.get(client, f"{path}?$top=1&$select=id&$expand={part}")
+    except ApiError as error:
+        return error.status not in _NOT_SERVED
+    return not found.rows or part in found.rows[0]
 
 
 async def check_mappings(clients: Mapping[Side, httpx.AsyncClient], company: str, mappings: Mappings) -> None:

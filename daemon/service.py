@@ -192,6 +192,7 @@ async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id
         for client in clients.values():
             stack.push_async_callback(client.aclose)
         company = await preflight.connect(clients, settings.business_central.company)
+        mappings = await preflight.served(clients, company, mappings)
         await preflight.check_mappings(clients, company, mappings)
         sides = Sides(clients, company, mappings, settings.capture.overlap_seconds, now_ms)
         topics = Topics(settings.kafka.topic_prefix)

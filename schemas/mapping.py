@@ -1,7 +1,7 @@
 """Integration table mappings: which tables, which fields, in which direction, by which rules (DESIGN 4)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -202,3 +202,22 @@ class Mappings:
             self._place(dependency, wanted, ordered)
         if name in wanted:
             ordered.append(name)
+
+    def without_reference(self, mapping: str, name: str) -> "Mappings":
+        """As if a BC record bore its key in place of the reference `name`, which its server does not tell."""
+        table = self[mapping].bc
+        kept = tuple(reference for reference in table.references if reference.name != name)
+        changed = (
+            replace(m, fields=tuple(_looked_up_by(rule, mapping, name, table.key) for rule in m.fields))
+            for m in self.all
+        )
+        return Mappings(
+            tuple(replace(m, bc=replace(m.bc, references=kept)) if m.name == mapping else m for m in changed),
+            self.source,
+        )
+
+
+def _looked_up_by(rule: FieldRule, mapping: str, name: str, key: str) -> FieldRule:
+    if rule.lookup and rule.lookup.mapping == mapping and rule.lookup.by == name:
+        return replace(rule, lookup=replace(rule.lookup, by=key))
+    return rule
