@@ -45,11 +45,11 @@ async def test_a_server_without_contacts_information_knows_companies_by_the_cust
 
 async def test_a_field_that_is_not_there_is_named_with_its_mapping_and_a_hint() -> None:
     refusal = httpx.Response(400, json={"error": {"code": "BadRequest", "message": "Could not find 'nmae'"}})
-    with pytest.raises(ConfigurationError, match="Mapping CURRENCY: Business Central refuses.*nmae.*docs/mappings.md"):
+    with pytest.raises(ConfigurationError, match=r"Mapping CURRENCY: Business Central refuses.*nmae.*docs/mappings.md"):
         await preflight.check_mappings(clients(refusal), "c", STANDARD)
 
 
 async def test_a_side_that_is_down_is_unreachable() -> None:
     down = httpx.Response(503, text="maintenance")
-    with pytest.raises(Unreachable, match="Business Central at .* does not let us in"):
+    with pytest.raises(Unreachable, match=r"Business Central at .* does not let us in"):
         await preflight.check_mappings(clients(down), "c", STANDARD)
