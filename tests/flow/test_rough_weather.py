@@ -14,7 +14,7 @@ from tests.support.world import World
 STORM: list[tuple[str, dict[str, Any]]] = [
     ("sales", {"status": 503, "method": "PATCH", "path": "/accounts(", "count": 20}),
     ("sales", {"status": 503, "method": "PATCH", "path": "/contacts(", "count": 30}),
-    ("sales", {"status": 503, "method": "PATCH", "path": "/products(", "count": 8}),
+    ("sales", {"status": 503, "method": "PATCH", "path": "/products(", "count": 4}),
     ("bc", {"status": 503, "method": "POST", "path": "/$batch", "count": 3}),
     ("bc", {"status": 503, "method": "POST", "path": "/contacts", "count": 10}),
 ]
