@@ -1,0 +1,77 @@
+"""The envelope: what goes on a topic comes off it, and what cannot be read says why."""
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.change import Change, Op, decode, encode
+from schemas.side import Direction, Side
+from tests.support.made import bc_row, change_of, mapping
+
+scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text()
+fine_scalars = scalars.filter(lambda value: not isinstance(value, float) or abs(value) != float("inf"))
+texts = st.text(st.characters(codec="utf-8"), max_size=12)
+records = st.dictionaries(texts, fine_scalars.filter(lambda v: not isinstance(v, str)) | texts, max_size=5)
+numbers = st.integers(0, 2**53)
+changes = st.builds(
+    Change,
+    op=st.sampled_from(Op),
+    side=st.sampled_from(Side),
+    table=texts,
+    key=texts,
+    after=st.none() | records,
+    version=texts,
+    sequence=numbers,
+    ts_ms=numbers,
+    captured_ms=numbers,
+).flatmap(
+    lambda change: st.sampled_from([(None, None), (7, "CUSTOMER")]).map(
+        lambda job: Change(
+            **{name: getattr(change, name) for name in Change.__slots__} | {"job": job[0], "mapping": job[1]}
+        )
+    )
+)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(changes)
+def test_a_change_comes_back_as_it_went(change: Change) -> None:
+    assert decode(encode(change)) == [change]
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.lists(changes, max_size=4))
+def test_a_page_of_changes_comes_back_in_order(page: list[Change]) -> None:
+    assert decode(encode(page)) == page
+
+
+def test_the_envelope_is_debeziums() -> None:
+    envelope = orjson.loads(encode(change_of(mapping(), Side.BC, bc_row(displayName="Adatum"))))
+    assert {"op", "before", "after", "source", "ts_ms"} == set(envelope)
+    assert envelope["op"] == "u"
+    assert {"side": "bc", "table": "customers"}.items() <= envelope["source"].items()
+
+
+def test_what_a_newer_version_adds_is_ignored() -> None:
+    envelope = orjson.loads(encode(change_of(mapping(), Side.BC, bc_row())))
+    newer = {**envelope, "schema": 2, "source": {**envelope["source"], "lsn": 1}}
+    assert decode(orjson.dumps(newer)) == decode(orjson.dumps(envelope))
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{", b"7", b'"text"', b"[1]", b"{}", b"null", b'{"source": 1}'])
+def test_what_is_no_envelope_says_so(value: bytes | None) -> None:
+    with pytest.raises(ValueError, match="the message is"):
+        decode(value)
+
+
+@pytest.mark.parametrize("field", ["side", "table", "key", "version", "sequence", "ts_ms"])
+def test_a_source_without_a_field_is_named(field: str) -> None:
+    envelope = orjson.loads(encode(change_of(mapping(), Side.BC, bc_row())))
+    del envelope["source"][field]
+    with pytest.raises(ValueError, match=field):
+        decode(orjson.dumps(envelope))
+
+
+def test_a_change_travels_away_from_its_side() -> None:
+    assert change_of(mapping(), Side.BC, bc_row()).direction is Direction.TO_SALES
