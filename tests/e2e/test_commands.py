@@ -1,0 +1,98 @@
+"""A user at the command line, with a daemon in another process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.processes import DaemonProcess, coupled, document
+from tests.support.simulators import SECRET
+from tests.support.waiting import wait_until
+from tests.support.world import World
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def at_work(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A daemon process that has synchronised everything once; how it ends and what it said is checked here."""
+    with World(tmp_path_factory.mktemp("world"), bootstrap) as world, DaemonProcess(world) as daemon:
+        done = coupled(world, "full-sync", "--yes", "--restore")
+        assert done.returncode == 0, done.stderr
+        assert "CURRENCY" in done.stderr
+        yield world
+        assert daemon.terminate(timeout=10) == 0
+        assert world.note() is None
+        assert SECRET not in daemon.output()
+        assert "Traceback" not in daemon.output()
+
+
+def test_everything_is_equal_after_a_full_synchronisation_by_command(at_work: World) -> None:
+    assert at_work.differences() == []
+
+
+def test_status_jobs_errors_and_couplings_print_one_json_document(at_work: World) -> None:
+    status = document(coupled(at_work, "status", "--json"))
+    names = [mapping["name"] for mapping in status["mappings"]]
+    assert names[0] == "CURRENCY"
+    assert len(names) == 7
+    assert [run["state"] for run in status["runs"]] == ["done"]
+    jobs = document(coupled(at_work, "jobs", "--json"))
+    assert [job["mapping"] for job in reversed(jobs)][:3] == ["CURRENCY", "SALESPEOPLE", "UNITOFMEASURE"]
+    assert document(coupled(at_work, "job", str(jobs[0]["id"]), "--json"))["failures"] == []
+    errors = coupled(at_work, "errors", "--json")
+    assert (errors.returncode, document(errors)) == (0, [])
+    customers = document(coupled(at_work, "couplings", "CUSTOMER", "--json", "--limit", "500"))
+    counts = {mapping["name"]: mapping["couplings"] for mapping in status["mappings"]}
+    assert len(customers) == counts["CUSTOMER"] == at_work.expected["customers"]
+    assert counts["CONTACTS"] == at_work.expected["contacts"]
+    assert counts["ITEM-PRODUCT"] + counts["RESOURCE-PRODUCT"] == at_work.expected["products"]
+    assert len({one["bc_id"] for one in customers}) == len({one["sales_id"] for one in customers}) == len(customers)
+
+
+def test_the_same_commands_print_tables_for_people(at_work: World) -> None:
+    for words in (["status"], ["jobs"], ["errors"], ["couplings", "CUSTOMER"]):
+        done = coupled(at_work, *words)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+        assert SECRET not in done.stdout + done.stderr
+
+
+def test_a_command_reports_its_outcome_as_one_json_document(at_work: World) -> None:
+    for words in (["sync", "CUSTOMER"], ["pause", "CUSTOMER"], ["resume", "CUSTOMER"]):
+        done = coupled(at_work, *words, "--json")
+        assert done.returncode == 0, done.stderr
+        assert document(done)["state"] == "done"
+
+
+def test_an_unknown_mapping_is_refused(at_work: World) -> None:
+    done = coupled(at_work, "sync", "CUSTOMERS")
+    assert done.returncode == 2
+    assert "CUSTOMERS" in done.stderr
+    assert coupled(at_work, "couplings", "CUSTOMERS").returncode == 2
+
+
+def test_a_question_left_open_is_answered_by_command(at_work: World) -> None:
+    asked = coupled(at_work, "full-sync", "CURRENCY", "--yes", "--json")
+    assert document(asked)["state"] == "awaiting_answer"
+    answered = coupled(at_work, "answer", document(asked)["run"], "restore")
+    assert answered.returncode == 0, answered.stderr
+    wait_until(lambda: {run["state"] for run in at_work.cli("status")["runs"]} == {"done"}, 20, "the end of the run")
+
+
+def test_a_record_that_fails_is_shown_with_cause_and_advice_and_exit_code_1(at_work: World) -> None:
+    bc, sales, row = at_work.pair(0, "customers", "accounts")
+    at_work.quiet()
+    at_work.sales.arm(status=400, method="PATCH", path="/accounts(")
+    at_work.bc.edit(bc, city="Lima")
+    wait_until(lambda: at_work.cli("errors"), 30, "the failure")
+    errors = coupled(at_work, "errors", "--json")
+    assert errors.returncode == 1
+    [error] = document(errors)
+    assert error["bc_id"] == row["id"]
+    assert error["message"]
+    assert error["hint"]
+    assert coupled(at_work, "sync", "CUSTOMER").returncode == 0
+    at_work.shows(at_work.sales, sales, address1_city="Lima")
+    assert coupled(at_work, "errors").returncode == 0
