@@ -215,8 +215,11 @@ def _metrics(words: Mapping[str, str]) -> str:
 def _topics(words: Mapping[str, str], states: Mapping[str, str], outcomes: Mapping[str, str]) -> str:
     topics, standard = Topics(), mapping_file.parse(mapping_file.standard_text())
     own: dict[str, Any] = {n: getattr(Topics, n) for n in ("control", "outcomes", "dead_letters")}
-    rows = [[f"`{getattr(topics, name)}`", _line(each.fget.__doc__)] for name, each in own.items()]
-    rows += [[f"`{topics.table(side, table)}`", _line(Topics.table.__doc__)] for side, table in standard.captured()]
+    rows = [[f"`{getattr(topics, name)}`", " ".join(each.fget.__doc__.split())] for name, each in own.items()]
+    rows += [
+        [f"`{topics.table(side, table)}`", " ".join((Topics.table.__doc__ or "").split())]
+        for side, table in standard.captured()
+    ]
     models = command.FullSync, command.Sync, command.Answer, command.Pause, command.Resume
     fields = {_name_of(model): model for model in models}
     told = _sentences(words, fields, "commands")
@@ -235,10 +238,6 @@ def _topics(words: Mapping[str, str], states: Mapping[str, str], outcomes: Mappi
             _table(["Outcome", ""], ([f"`{name.value}`", went[name]] for name in Outcome)),
         ]
     )
-
-
-def _line(text: str | None) -> str:
-    return " ".join((text or "").split())
 
 
 def _name_of(model: type[BaseModel]) -> str:

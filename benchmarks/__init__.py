@@ -1,0 +1,1 @@
+"""What a synchronisation costs, measured on this machine: `python -m benchmarks`, or `make bench`."""
