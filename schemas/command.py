@@ -59,7 +59,8 @@ def from_dict(data: dict[str, Any]) -> Command:
         return _adapter.validate_python(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if part != data.get("command")) or "command"
+        loc = first["loc"][1:] if first["loc"][:1] == (data.get("command"),) else first["loc"]
+        place = ".".join(str(part) for part in loc) or "command"
         raise Refused(
             "command-invalid",
             f"The command's field {place!r} cannot be used: {first['msg']}.",

@@ -27,7 +27,7 @@ class Mistake(ValueError):
 
 def build(parts: FilePart, source: str) -> Mappings:
     """Mistake if a name is used twice, refers to nothing, or refers in a circle."""
-    by_name = {part.name: part for part in parts.mappings}
+    by_name = {part.name: part for part in reversed(parts.mappings)}
     for index, part in enumerate(parts.mappings):
         place = ("mappings", index)
         if by_name[part.name] is not part:

@@ -32,7 +32,9 @@ def _replace(argument: Any) -> _Step:
 def _regex_replace(argument: Any) -> _Step:
     try:
         pairs = [(re.compile(pattern), new) for pattern, new in _pairs(argument)]
-    except re.error as error:
+        for pattern, new in pairs:
+            re.compile(f"{pattern.pattern}|").sub(new, "")  # matches nothing, so `new` must make sense by itself
+    except (re.error, IndexError) as error:
         raise ValueError(f"its regular expression is wrong: {error}") from error
 
     def step(text: str) -> str:
@@ -56,7 +58,7 @@ def _substring(argument: Any) -> _Step:
 
 
 def _round(argument: Any) -> _Step:
-    if not (isinstance(argument, int) and argument >= 0):
+    if isinstance(argument, bool) or not (isinstance(argument, int) and argument >= 0):
         raise ValueError("it takes the number of decimals")
     return lambda value: round(float(value), argument)
 

@@ -1,0 +1,139 @@
+"""The mappings file: a good one becomes rules, a bad one is refused with line, field and reason (DESIGN 4)."""
+
+import pytest
+
+from schemas.errors import ConfigurationError
+from schemas.mapping import OnUpdateConflict, When
+from schemas.mapping_file import parse, standard_text
+from schemas.side import Direction, Side
+
+GOOD = """\
+mappings:
+  - name: CURRENCY
+    bc: {table: currencies}
+    sales: {table: transactioncurrencies}
+    direction: to_sales
+    fields:
+      - {bc: code, sales: isocurrencycode}
+  - name: CUSTOMER
+    bc: {table: customers, filter: "blocked eq '_x0020_'"}
+    sales: {table: accounts}
+    depends_on: [CURRENCY]
+    fields:
+      - {bc: displayName, sales: name}
+      - {bc: currencyCode, sales: transactioncurrencyid, lookup: CURRENCY}
+"""
+
+
+def refused(text: str) -> str:
+    with pytest.raises(ConfigurationError) as refusal:
+        parse(text, "my.yaml")
+    problem = refusal.value.problem
+    assert problem.code == "mappings-invalid"
+    assert "coupled mappings show standard" in problem.hint
+    return problem.message
+
+
+def changed(old: str, new: str) -> str:
+    assert old in GOOD
+    return GOOD.replace(old, new, 1)
+
+
+def test_a_good_file_becomes_mappings() -> None:
+    found = parse(GOOD, "my.yaml")
+    assert [mapping.name for mapping in found.all] == ["CURRENCY", "CUSTOMER"]
+    customer = found["CUSTOMER"]
+    assert (customer.direction, customer.only_coupled) == (Direction.BOTH, True)
+    assert customer.on_update_conflict is OnUpdateConflict.FAIL
+    assert customer.sales.id == "accountid"
+    lookup = customer.fields[1]
+    assert lookup.bind == "transactioncurrencyid/transactioncurrencies"
+    assert lookup.lookup is not None
+    assert (lookup.lookup.by, lookup.lookup.to) == ("code", "id")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "field", "reason"),
+    [
+        ("direction: to_sales", "direction: sideways", 5, "mappings.0.direction", "to_sales"),
+        ("table: accounts", "tabel: accounts", 10, "mappings.1.sales", ""),
+        ("depends_on: [CURRENCY]", "depends_on: [MONEY]", 11, "mappings.1.depends_on.0", "no mapping 'MONEY'"),
+        ("depends_on: [CURRENCY]", "depends_on: [CUSTOMER]", 11, "mappings.1.depends_on", "depends on itself"),
+        ("lookup: CURRENCY", "lookup: MONEY", 14, "mappings.1.fields.1.lookup", "no mapping 'MONEY'"),
+        ("name: CUSTOMER", "name: CURRENCY", 8, "mappings.1.name", "two mappings are named 'CURRENCY'"),
+        ("name: CUSTOMER", "name: customer", 8, "mappings.1.name", ""),
+        ("eq '_x0020_'", "equals '_x0020_'", 9, "mappings.1.bc.filter", "not an OData filter"),
+        ("eq '_x0020_'", "in ('a','b')", 9, "mappings.1.bc.filter", "not supported"),
+        ("{bc: displayName, sales: name}", "{bc: displayName}", 13, "mappings.1.fields.0", "`bc` and `sales`"),
+        ("sales: name}", "sales: [a, b, c]}", 13, "mappings.1.fields.0.sales", "not more"),
+        ("sales: name}", "sales: name, max_length: 0}", 13, "mappings.1.fields.0.max_length", "greater than 0"),
+        ("sales: name}", "sales: name, colour: red}", 13, "mappings.1.fields.0.colour", "no such setting: 'colour'"),
+        ("sales: name}", "sales: name, transform: [uper]}", 13, "mappings.1.fields.0.transform.0", "'uper'"),
+        ("sales: name}", "sales: name, transform: [{round: x}]}", 13, "mappings.1.fields.0.transform.0", "decimals"),
+        ("sales: name}", "sales: name, direction: to_bc, constant: 1}", 13, "mappings.1.fields.0", "constant"),
+        ("{bc: displayName, sales: name}", "{sales: name, constant: 1}", 13, "mappings.1.fields.0", "direction"),
+        ("depends_on: [CURRENCY]", "couple_existing: true", 11, "mappings.1.couple_existing", "match_on"),
+        (
+            "bc: code, sales: isocurrencycode",
+            "bc: code, sales: x, direction: to_bc",
+            6,
+            "mappings.0.fields",
+            "to_sales",
+        ),
+        ("direction: to_sales", "on_delete: explode", 5, "mappings.0.on_delete", "uncouple"),
+    ],
+)
+def test_each_mistake_is_named_where_it_stands(old: str, new: str, line: int, field: str, reason: str) -> None:
+    message = refused(changed(old, new))
+    assert message.startswith(f"my.yaml, line {line}, {field}")
+    assert reason in message
+
+
+def test_circles_through_others_are_found() -> None:
+    circle = changed("direction: to_sales", "depends_on: [CUSTOMER]")
+    assert "'CURRENCY' depends on itself, through CUSTOMER" in refused(circle)
+
+
+@pytest.mark.parametrize(("text", "line"), [("mappings: [", 1), ("mappings:\n  - {name: A\n  - b", 3)])
+def test_what_is_not_yaml_says_where(text: str, line: int) -> None:
+    assert refused(text).startswith(f"my.yaml, line {line}: it is not YAML")
+
+
+@pytest.mark.parametrize("text", ["", "mappings: []", "7", "- name: A", "mappings: {}"])
+def test_a_file_without_mappings_is_refused(text: str) -> None:
+    assert refused(text)
+
+
+def test_the_standard_file_has_the_seven_mappings_in_their_order() -> None:
+    standard = parse(standard_text())
+    names = [mapping.name for mapping in standard.in_order()]
+    assert names == [
+        "CURRENCY",
+        "SALESPEOPLE",
+        "UNITOFMEASURE",
+        "CUSTOMER",
+        "CONTACTS",
+        "RESOURCE-PRODUCT",
+        "ITEM-PRODUCT",
+    ]
+    assert all(mapping.only_coupled for mapping in standard.all)
+    assert standard["CONTACTS"].fields[2].bind == "parentcustomerid_account/accounts"
+    units = standard["ITEM-PRODUCT"].fields
+    assert {rule.bind for rule in units if rule.lookup} == {"defaultuomid/uoms", "defaultuomscheduleid/uomschedules"}
+    constants = {rule.sales: rule.constant for rule in units if rule.when is When.INSERT and not rule.bc}
+    assert constants[("producttypecode",)] == 1
+
+
+def test_mappings_run_in_file_order_each_after_those_it_depends_on() -> None:
+    found = parse(changed("depends_on: [CURRENCY]", "only_coupled: false") + "    on_delete: fail\n")
+    assert [mapping.name for mapping in found.in_order(["CUSTOMER", "CURRENCY"])] == ["CURRENCY", "CUSTOMER"]
+    standard = parse(standard_text())
+    assert [m.name for m in standard.in_order(["CONTACTS", "CURRENCY"])] == ["CURRENCY", "CONTACTS"]
+    assert standard.in_order([]) == ()
+
+
+def test_only_tables_that_something_reads_are_captured() -> None:
+    captured = parse(standard_text()).captured()
+    assert (Side.BC, "currencies") in captured
+    assert (Side.SALES, "transactioncurrencies") not in captured
+    assert captured.count((Side.SALES, "products")) == 1

@@ -1,0 +1,71 @@
+"""Transformation rules (business-central-sync 2.2)."""
+
+from typing import Any
+
+import pytest
+
+from schemas.mapping import Transform
+from schemas.transforms import NAMES, apply, compiled
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "before", "after"),
+    [
+        ("trim", None, " a ", "a"),
+        ("upper", None, "aß", "ASS"),
+        ("lower", None, "ÄB", "äb"),
+        ("title", None, "adatum corp", "Adatum Corp"),
+        ("alphanumeric", None, "+43 (1) 5-ä", "4315ä"),
+        ("replace", {"Str.": "Straße", "St.": "Sankt"}, "Hauptstr. St.Str.", "Hauptstr. SanktStraße"),
+        ("regex_replace", {"^": "NAV "}, "PCS", "NAV PCS"),
+        ("regex_replace", {r"(\d+)-(\d+)": r"\2-\1"}, "12-34", "34-12"),
+        ("map", {"DE": "Germany"}, "DE", "Germany"),
+        ("map", {"DE": "Germany"}, "AT", "AT"),
+        ("substring", [2, 3], "abcdefg", "cde"),
+        ("substring", [5, 3], "abc", ""),
+        ("round", 2, 1.239, 1.24),
+        ("round", 0, "2.6", 3.0),
+    ],
+)
+def test_a_step_does_what_its_name_says(name: str, argument: Any, before: Any, after: Any) -> None:
+    assert apply((Transform(name, argument),), before) == after
+
+
+def test_steps_follow_one_another() -> None:
+    steps = (Transform("trim"), Transform("upper"), Transform("substring", [0, 2]))
+    assert apply(steps, " graz ") == "GR"
+
+
+@pytest.mark.parametrize("name", ["trim", "upper", "round"])
+def test_a_blank_passes_untouched(name: str) -> None:
+    assert apply((Transform(name, 1 if name == "round" else None),), None) is None
+
+
+def test_numbers_become_text_for_text_steps() -> None:
+    assert apply((Transform("map", {"0": "active"}),), 0) == "active"
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        ("uper", None),
+        ("trim", 1),
+        ("replace", None),
+        ("replace", {}),
+        ("regex_replace", {"(": "x"}),
+        ("regex_replace", {"a": r"\2"}),
+        ("substring", [1]),
+        ("substring", [-1, 2]),
+        ("round", "two"),
+        ("round", -1),
+        ("round", True),
+    ],
+)
+def test_a_step_that_cannot_work_is_refused_before_any_record(name: str, argument: Any) -> None:
+    with pytest.raises(ValueError, match=name):
+        compiled(Transform(name, argument))
+
+
+def test_an_unknown_step_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="choose from " + ", ".join(NAMES)):
+        compiled(Transform("shout"))
