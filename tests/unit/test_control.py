@@ -1,6 +1,7 @@
 """Commands: each takes effect once and gets one outcome, however often delivered (promise 8)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,10 +20,6 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TO_SALES, TO_BC = Direction.TO_SALES, Direction.TO_BC
 
 
-def _noon() -> datetime:
-    return NOON
-
-
 class Desk:
     """A store of commands, runs and mapping states, and everything that was announced."""
 
@@ -39,20 +36,18 @@ class Desk:
         self.announced: list[CommandOutcome] = []
         self.woken = 0
         self.killed_before_runs = False
-        self.control = Control(
-            mappings(customer, currency, items),
-            *(self, self, self),
-            self._only_coupled,
-            self._announce,
-            _noon,
-            self._wake,
-        )
+        known = mappings(customer, currency, items)
+        outward = (self._announce, self._now, self._wake)
+        self.control = Control(known, self, self, self, self._only_coupled, *outward)
 
     async def _only_coupled(self) -> dict[str, bool]:
         return dict(self.flags)
 
     async def _announce(self, outcome: CommandOutcome) -> None:
         self.announced.append(outcome)
+
+    def _now(self) -> datetime:
+        return NOON
 
     def _wake(self) -> None:
         self.woken += 1
@@ -77,12 +72,10 @@ class Desk:
         return self.runs.get(run_id)
 
     async def answer(self, run_id: str, keep: Keep) -> object:
-        self.set(run_id, answer=keep)
-        return None
+        return self.set(run_id, answer=keep)
 
     def set(self, run_id: str, **fields: Any) -> None:
-        held = self.runs[run_id]
-        self.runs[run_id] = Run(**{name: getattr(held, name) for name in Run.__slots__} | fields)
+        self.runs[run_id] = replace(self.runs[run_id], **fields)
 
     async def pause(self, names: Sequence[str], at: datetime) -> None:
         self.paused |= set(names)
