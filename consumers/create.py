@@ -59,6 +59,15 @@ class Creation:
         await self._memory.intend([Intent(mapping.name, item.change.key, item.fields) for item in renewed])
         return [replace(item, sent=None) if isinstance(item, Create) else item for item in items]
 
+    async def echoes(self, mapping: TableMapping, creates: Sequence[Create]) -> set[str]:
+        """Of these Sales records, the ones we created ourselves: they bear the id of a BC record.
+
+        A kill came before the coupling was recorded. The BC record's own change is delivered again, and couples them.
+        """
+        if self._side is not Side.BC or not creates:
+            return set()
+        return set(await self._uncoupled(mapping, (await self._own(mapping, creates)).values()))
+
     async def find(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
         """The partners that exist already, by the source's id, for the creates that want a look."""
         wanted = [item for item in creates if item.look]

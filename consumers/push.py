@@ -95,10 +95,14 @@ class Push:
         """Modifies of unknown version against the partner as it is; creates that may exist against what exists."""
         moved = [item for item in items if isinstance(item, Modify) and not item.partner.version]
         found = await self._target.read(mapping, [item.partner.id for item in moved]) if moved else {}
-        partners = await self._creation.find(mapping, [item for item in items if isinstance(item, Create)])
+        creates = [item for item in items if isinstance(item, Create)]
+        echoes = await self._creation.echoes(mapping, creates)
+        partners = await self._creation.find(mapping, [item for item in creates if item.change.key not in echoes])
         steps: list[Decision] = []
         for item in items:
-            if isinstance(item, Create):
+            if isinstance(item, Create) and item.change.key in echoes:
+                steps.append(Settled(item.change, mapping.name, Outcome.IGNORED, partner=item.change.key))
+            elif isinstance(item, Create):
                 row = partners.get(item.change.key)
                 missed = replace(item, look=False, looked=item.looked or item.look)
                 steps.append(adopt(item.change, mapping, row, lookups) if row else missed)
