@@ -44,6 +44,9 @@ class _App(faust.App):  # type: ignore[misc]
     def _new_transport(self) -> Any:
         return _Transport(self.conf.broker_consumer, self, loop=self.loop)
 
+    def _create_directories(self) -> None:
+        """No Faust tables, so no folder for them in whatever directory we were started from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
