@@ -26,6 +26,15 @@ def no_reference(rule: FieldRule, reference: Reference, name: str) -> Problem:
     )
 
 
+def not_transformable(rule: FieldRule, value: Any, error: Exception) -> Problem:
+    """The value is not what the transformation expects (business-central-sync 2.2)."""
+    return Problem(
+        "not-transformable",
+        f"The field {rule.name} cannot be transformed: {value!r}: {error}.",
+        "Correct the value, or the field's transform in the mappings file.",
+    )
+
+
 def deleted(coupling: Coupling, gone: Side) -> Problem:
     """business-central-sync 3.7."""
     return Problem(

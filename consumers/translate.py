@@ -64,6 +64,13 @@ def _apply(rule: FieldRule, direction: Direction, values: Values, lookups: Looku
     return {names[0]: _fitted(rule, names[0], source.other, value)}
 
 
+def _transformed(rule: FieldRule, value: Any) -> Any:
+    try:
+        return apply(rule.transforms, value)
+    except ValueError as error:
+        raise Untranslatable(problems.not_transformable(rule, value, error)) from error
+
+
 def _reference(rule: FieldRule, source: Side, values: Values) -> Reference | None:
     value = values.get(rule.fields(source)[0])
     if rule.lookup is None or value is None:

@@ -5,6 +5,7 @@ A step gets text and gives text, except `round`; a blank value (None) passes eve
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas.mapping import Transform
@@ -63,16 +64,60 @@ def _round(argument: Any) -> _Step:
     return lambda value: round(float(value), argument)
 
 
+def _regex_match(argument: Any) -> _Step:
+    """The first match, or blank; of a pattern with a group, the group."""
+    try:
+        pattern = re.compile(argument)
+    except (re.error, TypeError) as error:
+        raise ValueError(f"its regular expression is wrong: {error}") from error
+
+    def step(text: str) -> str | None:
+        found = pattern.search(text)
+        return found.group(1 if pattern.groups else 0) if found else None
+
+    return step
+
+
+def _format_date(argument: Any) -> _Step:
+    if not isinstance(argument, str) or "%" not in argument:
+        raise ValueError("it takes a format, such as %d.%m.%Y")
+    return lambda text: _moment(text).strftime(argument)
+
+
+def _date_part(argument: Any) -> _Step:
+    if argument not in _PARTS:
+        raise ValueError(f"it takes one of {', '.join(_PARTS)}")
+    return lambda text: _PARTS[argument](_moment(text))
+
+
+def _moment(text: str) -> datetime:
+    """A date or a time as both sides write them; one without a zone is UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_PARTS: dict[str, Callable[[datetime], int]] = {
+    "year": lambda moment: moment.year,
+    "month": lambda moment: moment.month,
+    "day": lambda moment: moment.day,
+    "weekday": lambda moment: moment.isoweekday(),
+    "week": lambda moment: moment.isocalendar().week,
+    "quarter": lambda moment: (moment.month + 2) // 3,
+}
 _PLAIN: dict[str, _Step] = {
     "trim": str.strip,
     "upper": str.upper,
     "lower": str.lower,
     "title": str.title,
+    "unix_time": lambda text: int(_moment(text).timestamp()),
     "alphanumeric": lambda text: "".join(character for character in text if character.isalnum()),
 }
 _WITH_ARGUMENT: dict[str, Callable[[Any], _Step]] = {
     "replace": _replace,
     "regex_replace": _regex_replace,
+    "regex_match": _regex_match,
+    "format_date": _format_date,
+    "date_part": _date_part,
     "map": _map,
     "substring": _substring,
     "round": _round,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.translate import rules_for, translate
+from consumers.translate import Untranslatable, rules_for, translate
 from schemas.canonical import canonical
 from schemas.mapping import When
 from schemas.side import Direction
@@ -110,3 +110,10 @@ def test_a_generated_code_is_left_to_the_creation() -> None:
 def test_disabled_fields_do_not_travel() -> None:
     fields = [{"bc": "city", "sales": "address1_city"}, {"bc": "website", "sales": "websiteurl", "status": "disabled"}]
     assert [rule.bc for rule in mapping(fields=fields).fields] == [("city",)]
+
+
+def test_a_value_that_cannot_be_transformed_is_told_with_its_field() -> None:
+    with pytest.raises(Untranslatable) as refusal:
+        to_sales({"bc": "taxAreaId", "sales": "description", "transform": ["unix_time"]}, taxAreaId="soon")
+    assert refusal.value.problem.code == "not-transformable"
+    assert "taxAreaId ↔ description" in refusal.value.problem.message
