@@ -1,0 +1,101 @@
+"""New records on both sides, answers lost, sides away, kills before the record: one partner each (promise 2)."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consumers.synchronise import Message
+from schemas.change import encode
+from schemas.outcome import Outcome
+from schemas.side import Side
+from tests.support.fakes import ANY, BUSY, LOST
+from tests.support.river import River
+
+BC, SALES = Side.BC, Side.SALES
+NAME = {BC: "displayName", SALES: "name"}
+CITY = {BC: "city", SALES: "address1_city"}
+
+sides = st.sampled_from([BC, SALES])
+births = st.tuples(st.just("new"), sides, st.sampled_from(["Adatum", "Contoso"]))
+edits = st.tuples(st.just("edit"), sides, st.sampled_from(["Graz", "Wien"]))
+deliveries = st.tuples(st.sampled_from(["deliver", "lose", "away", "kill", "lose and kill"]), sides, st.integers(1, 3))
+Story = list[tuple[str, Side, Any]]
+
+
+class Firms:
+    """Records that users make and edit on their own side; every version waits on its topic until it is applied."""
+
+    def __init__(self) -> None:
+        self.river = River(on_update_conflict="bc_wins")
+        self.born: dict[Side, list[str]] = {BC: [], SALES: []}
+        self.waiting: dict[Side, deque[Message]] = {BC: deque(), SALES: deque()}
+        self.seen: set[tuple[Side, str, str]] = set()
+
+    def capture(self) -> None:
+        for side in Side:
+            for row in self.river.rows(side):
+                change = self.river.change(side, row[self.river.table(side).id])
+                if (side, change.key, change.version) not in self.seen:
+                    self.seen.add((side, change.key, change.version))
+                    self.waiting[side].append(self.river.message(self.river.topic(side), encode(change)))
+
+    async def deliver(self, fault: str, side: Side, count: int) -> None:
+        batch = list(self.waiting[side])[:count]
+        if "lose" in fault:
+            self.river.sides[side.other].fail(ANY, LOST, applied=True)
+        if fault == "away":
+            self.river.sides[side.other].fail(ANY, BUSY, times=99)
+        self.river.memory.fail_record = [OSError("killed")] if "kill" in fault else []
+        try:
+            await self.river.deliver(side, batch)
+            for _ in batch:
+                self.waiting[side].popleft()
+        except OSError:
+            # What was cut off is delivered again before the echo: see test_synchronise for the order still open.
+            self.river.memory.fail_record = []
+            self.river.sides[side.other]._faults.clear()
+            await self.river.deliver(side, batch)
+            for _ in batch:
+                self.waiting[side].popleft()
+        self.river.sides[side.other]._faults.clear()
+
+    async def tell(self, story: Story) -> None:
+        for kind, side, what in story:
+            if kind == "new":
+                # No two alike: a look-alike that nobody coupled would be taken for what a lost answer left.
+                fields = {NAME[side]: f"{what} {len(self.seen)}", CITY[side]: "Linz"}
+                self.born[side].append(self.river.new(side, **fields).key)
+            elif kind == "edit" and self.born[side]:
+                self.river.edited(side, self.born[side][-1], **{CITY[side]: what})
+            elif kind != "edit":
+                await self.deliver(kind, side, what)
+            self.capture()
+        await self.settle()
+        for side in Side:  # those that failed while a side was away are tried again with their next change
+            for key in self.born[side]:
+                self.river.edited(side, key, **{CITY[side]: "Rom"})
+                self.capture()
+        await self.settle()
+
+    async def settle(self) -> None:
+        while any(self.waiting.values()):
+            for side in Side:
+                await self.deliver("deliver", side, 5)
+                self.capture()
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.lists(births | edits | deliveries, max_size=14))
+def test_every_record_has_exactly_one_partner(story: Story) -> None:
+    firms = Firms()
+    asyncio.run(firms.tell(story))
+    born = sum(len(keys) for keys in firms.born.values())
+    assert len(firms.river.rows(BC)) == len(firms.river.rows(SALES)) == len(firms.river.memory.kept) == born
+    assert Outcome.CONFLICT not in firms.river.memory.outcomes
+    for coupling in firms.river.memory.kept.values():
+        here = firms.river.bc.row(firms.river.table(BC), coupling.bc.id)
+        there = firms.river.sales.row(firms.river.table(SALES), coupling.sales.id)
+        assert (here["displayName"], here["city"]) == (there["name"], there["address1_city"])
