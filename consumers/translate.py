@@ -56,7 +56,7 @@ def _apply(rule: FieldRule, direction: Direction, values: Values, lookups: Looku
     if not rule.fields(source):
         return {names[0]: rule.constant}
     value = _joined([values[name] for name in rule.fields(source)])
-    value = _looked_up(rule, source, values, lookups) if rule.lookup else canonical(apply(rule.transforms, value))
+    value = _looked_up(rule, source, values, lookups) if rule.lookup else canonical(_transformed(rule, value))
     if value is None and rule.not_null:
         return {}
     if len(names) == 2:
