@@ -1,0 +1,95 @@
+"""The documentation says what the code says: generated pages are current, links lead somewhere, examples are valid."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from daemon import reference
+from daemon.config import load
+from schemas import command, mapping_file
+
+ROOT = reference.ROOT
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_FENCE = re.compile(r"^```(\S*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_PATH = re.compile(r"`((?:schemas|producers|consumers|daemon|tests|deploy|benchmarks|docs)/[\w./-]*[\w/])(?:::(\w+))?`")
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_generated_pages_are_what_the_code_generates() -> None:
+    for name, text in reference.pages().items():
+        committed = (reference.FOLDER / name).read_text(encoding="utf-8")
+        assert committed == text, f"{name}: run `python -m daemon.reference`"
+
+
+def _anchors(page: Path) -> set[str]:
+    """As the usual Markdown hosts make them."""
+    titles = _HEADING.findall(_FENCE.sub("", page.read_text(encoding="utf-8")))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_to_pages_and_headings_that_exist(page: Path) -> None:
+    for target, anchor in _LINK.findall(page.read_text(encoding="utf-8")):
+        found = (page.parent / target).resolve() if target else page
+        assert found.exists(), f"{target} does not exist"
+        assert not anchor or anchor in _anchors(found), f"{target} has no heading #{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_the_files_and_tests_it_names_exist(page: Path) -> None:
+    for path, test in _PATH.findall(page.read_text(encoding="utf-8")):
+        found = ROOT / path
+        assert found.exists(), f"{path} does not exist"
+        assert not test or f"def {test}(" in found.read_text(encoding="utf-8"), f"{path} has no {test}"
+
+
+def _blocks(language: str, first: str) -> list[object]:
+    """Fenced blocks of a language whose first word is `first`."""
+    return [
+        pytest.param(text, id=f"{named(page)}-{number}")
+        for page in PAGES
+        for number, (kind, text) in enumerate(_FENCE.findall(page.read_text(encoding="utf-8")))
+        if kind == language and text.lstrip().startswith(first)
+    ]
+
+
+@pytest.mark.parametrize("text", _blocks("yaml", "mappings:"))
+def test_example_mappings_files_are_accepted(text: str) -> None:
+    assert mapping_file.parse(text, "example").all
+
+
+@pytest.mark.parametrize("text", _blocks("yaml", "business_central:"))
+def test_example_configurations_are_accepted(text: str, tmp_path: Path) -> None:
+    """With a value for every variable they name, and every file."""
+    secrets = tmp_path / "secret"
+    secrets.write_text("x", encoding="utf-8")
+    text = re.sub(r"(_file|mappings): (?!standard)[^\s,}#]+", rf"\1: {secrets}", text)
+    file = tmp_path / "coupled.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert load(file, dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "example"))
+
+
+@pytest.mark.parametrize("text", _blocks("json", '{"id":'))
+def test_example_commands_are_accepted(text: str) -> None:
+    for line in text.strip().splitlines():
+        assert command.parse(line.encode())
+
+
+def test_every_page_is_found_from_the_start_page() -> None:
+    seen: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in seen or page.suffix != ".md":
+            continue
+        seen.add(page)
+        waiting += [(page.parent / target).resolve() for target, _ in _LINK.findall(page.read_text("utf-8")) if target]
+    assert {named(page) for page in PAGES} <= {named(page) for page in seen}
