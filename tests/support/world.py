@@ -39,7 +39,7 @@ _TEXT = """business_central:
 sales:
   url: {sales}
   auth: {{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: "{sales_token}"}}
-kafka: {{bootstrap_servers: "{bootstrap}", topic_prefix: {prefix}, partitions: 2}}
+kafka: {{bootstrap_servers: "{bootstrap}", topic_prefix: {prefix}, partitions: 2, session_seconds: 2}}
 store: {{url: "{store}"}}
 capture: {{poll_seconds: {poll}}}
 web: {{host: 127.0.0.1, port: 0}}
