@@ -60,13 +60,16 @@ class Creation:
         return [replace(item, sent=None) if isinstance(item, Create) else item for item in items]
 
     async def echoes(self, mapping: TableMapping, creates: Sequence[Create]) -> set[str]:
-        """Of these Sales records, the ones we created ourselves: they bear the id of a BC record.
+        """Of these records, the ones we created ourselves: Sales' bear the id of a BC record, BC's what was intended.
 
-        A kill came before the coupling was recorded. The BC record's own change is delivered again, and couples them.
+        A kill came before the coupling was recorded. The change that caused them is delivered again, and couples them.
         """
-        if self._side is not Side.BC or not creates:
+        if not creates:
             return set()
-        return set(await self._uncoupled(mapping, (await self._own(mapping, creates)).values()))
+        if self._side is Side.BC:
+            return set(await self._uncoupled(mapping, (await self._own(mapping, creates)).values()))
+        begun = await self._memory.open_intents(mapping.name)
+        return {item.change.key for item in creates if any(_bears(item.source.base, one.fields) for one in begun)}
 
     async def find(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
         """The partners that exist already, by the source's id, for the creates that want a look."""
@@ -95,7 +98,7 @@ class Creation:
         for item in creates:
             for key, row in free.items():
                 seen = rows.values(mapping, self._side, row)
-                if all(seen.get(name, value) == value for name, value in item.traces.items()):
+                if _bears(seen, item.traces):
                     own[item.change.key] = free.pop(key)
                     break
         return own
@@ -180,6 +183,10 @@ def _probe(mapping: TableMapping, traces: Mapping[str, Any]) -> str:
     if mapping.bc.key in traces:
         return mapping.bc.key
     return next((name for name, value in traces.items() if isinstance(value, str) and not is_code(name)), "")
+
+
+def _bears(seen: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
+    return all(seen.get(name, value) == value for name, value in sent.items())
 
 
 def _match_key(values: Mapping[str, Any], group: Sequence[tuple[str, bool]]) -> tuple[Any, ...]:

@@ -48,6 +48,9 @@ class Memory(Protocol):
     async def intents(self, mapping: str, sales_ids: Iterable[str]) -> Mapping[str, Intent]:
         """Creations begun and not recorded, by Sales id."""
 
+    async def open_intents(self, mapping: str) -> Sequence[Intent]:
+        """All creations of a mapping begun and not recorded: after a kill, some may have been carried out."""
+
     async def intend(self, intents: Sequence[Intent]) -> None:
         """Writes intents down; an existing one for the same record is replaced."""
 

@@ -56,6 +56,8 @@ class Push:
         """One outcome per decision. All decisions are of one mapping and go to this side."""
         done = [decision for decision in decisions if isinstance(decision, Settled)]
         waiting: list[Item] = [decision for decision in decisions if not isinstance(decision, Settled)]
+        echoes, waiting = await self._without_echoes(mapping, waiting)
+        done += echoes
         waiting = await self._creation.prepare(mapping, waiting)
         delays = iter(self._patience.delays)
         rounds = 0
@@ -71,6 +73,18 @@ class Push:
             if waiting and delay:
                 await self._sleep(delay * (0.5 + self._patience.jitter()))
         return done
+
+    async def _without_echoes(self, mapping: TableMapping, items: Sequence[Item]) -> tuple[list[Settled], list[Item]]:
+        """Before any intent is written: our own records, come back before their cause was recorded, are left to it."""
+        creates = [item for item in items if isinstance(item, Create)]
+        try:
+            echoes = await self._creation.echoes(mapping, creates)
+        except ApiError as error:
+            if error.transient:
+                raise  # nothing is written yet: the whole batch is taken again
+            return [_failed(item, error) for item in creates], [item for item in items if isinstance(item, Modify)]
+        ignored = [Settled(item.change, mapping.name, Outcome.IGNORED) for item in creates if item.change.key in echoes]
+        return ignored, [item for item in items if isinstance(item, Modify) or item.change.key not in echoes]
 
     async def _round(
         self, mapping: TableMapping, items: Sequence[Item], lookups: Lookups
@@ -95,14 +109,10 @@ class Push:
         """Modifies of unknown version against the partner as it is; creates that may exist against what exists."""
         moved = [item for item in items if isinstance(item, Modify) and not item.partner.version]
         found = await self._target.read(mapping, [item.partner.id for item in moved]) if moved else {}
-        creates = [item for item in items if isinstance(item, Create)]
-        echoes = await self._creation.echoes(mapping, creates)
-        partners = await self._creation.find(mapping, [item for item in creates if item.change.key not in echoes])
+        partners = await self._creation.find(mapping, [item for item in items if isinstance(item, Create)])
         steps: list[Decision] = []
         for item in items:
-            if isinstance(item, Create) and item.change.key in echoes:
-                steps.append(Settled(item.change, mapping.name, Outcome.IGNORED, partner=item.change.key))
-            elif isinstance(item, Create):
+            if isinstance(item, Create):
                 row = partners.get(item.change.key)
                 missed = replace(item, look=False, looked=item.looked or item.look)
                 steps.append(adopt(item.change, mapping, row, lookups) if row else missed)
@@ -177,4 +187,5 @@ def _failed(item: Item, error: ApiError) -> Settled:
     side = item.change.side.other
     partner = item.partner.id if isinstance(item, Modify) else None
     problem = problems.rejected(side, error)
-    return Settled(item.change, item.mapping.name, Outcome.FAILED, partner=partner, problem=problem)
+    refused = isinstance(item, Create) and not error.transient
+    return Settled(item.change, item.mapping.name, Outcome.FAILED, partner=partner, problem=problem, refused=refused)

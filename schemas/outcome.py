@@ -28,7 +28,8 @@ class Settled:
     """The end of one change under one mapping, with what to store because of it.
 
     `coupling` is written as given (None: leave the store's as it is); `uncouple` removes the coupling instead.
-    `partner` is the id on the other side, where known; `problem` says why it failed.
+    `partner` is the id on the other side, where known; `problem` says why it failed. `missed`: the mapping is paused,
+    so resuming must catch up. `refused`: the side has refused to create the record, so nothing of it can be there.
     """
 
     change: Change
@@ -39,6 +40,7 @@ class Settled:
     partner: str | None = None
     problem: Problem | None = None
     missed: bool = False
+    refused: bool = False
 
     @property
     def direction(self) -> Direction:

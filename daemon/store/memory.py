@@ -105,6 +105,12 @@ class SqlMemory:
                     found[sales_id] = Intent(mapping, sales_id, fields)
         return found
 
+    async def open_intents(self, mapping: str) -> list[Intent]:
+        row = IntentRow
+        async with self._database.read() as connection:
+            found = await connection.execute(select(row.sales_id, row.fields).where(row.mapping == mapping))
+            return [Intent(mapping, sales_id, fields) for sales_id, fields in found]
+
     async def intend(self, intents: Sequence[Intent]) -> None:
         """Stored when this returns; only then may the records be created (promise 2)."""
         if not intents:

@@ -19,7 +19,7 @@ from schemas.side import Direction
 FAILING = frozenset({Outcome.FAILED, Outcome.CONFLICT})
 # The record was not looked at, or left alone because it had failed: its failure stands.
 UNTOUCHED = frozenset({Outcome.IGNORED, Outcome.SKIPPED})
-ENDS_INTENT = frozenset({Outcome.INSERTED, Outcome.COUPLED, Outcome.FAILED, Outcome.UNCHANGED, Outcome.MODIFIED})
+ENDS_INTENT = frozenset({Outcome.INSERTED, Outcome.COUPLED})
 UNKNOWN = Problem("unknown", "The record failed without a reason.", "This is a mistake in coupled: please report it.")
 
 
@@ -137,7 +137,7 @@ async def _finish_intents(connection: AsyncConnection, settled: Iterable[Settled
     """The creation is recorded, or will not happen: nothing is left to find (promise 2)."""
     finished: dict[str, list[str]] = defaultdict(list)
     for one in settled:
-        if one.direction is Direction.TO_BC and one.outcome in ENDS_INTENT:
+        if one.direction is Direction.TO_BC and (one.outcome in ENDS_INTENT or one.refused):
             finished[one.mapping].append(one.change.key)
     row = IntentRow
     for mapping, keys in sorted(finished.items()):

@@ -206,6 +206,9 @@ class FakeMemory:
     async def intents(self, mapping: str, sales_ids: Iterable[str]) -> Mapping[str, Intent]:
         return {key: self.begun[mapping, key] for key in sales_ids if (mapping, key) in self.begun}
 
+    async def open_intents(self, mapping: str) -> Sequence[Intent]:
+        return [intent for (name, _), intent in self.begun.items() if name == mapping]
+
     async def intend(self, intents: Sequence[Intent]) -> None:
         self.begun |= {(one.mapping, one.sales_id): one for one in intents}
 

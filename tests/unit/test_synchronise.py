@@ -205,10 +205,7 @@ async def test_an_echo_that_overtakes_the_record_of_its_cause_creates_nothing(si
     assert Outcome.FAILED not in river.memory.outcomes
 
 
-UNGUARDED = "the BC echo cannot be told from a new record: Memory does not tell the open intents of a mapping"
-
-
-@pytest.mark.parametrize("side", [BC, pytest.param(SALES, marks=pytest.mark.xfail(strict=True, reason=UNGUARDED))])
+@pytest.mark.parametrize("side", [BC, SALES])
 async def test_an_echo_that_comes_first_after_a_kill_creates_nothing(side: Side) -> None:
     """Killed between the write and the record: the other side's topic may be read before ours is delivered again."""
     river = River()
