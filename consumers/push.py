@@ -25,6 +25,8 @@ from schemas.write import Answer, Write, Written
 
 Item = Create | Modify
 _IMMEDIATE_ROUNDS = 20
+# No record has it: reading it tells only whether the side answers.
+_ANY_ID = "00000000-0000-0000-0000-000000000001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,28 @@ class Push:
         while waiting:
             settled, waiting, errors = await self._round(mapping, waiting, lookups)
             done += settled
+            if settled:
+                delays = iter(self._patience.delays)
             rounds = 0 if errors else rounds + 1
             delay = next(delays, None) if errors else 0.0
             if delay is None or rounds > _IMMEDIATE_ROUNDS:
-                error = errors[-1] if errors else ApiError(409, "", "the record keeps changing while we write it")
-                done += [_failed(item, error) for item in waiting]
-                break
+                return done + await self._given_up(mapping, waiting, errors)
             if waiting and delay:
                 await self._sleep(delay * (0.5 + self._patience.jitter()))
         return done
+
+    async def _given_up(
+        self, mapping: TableMapping, waiting: Sequence[Item], errors: Sequence[ApiError]
+    ) -> list[Settled]:
+        """Patience has ended. If the side answers otherwise, these records are the trouble, and fail.
+
+        If it does not, the side is: ApiError, so that the whole batch is taken again until it is back (promise 7).
+        """
+        if errors:
+            await self._target.read(mapping, [_ANY_ID])
+            return [_failed(item, errors[-1]) for item in waiting]
+        error = ApiError(409, "", "the record keeps changing while we write it")
+        return [_failed(item, error) for item in waiting]
 
     async def _without_echoes(self, mapping: TableMapping, items: Sequence[Item]) -> tuple[list[Settled], list[Item]]:
         """Before any intent is written: our own records, come back before their cause was recorded, are left to it."""
@@ -92,11 +107,9 @@ class Push:
         """(settled, to go on with, transient errors met): look where needed, then write all there is to write."""
         errors: list[ApiError] = []
         try:
-            looked = await self._look(mapping, items, lookups)
+            looked = await self._looked(mapping, items, lookups)
         except ApiError as error:
-            if error.transient:
-                return [], list(items), [error]
-            return [_failed(item, error) for item in items], [], []
+            return [], list(items), [error]
         ended = [step for step in looked if isinstance(step, Settled)]
         ready = await self._creation.renew(mapping, [step for step in looked if not isinstance(step, Settled)])
         answers = await self._target.write([_write(item) for item in ready]) if ready else []
@@ -104,6 +117,17 @@ class Push:
         steps = await self._creation.complete(mapping, [*ended, *steps])
         settled = [step for step in steps if isinstance(step, Settled)]
         return settled, [step for step in steps if not isinstance(step, Settled)], errors
+
+    async def _looked(self, mapping: TableMapping, items: Sequence[Item], lookups: Lookups) -> list[Decision]:
+        """As `_look`; a read that the side refuses for good fails the record it was for, not the others (promise 7)."""
+        try:
+            return await self._look(mapping, items, lookups)
+        except ApiError as error:
+            if error.transient:
+                raise
+            if len(items) == 1:
+                return [_failed(items[0], error)]
+        return [step for item in items for step in await self._looked(mapping, [item], lookups)]
 
     async def _look(self, mapping: TableMapping, items: Sequence[Item], lookups: Lookups) -> list[Decision]:
         """Modifies of unknown version against the partner as it is; creates that may exist against what exists."""

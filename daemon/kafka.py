@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kafka import KafkaProducer
@@ -20,8 +20,8 @@ from schemas.command_outcome import CommandOutcome
 from schemas.errors import Unreachable
 from schemas.topics import Topics
 
-# A message holds at most this many records, so that a page of wide rows stays below the broker's 1 MB.
-PACK = 200
+# A message holds at most this many records and bytes, to stay below the broker's 1 MB.
+PACK_RECORDS, PACK_BYTES = 200, 700_000
 _SECONDS_TO_ANSWER = 20
 
 
@@ -100,34 +100,39 @@ class KafkaLog:
         return await asyncio.to_thread(self._publish, topic, changes, packed)
 
     def _publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
-        futures = []
-        if packed:
-            for partition, group in self._packed(topic, changes).items():
-                for start in range(0, len(group), PACK):
-                    value = encode(group[start : start + PACK])
-                    futures.append(self._producer.send(topic, value=value, partition=partition))
-        else:
-            for change in changes:
-                futures.append(self._producer.send(topic, key=change.key.encode(), value=encode(change)))
+        try:
+            sent = self._send_packed(topic, changes) if packed else self._send_each(topic, changes)
+            acknowledged = self._acknowledged(sent)
+        except (KafkaError, TimeoutError) as error:
+            raise unreachable(self._bootstrap, error) from error
         offsets: dict[int, int] = {}
-        for acknowledged in self._acknowledged(futures):
-            offsets[acknowledged.partition] = max(offsets.get(acknowledged.partition, -1), acknowledged.offset)
+        for one in acknowledged:
+            offsets[one.partition] = max(offsets.get(one.partition, -1), one.offset)
         return Published(topic, offsets)
+
+    def _send_each(self, topic: str, changes: Sequence[Change]) -> list[Any]:
+        return [self._producer.send(topic, key=change.key.encode(), value=encode(change)) for change in changes]
+
+    def _send_packed(self, topic: str, changes: Sequence[Change]) -> list[Any]:
+        return [
+            self._producer.send(topic, value=value, partition=partition)
+            for partition, group in self._packed(topic, changes).items()
+            for value in packs(group)
+        ]
 
     def _packed(self, topic: str, changes: Sequence[Change]) -> dict[int, list[Change]]:
         """The partition of a record's live changes, by Kafka's own rule, so that its order holds (promise 3)."""
-        count = len(self._producer.partitions_for(topic))
+        count = len(self._producer.partitions_for(topic) or ())
+        if not count:
+            raise unreachable(self._bootstrap, LookupError(f"topic {topic} has no partitions"))
         groups: dict[int, list[Change]] = {}
         for change in changes:
             groups.setdefault((murmur2(change.key.encode()) & 0x7FFFFFFF) % count, []).append(change)
         return groups
 
     def _acknowledged(self, futures: Sequence[Any]) -> list[Any]:
-        try:
-            self._producer.flush(timeout=_SECONDS_TO_ANSWER)
-            return [future.get(timeout=_SECONDS_TO_ANSWER) for future in futures]
-        except (KafkaError, TimeoutError) as error:
-            raise unreachable(self._bootstrap, error) from error
+        self._producer.flush(timeout=_SECONDS_TO_ANSWER)
+        return [future.get(timeout=_SECONDS_TO_ANSWER) for future in futures]
 
     async def announce(self, outcome: CommandOutcome) -> None:
         await self._send(self._topics.outcomes, outcome.id.encode(), command_outcome.encode(outcome), [])
@@ -142,9 +147,28 @@ class KafkaLog:
         await self._send(self._topics.dead_letters, key, value, headers)
 
     async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
-        await asyncio.to_thread(
-            lambda: self._acknowledged([self._producer.send(topic, key=key, value=value, headers=headers)])
-        )
+        def send() -> None:
+            self._acknowledged([self._producer.send(topic, key=key, value=value, headers=headers)])
+
+        try:
+            await asyncio.to_thread(send)
+        except (KafkaError, TimeoutError) as error:
+            raise unreachable(self._bootstrap, error) from error
 
     async def close(self) -> None:
         await asyncio.to_thread(self._producer.close, 5)
+
+
+def packs(changes: Sequence[Change]) -> Iterator[bytes]:
+    """Messages of several changes each, below the limits; a change larger than them travels alone."""
+    parts: list[bytes] = []
+    size = 0
+    for change in changes:
+        part = encode(change)
+        if parts and (len(parts) == PACK_RECORDS or size + len(part) > PACK_BYTES):
+            yield b"[" + b",".join(parts) + b"]"
+            parts, size = [], 0
+        parts.append(part)
+        size += len(part) + 1
+    if parts:
+        yield b"[" + b",".join(parts) + b"]"

@@ -5,6 +5,7 @@ decoded by us, no Faust tables, at-least-once with our own record of what was ap
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from daemon.settings import Batch, Kafka
 _log = structlog.get_logger(__name__)
 Handler = Callable[[str, Sequence[Message]], Awaitable[None]]
 _RETRY_SECONDS = 2.0
+_DRAIN_SECONDS = 20.0
 
 
 class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -95,6 +97,10 @@ class Streams:
         )
         self._batch = batch
         self._leading: str | None = None
+        self._stopping = False
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def handle(self, topic: str, partitions: int, handler: Handler) -> None:
         """Every message of `topic` is handed to `handler`, again and again until it returns without an error."""
@@ -104,9 +110,27 @@ class Streams:
 
         async def agent(stream: Any) -> None:
             async for events in stream.take_events(self._batch.size, within=self._batch.seconds):
-                await _until_done(topic, handler, [_message(event) for event in events])
+                # Faust acknowledges what it handed over even when it stops us in the middle: only a reference of our
+                # own keeps an unfinished batch unacknowledged, so that it is delivered again (promise 1).
+                for event in events:
+                    event.message.incref()
+                await self._hand_over(topic, handler, [_message(event) for event in events])
+                for event in events:
+                    event.ack()
 
         self._app.agent(source, name=f"{topic}-agent", concurrency=1)(agent)
+
+    async def _hand_over(self, topic: str, handler: Handler, messages: Sequence[Message]) -> None:
+        if self._stopping:
+            await asyncio.Event().wait()  # until cancelled: what is taken while stopping stays unacknowledged
+        self._busy += 1
+        self._idle.clear()
+        try:
+            await _until_done(topic, handler, messages)
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
 
     def lead_by(self, topic: str) -> None:
         """The worker that owns this one-partition topic is the leader: one at a time, re-elected by Kafka itself."""
@@ -121,7 +145,11 @@ class Streams:
         await self._app.start()
 
     async def stop(self) -> None:
-        """Finishes the batches at hand, commits, leaves the group."""
+        """Finishes the batches at hand (those that take long are delivered again), commits, leaves the group."""
+        self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self._idle.wait()
         await self._app.stop()
 
     def crashed(self) -> BaseException | None:

@@ -67,8 +67,8 @@ class ApiError(CoupledError):
 
     @property
     def transient(self) -> bool:
-        """Worth repeating unchanged: no answer (status 0), throttled, or the server's own trouble (promise 7)."""
-        return self.status in {0, 408, 425, 429} or self.status >= 500
+        """Worth repeating unchanged: no answer (0), not let in, throttled, or the server's own trouble (promise 7)."""
+        return self.status in {0, 401, 408, 425, 429} or self.status >= 500
 
 
 def api_error(status: int, body: Any) -> ApiError:

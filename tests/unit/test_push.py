@@ -114,6 +114,18 @@ async def test_when_patience_is_over_the_record_fails_and_its_coupling_stays() -
     assert bench.waits == list(DELAYS)
 
 
+async def test_while_the_whole_side_is_away_no_record_fails_and_the_batch_is_taken_again() -> None:
+    bench = Bench()
+    here, there = bench.pair()
+    bench.bc.edit(bench.mapping.bc, here, city="Wien")
+    bench.sales.fail(there, BUSY, times=len(DELAYS) + 1)
+    bench.sales.read_faults.append(BUSY)
+    with pytest.raises(ApiError):
+        await bench.push(bench.decided(here))
+    (end,) = await bench.push(bench.decided(here))
+    assert end.outcome is Outcome.MODIFIED
+
+
 async def test_a_change_whose_answer_was_lost_is_recognised_as_done() -> None:
     bench = Bench(on_update_conflict="fail")
     here, there = bench.pair()
