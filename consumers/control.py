@@ -4,7 +4,7 @@ A command is stored before it takes effect, and its effect is idempotent by the 
 mended by taking it again at the next start.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,7 +17,22 @@ from schemas.mapping import Mappings
 from schemas.side import Direction
 
 
+class Logged(Protocol):
+    """A command as received, and how far it is."""
+
+    @property
+    def command(self) -> Mapping[str, Any]: ...
+    @property
+    def state(self) -> RunState: ...
+    @property
+    def announced(self) -> bool: ...
+    @property
+    def error(self) -> Problem | None: ...
+
+
 class CommandLog(Protocol):
+    async def get(self, command_id: str) -> Logged | None: ...
+
     async def receive(
         self, command_id: str, command: dict[str, Any], state: RunState, error: Problem | None = None
     ) -> bool: ...
@@ -80,11 +95,24 @@ class Control:
         try:
             command = commands.parse(value)
         except Refused as error:
-            if await self._log.receive(command_id, {}, RunState.REFUSED, error.problem):
-                await self._announce(CommandOutcome(command_id, "unknown", RunState.REFUSED, error=error.problem))
+            await self._log.receive(command_id, {}, RunState.REFUSED, error.problem)
+            await self.again(command_id)
             return
         if await self._log.receive(command.id, command.model_dump(mode="json"), RunState.ACCEPTED):
             await self.effect(command)
+        else:
+            await self.again(command.id)
+
+    async def again(self, command_id: str) -> None:
+        """A command delivered before: what a crash or an outage left undone of it is done, and nothing twice."""
+        logged = await self._log.get(command_id)
+        if logged is None:
+            return
+        if logged.state is RunState.ACCEPTED and await self._runs.run(command_id) is None:
+            await self.effect(commands.from_dict(dict(logged.command)))
+        elif logged.state.final and not logged.announced:
+            name = str(logged.command.get("command", "unknown"))
+            await self._announce(CommandOutcome(command_id, name, logged.state, error=logged.error))
 
     async def effect(self, command: Command) -> None:
         """Carries an accepted command out; safe to repeat."""

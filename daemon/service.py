@@ -22,8 +22,7 @@ from daemon.store.engine import Store, open_store, utc_now
 from daemon.streams import Cluster, Streams
 from daemon.sweeps import StoredSweeps
 from producers.capture import Capture
-from producers.runner import Runner, run_forever
-from schemas import command as commands
+from producers.runner import Pace, Runner, run_forever
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import CoupledError
 from schemas.mapping import Mappings
@@ -127,13 +126,9 @@ class Daemon:
     async def recover(self) -> None:
         """Commands accepted before a crash take effect now; what was not announced is."""
         control = self.control()
-        for logged in await self.store.commands.pending():
-            if await self.store.jobs.run(logged.id) is None:
-                await control.effect(commands.from_dict(dict(logged.command)))
-        for logged in await self.store.commands.unannounced():
-            if logged.state.final:
-                name = str(logged.command.get("command", "unknown"))
-                await self.announce(CommandOutcome(logged.id, name, logged.state, error=logged.error))
+        unfinished = [*await self.store.commands.pending(), *await self.store.commands.unannounced()]
+        for command_id in dict.fromkeys(logged.id for logged in unfinished):
+            await control.again(command_id)
 
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What runs beside the agents: capture of every table, and the runner of synchronisation runs."""
@@ -154,10 +149,11 @@ class Daemon:
                     await capture.once()
                     self.health.up(capture.name)
                     backoff = self.settings.capture.poll_seconds
-                except CoupledError as error:
+                except Exception as error:
                     if capture.name not in self.health.reasons:
-                        _log.warning("capture_failed", table=capture.name, error=str(error))
-                    self.health.down(capture.name, str(error))
+                        told = not isinstance(error, CoupledError)
+                        _log.warning("capture_failed", table=capture.name, error=str(error), exc_info=told)
+                    self.health.down(capture.name, str(error) or type(error).__name__)
                     backoff = min(backoff * 2, _MAX_BACKOFF)
             await asyncio.sleep(backoff)
 
@@ -167,9 +163,10 @@ class Daemon:
 
     async def _run(self) -> None:
         sweeps = StoredSweeps(self.sides, self.topics, self.log, self.log_ids, self.store.positions, self.store.jobs)
-        runner = Runner(
-            self.mappings, self.store.jobs, self.store.states, sweeps, self.announce, utc_now, self._applied_soon
+        pace = Pace(
+            self.streams.is_leader, self._applied_soon, lambda tries: asyncio.sleep(min(2.0**tries, _MAX_BACKOFF))
         )
+        runner = Runner(self.mappings, self.store.jobs, self.store.states, sweeps, self.announce, utc_now, pace)
         await run_forever(runner, self.woken, self.streams.is_leader, idle=1.0)
 
     async def _applied_soon(self) -> None:

@@ -8,7 +8,7 @@ from daemon.store.jobs import Jobs
 from daemon.store.positions import SqlPositions
 from producers.ports import Log, Sweep
 from producers.sweep import NEWEST, JobSweep
-from schemas.errors import ApiError
+from schemas.errors import ApiError, ConfigurationError
 from schemas.job import Job, Run, RunKind
 from schemas.topics import Topics
 
@@ -27,6 +27,8 @@ class StoredSweeps:
         self._jobs = jobs
 
     async def sweep(self, run: Run, job: Job) -> tuple[Sweep, JobSweep]:
+        if job.mapping not in self._sides.mappings.by_name:
+            raise ConfigurationError("mapping-gone", f"The mapping {job.mapping} is no longer in the mappings file.")
         since = await self._since(job) if run.kind is RunKind.MODIFIED else None
         await self._expect(job, since)
         side = job.direction.source

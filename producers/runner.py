@@ -6,6 +6,7 @@ runner works at a time: the leader's.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -14,7 +15,7 @@ import structlog
 from producers.ports import Sweep
 from producers.sweep import JobSweep
 from schemas.command_outcome import CommandOutcome, job_dict
-from schemas.errors import ApiError, Problem
+from schemas.errors import ApiError, ConfigurationError, CoupledError, Problem
 from schemas.job import Job, JobState, Keep, Run, RunKind, RunState
 from schemas.mapping import Mappings
 
@@ -27,8 +28,6 @@ class Runs(Protocol):
     async def run(self, run_id: str) -> Run | None: ...
 
     async def jobs_of(self, run_id: str) -> Sequence[Job]: ...
-
-    async def job(self, job_id: int) -> Job | None: ...
 
     async def set_run(
         self,
@@ -60,8 +59,26 @@ class Sweeps(Protocol):
         """The job is through: next time's "modified since" counts from its start."""
 
 
+class LostLead(Exception):
+    """Another worker leads now, and goes on with the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When the runner goes on.
+
+    `leads` is asked between any two steps; `pause` waits a moment for the consumers (a nudge may end it early); `wait`
+    waits out a side that is away (it is given the number of tries so far), at most `tries` times in a row.
+    """
+
+    leads: Callable[[], bool]
+    pause: Callable[[], Awaitable[None]]
+    wait: Callable[[int], Awaitable[None]]
+    tries: int = 20
+
+
 class Runner:
-    """`announce` publishes outcomes; `pause` waits a moment for the consumers (a nudge may end it early)."""
+    """`announce` publishes outcomes."""
 
     def __init__(
         self,
@@ -71,7 +88,7 @@ class Runner:
         sweeps: Sweeps,
         announce: Callable[[CommandOutcome], Awaitable[None]],
         now: Callable[[], datetime],
-        pause: Callable[[], Awaitable[None]],
+        pace: Pace,
     ) -> None:
         self._mappings = mappings
         self._runs = runs
@@ -79,17 +96,20 @@ class Runner:
         self._sweeps = sweeps
         self._announce = announce
         self._now = now
-        self._pause = pause
+        self._pace = pace
 
     async def once(self) -> bool:
-        """Works on the oldest run that has something to do; False if none has."""
-        for run in await self._runs.active_runs():
-            if run.state is not RunState.AWAITING_ANSWER:
-                await self._work(run)
-                return True
-            if run.answer is not None:
-                await self._finish(run)
-                return True
+        """Works on the oldest run that has something to do; False if none has, or another worker leads now."""
+        try:
+            for run in await self._runs.active_runs():
+                if run.state is not RunState.AWAITING_ANSWER:
+                    await self._work(run)
+                    return True
+                if run.answer is not None:
+                    await self._finish(run)
+                    return True
+        except LostLead:
+            _log.info("runner_stood_down")
         return False
 
     async def _work(self, run: Run) -> None:
@@ -114,23 +134,53 @@ class Runner:
             await self._runs.start_job(job.id, self._now())
         await self._tell(run, RunState.RUNNING)
         try:
-            sweep, position = await self._sweeps.sweep(run, job)
-            await position.run(sweep, lambda count: self._tell(run, RunState.RUNNING))
-        except ApiError as error:
+            position = await self._swept(run, job)
+        except LostLead:
+            raise
+        except Exception as error:  # whatever one job meets, the run goes on to its end
             _log.warning("job_failed", mapping=job.mapping, direction=job.direction.value, error=str(error))
-            await self._runs.finish_job(job.id, JobState.FAILED, self._now(), str(error))
+            message = str(error) if isinstance(error, CoupledError) else f"{type(error).__name__}: {error}"
+            await self._runs.finish_job(job.id, JobState.FAILED, self._now(), message)
             return
         await self._runs.swept(job.id)
         while not await position.applied():
             await self._tell(run, RunState.RUNNING)
-            await self._pause()
-        await self._runs.finish_job(job.id, JobState.FINISHED, self._now())
+            await self._pace.pause()
         await self._sweeps.finished(run, job)
+        await self._runs.finish_job(job.id, JobState.FINISHED, self._now())
         await self._tell(run, RunState.RUNNING)
+
+    async def _swept(self, run: Run, job: Job) -> JobSweep:
+        """Sweeps to the end, going on where it was as often as a side or Kafka comes back (promise 7)."""
+        tries = 0
+
+        async def progress(count: int) -> None:
+            nonlocal tries
+            tries = 0
+            await self._tell(run, RunState.RUNNING)
+
+        while True:
+            try:
+                sweep, position = await self._sweeps.sweep(run, job)
+                await position.run(sweep, progress)
+            except CoupledError as error:
+                permanent = isinstance(error, ConfigurationError) or (
+                    isinstance(error, ApiError) and not error.transient
+                )
+                if permanent or tries == self._pace.tries:
+                    raise
+                if not tries:
+                    _log.warning("job_waits", mapping=job.mapping, direction=job.direction.value, error=str(error))
+                tries += 1
+                self._check_lead()
+                await self._pace.wait(tries)
+            else:
+                return position
 
     async def _blocked(self, run: Run, job: Job) -> str:
         """A dependency of this run whose job itself failed; failed records do not block (business-central-sync 4.3)."""
-        needed = set(self._mappings[job.mapping].depends_on)
+        mapping = self._mappings.by_name.get(job.mapping)
+        needed = set(mapping.depends_on) if mapping else set()
         failed = [j.mapping for j in await self._runs.jobs_of(run.id) if j.state is JobState.FAILED]
         return next((name for name in failed if name in needed), "")
 
@@ -145,7 +195,12 @@ class Runner:
         await self._runs.set_run(run.id, state, finished=self._now(), error=error)
         await self._tell(run, state, error)
 
+    def _check_lead(self) -> None:
+        if not self._pace.leads():
+            raise LostLead
+
     async def _tell(self, run: Run, state: RunState, error: Problem | None = None) -> None:
+        self._check_lead()
         jobs = [job_dict(job) for job in await self._runs.jobs_of(run.id)]
         await self._announce(CommandOutcome(run.id, run.kind.value, state, run.id, jobs, error))
 

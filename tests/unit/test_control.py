@@ -1,7 +1,7 @@
 """Commands: each takes effect once and gets one outcome, however often delivered (promise 8)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,14 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TO_SALES, TO_BC = Direction.TO_SALES, Direction.TO_BC
 
 
+@dataclass
+class Logged:
+    command: dict[str, Any]
+    state: RunState
+    error: Problem | None
+    announced: bool = False
+
+
 class Desk:
     """A store of commands, runs and mapping states, and everything that was announced."""
 
@@ -28,7 +36,8 @@ class Desk:
         customer = part("CUSTOMER", depends_on=["CURRENCY"])
         items = part("ITEM", bc={"table": "items"}, sales={"table": "products"}, direction="to_sales")
         self.flags = {"CURRENCY": True, "CUSTOMER": True, "ITEM": True, **only_coupled}
-        self.log: dict[str, RunState] = {}
+        self.log: dict[str, Logged] = {}
+        self.away = 0
         self.runs: dict[str, Run] = {}
         self.jobs: dict[str, list[tuple[str, Direction]]] = {}
         self.paused: set[str] = set()
@@ -44,7 +53,12 @@ class Desk:
         return dict(self.flags)
 
     async def _announce(self, outcome: CommandOutcome) -> None:
+        if self.away:
+            self.away -= 1
+            raise OSError("Kafka is away")
         self.announced.append(outcome)
+        logged = self.log[outcome.id]
+        logged.state, logged.error, logged.announced = outcome.state, outcome.error, True
 
     def _now(self) -> datetime:
         return NOON
@@ -56,8 +70,11 @@ class Desk:
         self, command_id: str, command: dict[str, Any], state: RunState, error: Problem | None = None
     ) -> bool:
         known = command_id in self.log
-        self.log.setdefault(command_id, state)
+        self.log.setdefault(command_id, Logged(command, state, error))
         return not known
+
+    async def get(self, command_id: str) -> Logged | None:
+        return self.log.get(command_id)
 
     async def create_run(self, run: Run, jobs: Sequence[tuple[str, Direction]]) -> None:
         if self.killed_before_runs:
@@ -167,6 +184,21 @@ async def test_what_is_not_understood_in_full_is_refused(value: bytes | None, co
     assert (outcome.state, desk.code()) == (RunState.REFUSED, code)
     assert outcome.id in {"c1", "fallback"}
     assert desk.runs == {}
+
+
+@pytest.mark.parametrize("command", ["pause", "full-sync", "explode"])
+async def test_a_command_whose_outcome_could_not_be_told_is_told_when_it_is_delivered_again(command: str) -> None:
+    desk = Desk()
+    desk.away = 1
+    with pytest.raises(OSError, match="away"):
+        await desk.send(command)
+    if command == "full-sync":
+        desk.runs.clear()  # a run is told by the runner; one that was never stored is the command's to make
+    await desk.send(command)
+    await desk.send(command)
+    (outcome,) = desk.announced
+    assert outcome.id == "c1"
+    assert desk.paused == ({"CURRENCY", "CUSTOMER", "ITEM"} if command == "pause" else set())
 
 
 async def test_a_second_full_synchronisation_waits_for_the_first() -> None:

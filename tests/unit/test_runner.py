@@ -1,6 +1,6 @@
 """Full and modified-only synchronisation: jobs in order, through crashes, to the answer (DESIGN 5, promise 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from producers.ports import Position
-from producers.runner import Runner
+from producers.runner import Pace, Runner
 from producers.sweep import JobSweep
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import ApiError, Problem
@@ -33,7 +33,11 @@ class Office:
         self.jobs = {number: Job(number, "r1", name, Direction.TO_SALES) for number, name in enumerate(ORDER, 1)}
         self.story: list[str] = []
         self.announced: list[CommandOutcome] = []
-        self.away: set[str] = set()
+        self.refused: set[str] = set()
+        self.away: dict[str, int] = {}
+        self.leads = True
+        self.broken: set[str] = set()
+        self.on_pause: Callable[[], None] = lambda: None
         self.kept: list[tuple[str, ...]] = []
         self.unapplied: dict[str, int] = {}
         self.steps = 0
@@ -46,7 +50,8 @@ class Office:
             part("CONTACTS", depends_on=["CUSTOMER"]),
             part("ITEM"),
         )
-        return Runner(chain, self, self, self, self._announce, lambda: NOON, self._pause)
+        pace = Pace(lambda: self.leads, self._pause, self._wait, tries=3)
+        return Runner(chain, self, self, self, self._announce, lambda: NOON, pace)
 
     def _step(self, line: str) -> None:
         self.steps += 1
@@ -59,6 +64,10 @@ class Office:
 
     async def _pause(self) -> None:
         self._step("paused")
+        self.on_pause()
+
+    async def _wait(self, tries: int) -> None:
+        self._step(f"waited {tries}")
 
     async def active_runs(self) -> Sequence[Run]:
         return [] if self.the_run.state.final else [self.the_run]
@@ -68,9 +77,6 @@ class Office:
 
     async def jobs_of(self, run_id: str) -> Sequence[Job]:
         return list(self.jobs.values())
-
-    async def job(self, job_id: int) -> Job | None:
-        return self.jobs[job_id]
 
     async def set_run(
         self,
@@ -101,6 +107,8 @@ class Office:
         self.kept.append(tuple(names))
 
     async def sweep(self, run: Run, job: Job) -> tuple[Any, JobSweep]:
+        if job.mapping in self.broken:
+            raise KeyError(job.mapping)
         position: Any = FakeSweep(self, job)
         return position, position
 
@@ -122,7 +130,10 @@ class FakeSweep:
         self._office, self._job = office, job
 
     async def run(self, sweep: Any, progress: Any) -> None:
-        if self._job.mapping in self._office.away:
+        if self._job.mapping in self._office.refused:
+            raise ApiError(403, "", "the privilege is missing")
+        if self._office.away.get(self._job.mapping, 0):
+            self._office.away[self._job.mapping] -= 1
             raise ApiError(503, "", "the side is away")
         self._office._step(f"published {self._job.mapping}")
         await progress(1)
@@ -155,22 +166,58 @@ async def test_a_job_is_finished_only_when_everything_it_published_is_applied() 
         "swept CURRENCY",
         "paused",
         "paused",
-        "finished CURRENCY",
+        "remembered CURRENCY",
     ]
 
 
 async def test_jobs_that_depend_on_a_failed_one_are_not_started_and_the_others_are() -> None:
     office = Office(RunKind.MODIFIED)
-    office.away = {"CURRENCY"}
+    office.refused = {"CURRENCY"}
     await office.runner().once()
     assert office.states == [JobState.FAILED] * 3 + [JobState.FINISHED]
-    assert "the side is away" in office.jobs[1].message
+    assert "the privilege is missing" in office.jobs[1].message
     assert office.jobs[2].message == "not started, because CURRENCY failed"
     assert office.jobs[3].message == "not started, because CUSTOMER failed"
     assert "started CUSTOMER" not in office.story
     assert office.the_run.state is RunState.FAILED
     assert office.the_run.error is not None
     assert "CURRENCY" in office.the_run.error.message
+
+
+async def test_a_side_that_is_away_for_a_while_fails_no_job() -> None:
+    office = Office(RunKind.MODIFIED)
+    office.away = {"CUSTOMER": 3}
+    await office.runner().once()
+    assert office.states == [JobState.FINISHED] * 4
+    assert office.lines("waited") == ["waited 1", "waited 2", "waited 3"]
+
+
+async def test_a_side_that_does_not_come_back_fails_the_job() -> None:
+    office = Office(RunKind.MODIFIED)
+    office.away = {"ITEM": 99}
+    await office.runner().once()
+    assert office.states == [JobState.FINISHED] * 3 + [JobState.FAILED]
+    assert "the side is away" in office.jobs[4].message
+
+
+async def test_a_mapping_that_has_left_the_file_fails_its_job_and_the_run_ends() -> None:
+    office = Office(RunKind.MODIFIED)
+    office.jobs[1] = replace(office.jobs[1], mapping="GONE")
+    office.broken = {"GONE"}
+    await office.runner().once()
+    assert office.states == [JobState.FAILED] + [JobState.FINISHED] * 3
+    assert "KeyError" in office.jobs[1].message
+
+
+async def test_a_worker_that_no_longer_leads_leaves_the_run_to_the_next() -> None:
+    office = Office(RunKind.MODIFIED)
+    office.unapplied = {"CUSTOMER": 2}
+    office.on_pause = lambda: setattr(office, "leads", False)
+    assert not await office.runner().once()
+    assert office.states == [JobState.FINISHED, JobState.RUNNING, JobState.WAITING, JobState.WAITING]
+    office.leads = True
+    assert await office.runner().once()
+    assert office.the_run.state is RunState.DONE
 
 
 async def test_a_full_synchronisation_waits_for_its_answer() -> None:
@@ -223,7 +270,7 @@ async def test_a_run_killed_at_any_step_goes_on_and_ends_the_same(answer: Keep |
     """Promise 6: what was finished is not run again, and the question is asked or answered as it would have been."""
     for step in range(1, await steps_of(RunKind.FULL, answer) + 1):
         office = Office(answer=answer)
-        office.unapplied = {"CUSTOMER": 1}
+        office.unapplied = {"CUSTOMER": 2}
         office.kill_at = step
         with pytest.raises(Killed):
             await office.runner().once()
