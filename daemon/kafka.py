@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
 
 from daemon.settings import Kafka
@@ -68,12 +69,24 @@ def ensure_topics(kafka: Kafka, bootstrap: str, topics: Topics, tables: Sequence
         if missing:
             with contextlib.suppress(TopicAlreadyExistsError):  # another worker was faster
                 admin.create_topics(missing)
-            present = {topic["name"]: topic for topic in admin.describe_topics()}
-        return {name: _log_id(present.get(name, {})) for name in tables}
+            present = _known(admin, wanted)
+        return {name: _log_id(present[name]) for name in tables}
     except KafkaError as error:
         raise unreachable(bootstrap, error) from error
     finally:
         admin.close()
+
+
+def _known(admin: KafkaAdminClient, wanted: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The topics' descriptions, once the broker tells all of them: a new one takes a moment to be known."""
+    deadline = time.monotonic() + _SECONDS_TO_ANSWER
+    while True:
+        present: dict[str, dict[str, Any]] = {topic["name"]: topic for topic in admin.describe_topics()}
+        if all(name in present for name in wanted):
+            return present
+        if time.monotonic() > deadline:
+            raise KafkaTimeoutError(f"topics were created but are not known after {_SECONDS_TO_ANSWER} s")
+        time.sleep(0.1)
 
 
 def _log_id(topic: dict[str, Any]) -> str:

@@ -83,7 +83,7 @@ class Cluster:
 class Streams:
     """One Faust app in our own event loop: an agent per topic, each handing over batches one after the other."""
 
-    def __init__(self, group: str, cluster: Cluster, batch: Batch) -> None:
+    def __init__(self, group: str, cluster: Cluster, batch: Batch, drain_seconds: float = _DRAIN_SECONDS) -> None:
         self._app = _App(
             group,
             **cluster.options(),
@@ -97,6 +97,7 @@ class Streams:
         )
         self._batch = batch
         self._leading: str | None = None
+        self._drain_seconds = drain_seconds
         self._stopping = False
         self._busy = 0
         self._idle = asyncio.Event()
@@ -148,7 +149,7 @@ class Streams:
         """Finishes the batches at hand (those that take long are delivered again), commits, leaves the group."""
         self._stopping = True
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_SECONDS):
+            async with asyncio.timeout(self._drain_seconds):
                 await self._idle.wait()
         await self._app.stop()
 
