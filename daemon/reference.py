@@ -20,7 +20,7 @@ from daemon.cli.app import app
 from daemon.metrics import Metrics
 from daemon.reference_problems import problems_page
 from daemon.settings import Settings
-from schemas import command, errors, mapping_file, transforms
+from schemas import command, errors, mapping_parts, transforms
 from schemas.job import RunState
 from schemas.outcome import Outcome
 from schemas.topics import Topics
@@ -46,11 +46,11 @@ _NAMED = {
     "list[str | dict[str, Any]]": "list of steps",
 }
 _MAPPING_PARTS: dict[str, type[BaseModel]] = {
-    "a mapping": mapping_file.MappingPart,
-    "`bc:` and `sales:`": mapping_file.SidePart,
-    "`references:`": mapping_file.ReferencePart,
-    "a field": mapping_file.FieldPart,
-    "a `match_on` pair": mapping_file.MatchPart,
+    "a mapping": mapping_parts.MappingPart,
+    "`bc:` and `sales:`": mapping_parts.SidePart,
+    "`references:`": mapping_parts.ReferencePart,
+    "a field": mapping_parts.FieldPart,
+    "a `match_on` pair": mapping_parts.MatchPart,
 }
 
 

@@ -1,17 +1,13 @@
 """From the parts of a mappings file to `Mappings`: defaults filled in, everything that refers to something checked."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from schemas import business_central, dataverse
 from schemas.filters import Filter
 from schemas.mapping import ChildReference, FieldRule, Lookup, Mappings, Table, TableMapping, Transform
+from schemas.mapping_parts import FieldPart, FilePart, MappingPart, SidePart
 from schemas.side import Direction, Side
 from schemas.transforms import compiled
-
-if TYPE_CHECKING:
-    from schemas.mapping_file import FieldPart, FilePart, MappingPart, SidePart
 
 # Columns that take records of several tables: their navigation property names the table too (wire-protocols B2).
 _CUSTOMER_COLUMNS = frozenset({"parentcustomerid", "customerid"})

@@ -2,79 +2,17 @@
 
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from schemas import yaml_lines
 from schemas.errors import ConfigurationError
-from schemas.mapping import Mappings, OnDelete, OnUpdateConflict, When
+from schemas.mapping import Mappings
 from schemas.mapping_build import Mistake, build
-from schemas.side import Direction
+from schemas.mapping_parts import FilePart
 
 STANDARD = "standard"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ReferencePart(_Part):
-    child: str
-    field: str
-    parent: str = ""
-    where: str = ""
-
-
-class SidePart(_Part):
-    table: str
-    filter: str = ""
-    id: str = ""
-    key: str = ""
-    api: str = ""
-    references: dict[str, ReferencePart] = {}
-
-
-class FieldPart(_Part):
-    bc: str | None = None
-    sales: str | list[str] | None = None
-    direction: Direction | None = None
-    lookup: str | None = None
-    by: str = ""
-    to: str = "id"
-    navigation: str = ""
-    constant: str | int | float | bool | None = None
-    generate: str = ""
-    on: When = When.ALWAYS
-    not_null: bool = False
-    clear_on_failure: bool = False
-    max_length: int | None = Field(default=None, gt=0)
-    transform: list[str | dict[str, Any]] = []
-    status: Literal["enabled", "disabled"] = "enabled"
-
-
-class MatchPart(_Part):
-    bc: str
-    sales: str
-    ignore_case: bool = False
-
-
-class MappingPart(_Part):
-    name: str = Field(pattern=r"^[A-Z][A-Z0-9_-]{0,49}$")
-    bc: SidePart
-    sales: SidePart
-    direction: Direction = Direction.BOTH
-    depends_on: list[str] = []
-    only_coupled: bool = True
-    couple_existing: bool = False
-    on_update_conflict: OnUpdateConflict = OnUpdateConflict.FAIL
-    on_delete: OnDelete = OnDelete.IGNORE
-    match_on: list[list[MatchPart]] = []
-    fields: list[FieldPart] = Field(min_length=1)
-
-
-class FilePart(_Part):
-    mappings: list[MappingPart] = Field(min_length=1)
 
 
 def standard_text() -> str:

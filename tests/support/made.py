@@ -8,7 +8,7 @@ from schemas.change import Change, Op
 from schemas.coupling import Coupling
 from schemas.mapping import Mappings, TableMapping
 from schemas.mapping_build import build
-from schemas.mapping_file import FilePart
+from schemas.mapping_parts import FilePart
 from schemas.side import Side
 
 NAME = {"bc": "displayName", "sales": "name", "max_length": 20}
