@@ -20,7 +20,7 @@ from daemon.cli.app import app
 from daemon.metrics import Metrics
 from daemon.reference_problems import problems_page
 from daemon.settings import Settings
-from schemas import command, errors, mapping_parts, transforms
+from schemas import command, errors, mapping_file, mapping_parts, transforms
 from schemas.job import RunState
 from schemas.outcome import Outcome
 from schemas.topics import Topics
