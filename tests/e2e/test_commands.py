@@ -15,9 +15,9 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def at_work(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def at_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A daemon process that has synchronised everything once; how it ends and what it said is checked here."""
-    with World(tmp_path_factory.mktemp("world"), bootstrap) as world, DaemonProcess(world) as daemon:
+    with World(tmp_path_factory.mktemp("world")) as world, DaemonProcess(world) as daemon:
         done = coupled(world, "full-sync", "--yes", "--restore")
         assert done.returncode == 0, done.stderr
         assert "CURRENCY" in done.stderr

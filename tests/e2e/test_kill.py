@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from typing import Any
 
 import pytest
@@ -17,53 +15,43 @@ pytestmark = pytest.mark.e2e
 KILL_POINTS = [("CUSTOMER", "to_sales"), ("CONTACTS", "to_bc"), ("ITEM-PRODUCT", "to_sales")]
 
 
-def _jobs(world: World) -> list[dict[str, Any]]:
-    with contextlib.suppress(json.JSONDecodeError):
-        found: list[dict[str, Any]] = document(coupled(world, "jobs", "--json"))
-        return found
-    return []
+def _until_begun(world: World, run: str, point: tuple[str, str]) -> None:
+    """Until the job has settled some records, as the outcomes topic tells it."""
 
+    def begun(outcome: dict[str, Any]) -> bool:
+        return any((job["mapping"], job["direction"]) == point and job["settled"] for job in outcome["jobs"])
 
-def _begun(world: World, mapping: str, direction: str) -> bool:
-    """Has the job settled some records, or are they being settled right now?"""
-    return any(
-        (job["mapping"], job["direction"]) == (mapping, direction) and (job["settled"] or job["state"] == "finished")
-        for job in _jobs(world)
-    )
+    with world.commands() as commands:
+        commands.until(run, begun, 60, f"the kill point {point}")
 
 
 @pytest.mark.timeout(240)
 def test_a_full_synchronisation_killed_three_times_completes_without_duplicates(world: World) -> None:
     with DaemonProcess(world) as daemon:
-        accepted = coupled(world, "full-sync", "--yes", "--restore", "--no-wait", "--json")
-        run = document(accepted)["run"]
-        wait_until(lambda: _begun(world, *KILL_POINTS[0]), 60, "the first kill point")
+        run = document(coupled(world, "full-sync", "--yes", "--restore", "--no-wait", "--json"))["run"]
+        _until_begun(world, run, KILL_POINTS[0])
         daemon.kill()
     for point in KILL_POINTS[1:]:
         with DaemonProcess(world) as daemon:
-            wait_until(lambda point=point: _begun(world, *point), 90, f"the kill point {point}")  # type: ignore[misc]
+            _until_begun(world, run, point)
             daemon.kill()
     with DaemonProcess(world) as daemon:
-
-        def state() -> str:
-            runs = document(coupled(world, "status", "--json"))["runs"]
-            return next(str(one["state"]) for one in runs if one["id"] == run)
-
-        wait_until(lambda: state() == "done", 90, "the end of the run")
-        world.quiet()
-        assert {job["state"] for job in _jobs(world)} == {"finished"}
-        assert world.differences() == []
-        done = coupled(world, "full-sync", "--yes", "--restore", "--json")
-        assert done.returncode == 0, done.stderr
-        assert {(job["inserted"], job["modified"], job["failed"]) for job in document(done)["jobs"]} == {(0, 0, 0)}
+        with world.commands() as commands:
+            assert commands.end(run)["state"] == "done"
+            world.quiet()
+            assert {job["state"] for job in document(coupled(world, "jobs", "--json"))} == {"finished"}
+            assert world.differences() == []
+            again = commands.run("full-sync", answer="restore")
+        assert {(job["inserted"], job["modified"], job["failed"]) for job in again["jobs"]} == {(0, 0, 0)}
         assert world.differences() == []
         assert daemon.terminate() == 0
 
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("side", ["bc", "sales"])
-def test_a_kill_between_a_creation_and_its_record_leaves_one_partner(world: World, side: str) -> None:
+def test_a_kill_between_a_creation_and_its_record_leaves_one_partner(still: World, side: str) -> None:
     """The write goes through, its answer is lost, and the daemon dies before it can look."""
+    world = still
     destination, table = (world.bc, "customers") if side == "bc" else (world.sales, "accounts")
     with DaemonProcess(world) as daemon:
         assert coupled(world, "full-sync", "--yes", "--keep").returncode == 0

@@ -51,7 +51,7 @@ def test_edits_of_the_same_field_are_reported_and_overwrite_nothing(synced: Worl
 def test_a_conflict_is_over_when_somebody_makes_both_equal(synced: World) -> None:
     bc, sales, _ = synced.pair(4, "customers", "accounts")
     synced.sales.edit(sales, address1_city="Aachen")
-    wait_until(lambda: synced.cli("errors") == [], 30, "the end of the conflict")
+    wait_until(lambda: synced.cli("errors") == [], 10, "the end of the conflict")
     synced.bc.edit(bc, city="Bonn")
     synced.shows(synced.sales, sales, address1_city="Bonn")
     assert synced.differences() == []
