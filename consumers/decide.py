@@ -80,7 +80,7 @@ def decide(
     if change.op is Op.DELETE or change.after is None:
         return _deleted(change, mapping, coupling) if coupling else ignored
     if coupling and _outdated(change, coupling):
-        return replace(ignored, outcome=Outcome.UNCHANGED)
+        return replace(ignored, outcome=Outcome.UNCHANGED, superseded=True)
     if not mapping.table(change.side).filter.matches(change.after) or (not coupling and flags.only_coupled):
         return ignored
     try:

@@ -1,6 +1,7 @@
 """What synchronising needs from outside: the store's memory, and a target to write to."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,15 +24,34 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """How far a topic is applied: the last offset per partition, in the log that `log_id` names."""
+    """How far a topic is applied: the last offset per partition, in the log that `log_id` names.
+
+    `since`, of a batch to be recorded: how far the topic was applied when the batch began.
+    """
 
     topic: str
     log_id: str
     offsets: Mapping[int, int] = field(default_factory=dict)
+    since: Mapping[int, int] = field(default_factory=dict)
+
+
+class Overtaken(Exception):
+    """The topic is not where the batch began from: another worker has recorded some of it, and nothing is recorded now.
+
+    Look again how far the topic is applied, and go on with what is still to do.
+    """
 
 
 class Memory(Protocol):
     """The store, as the synchroniser sees it. Every method is one query or one transaction."""
+
+    def turn(self, mapping: str) -> AbstractAsyncContextManager[None]:
+        """Inside, no other batch of the mapping is at work, in this worker or another (promises 2 and 4).
+
+        The other side's topic may carry our new record while this batch still waits for its last one: without the
+        coupling it would get a second partner. Several are taken in the order of their names, so that none waits in
+        a circle.
+        """
 
     async def applied(self, topic: str, log_id: str) -> Applied: ...
 
@@ -60,7 +80,8 @@ class Memory(Protocol):
     async def record(self, settled: Sequence[Settled], applied: Applied) -> Sequence[Settled]:
         """In one transaction: couplings, outcomes, job counters, failures, finished intents, how far we are.
 
-        The outcomes as recorded: a coupling that would break 1:1 has become a failure.
+        The outcomes as recorded: a coupling that would break 1:1 has become a failure. Overtaken if progress is not
+        what the batch began from. An error that is no CoupledError: something in the batch cannot be stored.
         """
 
 

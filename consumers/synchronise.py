@@ -3,26 +3,29 @@
 Free of Faust: `daemon/streams.py` hands over plain messages and acknowledges when `batch` returns (promise 1).
 """
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
 from consumers import problems
 from consumers.decide import Decision, decide
-from consumers.ports import Applied, Flags, Memory
+from consumers.ports import Applied, Flags, Memory, Overtaken
 from consumers.push import Push
 from consumers.translate import references, rules_for
 from schemas import rows
 from schemas.change import Change, Op, decode
 from schemas.coupling import Coupling, Lookups
+from schemas.errors import CoupledError
 from schemas.mapping import Mappings, TableMapping, When
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 
 _log = structlog.get_logger(__name__)
+# How often a batch that another worker overtook looks again before it is left to be delivered anew.
+_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,19 @@ class Message:
     offset: int
     key: bytes | None
     value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A message with its changes, or with the reason why it has none."""
+
+    message: Message
+    changes: Sequence[Change] = ()
+    reason: str = ""
+
+
+class _Unstorable(Exception):
+    """The store is well, and cannot keep or look up something in the batch."""
 
 
 class Synchronise:
@@ -47,35 +63,66 @@ class Synchronise:
         self._memory = memory
         self._pushes = pushes
         self._observe = observe
-        self._turns = {mapping.name: asyncio.Lock() for mapping in mappings.all}
 
     async def batch(self, topic: str, log_id: str, messages: Sequence[Message]) -> list[tuple[Message, str]]:
         """Every change of the messages has its outcome stored when this returns; what was stored before is passed over.
 
-        Returns the messages that cannot be read, with the reason: they go to the dead letters.
+        Returns the messages that cannot be read or stored, with the reason: they go to the dead letters. CoupledError
+        when the store is away: the whole batch is to be delivered again.
         """
-        applied = await self._memory.applied(topic, log_id)
-        fresh, passed = _split(messages, applied)
-        changes, unreadable = _decoded(fresh)
-        offsets = {message.partition: message.offset for message in fresh}
+        read = [_read(message) for message in messages]
         async with AsyncExitStack() as stack:
-            parts = self._by_mapping(changes)
-            await self._take_turns(stack, (mapping for mapping, _ in parts))
-            settled: list[Settled] = []
-            for mapping, mine in parts:
-                settled += await self._mapping(mapping, mine)
-            self._observe(await self._memory.record(settled, Applied(topic, log_id, offsets)))
+            parts = self._by_mapping([change for one in read for change in one.changes])
+            # Always in one order, so that none waits in a circle.
+            for name in sorted({mapping.name for mapping, _ in parts}):
+                await stack.enter_async_context(self._memory.turn(name))
+            try:
+                await self._recorded(topic, log_id, read)
+                refused: list[tuple[Message, str]] = []
+            except _Unstorable:
+                refused = await self._piecemeal(topic, log_id, read)
         # Those of an earlier delivery too: a kill may have come before their dead letter.
-        return _decoded(passed)[1] + unreadable
+        return [(one.message, one.reason) for one in read if one.reason] + refused
 
-    async def _take_turns(self, stack: AsyncExitStack, mappings: Iterable[TableMapping]) -> None:
-        """One batch of a mapping at a time in this worker, until it is recorded, whichever side it comes from.
+    async def _recorded(self, topic: str, log_id: str, read: Sequence[_Read]) -> None:
+        """What is not recorded yet is; as often as another worker gets ahead, what is left then."""
+        for _ in range(_LOOKS - 1):
+            with suppress(Overtaken):
+                return await self._fresh(topic, log_id, read)
+        return await self._fresh(topic, log_id, read)
 
-        The other side's topic may carry our new record while this batch still waits for its last one: without the
-        coupling it would get a second partner (promises 2 and 4). Always in one order, so that none waits in a circle.
+    async def _fresh(self, topic: str, log_id: str, read: Sequence[_Read]) -> None:
+        since = (await self._memory.applied(topic, log_id)).offsets
+        fresh = [one for one in read if one.message.offset > since.get(one.message.partition, -1)]
+        offsets = {one.message.partition: one.message.offset for one in fresh}
+        if fresh:
+            changes = [change for one in fresh for change in one.changes]
+            await self._settle(changes, Applied(topic, log_id, offsets, since))
+
+    async def _settle(self, changes: Sequence[Change], applied: Applied) -> None:
+        settled: list[Settled] = []
+        for mapping, mine in self._by_mapping(changes):
+            settled += await self._mapping(mapping, mine)
+        with _storing():
+            recorded = await self._memory.record(settled, applied)
+        self._observe(recorded)
+
+    async def _piecemeal(self, topic: str, log_id: str, read: Sequence[_Read]) -> list[tuple[Message, str]]:
+        """Each message alone: one bad record never stops the others (promise 7), nor those of its own message.
+
+        Progress moves past a message that fails twice. What was written before the failure is only repeated, since
+        every write is conditional (promise 2).
         """
-        for name in sorted({mapping.name for mapping in mappings}):
-            await stack.enter_async_context(self._turns[name])
+        refused: list[tuple[Message, str]] = []
+        for one in read:
+            if not await _twice(partial(self._recorded, topic, log_id, [one])):
+                continue
+            unplaced = Applied(topic, log_id)
+            reasons = [await _twice(partial(self._settle, [change], unplaced)) for change in one.changes]
+            await self._recorded(topic, log_id, [replace(one, changes=())])
+            if any(reasons):
+                refused.append((one.message, next(filter(None, reasons))))
+        return refused
 
     def _by_mapping(self, changes: Sequence[Change]) -> list[tuple[TableMapping, list[Change]]]:
         """The changes each mapping must settle; a sweep's are for its own mapping only."""
@@ -95,14 +142,16 @@ class Synchronise:
         newest, superseded = _newest(changes)
         side = changes[0].side
         flags = (await self._memory.flags([mapping]))[mapping.name]
-        couplings = await self._memory.couplings([mapping.name], side, newest)
-        lookups = await self._lookups(mapping, list(newest.values()))
+        with _storing():
+            couplings = await self._memory.couplings([mapping.name], side, newest)
+            lookups = await self._lookups(mapping, list(newest.values()))
         decisions = [
             _decide(change, mapping, couplings.get((mapping.name, key)), lookups, flags)
             for key, change in newest.items()
         ]
         settled = await self._pushes[side.other].carry_out(mapping, decisions, lookups)
-        return settled + [Settled(change, mapping.name, Outcome.UNCHANGED) for change in superseded]
+        passed = [Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True) for change in superseded]
+        return settled + passed
 
     async def _lookups(self, mapping: TableMapping, changes: Sequence[Change]) -> Lookups:
         """Everything the batch refers to, in one query."""
@@ -127,24 +176,36 @@ def _decide(
         return Settled(change, mapping.name, Outcome.FAILED, problem=problems.crash(error))
 
 
-def _split(messages: Sequence[Message], applied: Applied) -> tuple[list[Message], list[Message]]:
-    """(still to do, stored before)."""
-    fresh: list[Message] = []
-    passed: list[Message] = []
-    for message in messages:
-        (fresh if message.offset > applied.offsets.get(message.partition, -1) else passed).append(message)
-    return fresh, passed
+def _read(message: Message) -> _Read:
+    try:
+        return _Read(message, decode(message.value))
+    except ValueError as error:
+        return _Read(message, reason=str(error))
 
 
-def _decoded(messages: Sequence[Message]) -> tuple[list[Change], list[tuple[Message, str]]]:
-    changes: list[Change] = []
-    unreadable: list[tuple[Message, str]] = []
-    for message in messages:
+@contextmanager
+def _storing() -> Iterator[None]:
+    """Tells a store that is away, which has to be waited for, from one that cannot take what it is given."""
+    try:
+        yield
+    except (CoupledError, Overtaken):
+        raise
+    except Exception as error:
+        raise _Unstorable(f"it cannot be stored: {type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
+
+
+async def _twice(work: Callable[[], Awaitable[None]]) -> str:
+    """Why it cannot be stored; empty if the first or the second try succeeds."""
+    reason = ""
+    for _ in range(2):
         try:
-            changes += decode(message.value)
-        except ValueError as error:
-            unreadable.append((message, str(error)))
-    return changes, unreadable
+            await work()
+        except _Unstorable as error:
+            reason = str(error)
+            _log.warning("change_unstorable", reason=reason)
+        else:
+            return ""
+    return reason
 
 
 def _newest(changes: Sequence[Change]) -> tuple[dict[str, Change], list[Change]]:

@@ -30,6 +30,7 @@ class Settled:
     `coupling` is written as given (None: leave the store's as it is); `uncouple` removes the coupling instead.
     `partner` is the id on the other side, where known; `problem` says why it failed. `missed`: the mapping is paused,
     so resuming must catch up. `refused`: the side has refused to create the record, so nothing of it can be there.
+    `superseded`: a newer version decides (promise 3); this one is counted, and says nothing about the record.
     """
 
     change: Change
@@ -41,6 +42,7 @@ class Settled:
     problem: Problem | None = None
     missed: bool = False
     refused: bool = False
+    superseded: bool = False
 
     @property
     def direction(self) -> Direction:

@@ -1,13 +1,16 @@
 """One database, SQLite or PostgreSQL: transactions to read, to write, and to write again after losing a race."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from itertools import islice
 from typing import TypeVar
 
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from daemon.store.tables import Base
@@ -19,6 +22,8 @@ CHUNK = 500
 ATTEMPTS = 5
 # PostgreSQL: the transaction lost to another one (serialization failure, deadlock) and may be repeated.
 LOST = frozenset({"40001", "40P01"})
+# PostgreSQL's class of what is too large for it: a name too long for an index.
+TOO_LARGE = "54"
 
 
 class Raced(Exception):
@@ -28,12 +33,15 @@ class Raced(Exception):
 class Database:
     """The engine, and the only ways to use it. `where` names the database in errors, without credentials.
 
-    Unreachable, with a hint, whenever the database does not answer (promise 10: never with a password in it).
+    Unreachable, with a hint, whenever the database does not answer (promise 10: never with a password in it). Any other
+    error says that it answers, and cannot hold what it was given. `turns` are connections to wait on, where several
+    processes share the database; apart from the others, so that those who wait never keep the others from working.
     """
 
-    def __init__(self, engine: AsyncEngine, where: str) -> None:
+    def __init__(self, engine: AsyncEngine, where: str, turns: AsyncEngine | None = None) -> None:
         self.engine = engine
         self.where = where
+        self._turns = turns
         # SQLite has one writer at a time; waiting in a queue here is fair, waiting in its busy handler is not.
         one_writer = engine.dialect.name == "sqlite"
         self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if one_writer else nullcontext()
@@ -51,6 +59,26 @@ class Database:
         with self._answering():
             async with self._turn, self._writing.begin() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        """Inside, no other process on the database is in the turn of that name; it ends with the process at the latest.
+
+        A lock of a transaction, so that nothing can leave it behind. Should its connection be lost meanwhile, the
+        work inside goes on: what is recorded is fenced besides.
+        """
+        if self._turns is None:
+            yield
+            return
+        with self._answering():
+            connection = await self._turns.connect()
+        try:
+            with self._answering():
+                await connection.execute(select(func.pg_advisory_xact_lock(_key(name))))
+            yield
+        finally:
+            with suppress(DBAPIError, OSError):
+                await asyncio.shield(connection.close())
 
     async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs `work` in one transaction, from the start again if another worker's transaction got in its way."""
@@ -71,16 +99,33 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        if self._turns is not None:
+            await self._turns.dispose()
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except (IntegrityError, DataError, ProgrammingError):
-            # The database is well: we asked for something wrong.
-            raise
-        except (DBAPIError, OSError) as error:
+        except (DBAPIError, PoolTimeout, Raced, OSError) as error:
+            if _refuses_what_it_is_given(error):
+                raise
             raise unreachable(self.where, error) from error
+
+
+def _refuses_what_it_is_given(error: Exception) -> bool:
+    """The database is well, and taking the same again is of no use (promise 7).
+
+    What PostgreSQL itself finds wrong with a statement is not in the data: a table or a privilege is missing.
+    """
+    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    if isinstance(error, ProgrammingError):
+        return not state
+    return isinstance(error, IntegrityError | DataError) or state.startswith(TOO_LARGE)
+
+
+def _key(name: str) -> int:
+    """PostgreSQL's advisory locks have 64-bit numbers for names."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
 
 
 def unreachable(where: str, error: Exception, secret: str | None = None) -> Unreachable:

@@ -124,7 +124,9 @@ def _probe(target: URL) -> None:
 
 
 def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> Store:
-    database = Database(_engine(target, readonly), where(target))
+    # Without a bound: a worker has as many turns at once as it has mappings, at most.
+    turns = None if _is_sqlite(target) else create_async_engine(target, pool_size=0, pool_pre_ping=True)
+    database = Database(_engine(target, readonly), where(target), turns)
     return Store(
         database=database,
         memory=SqlMemory(database, now),

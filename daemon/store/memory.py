@@ -1,7 +1,9 @@
 """The store as the synchroniser sees it: `consumers.ports.Memory`, on SQLite and PostgreSQL alike."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -41,6 +43,13 @@ class SqlMemory:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @asynccontextmanager
+    async def turn(self, mapping: str) -> AsyncIterator[None]:
+        """One batch of a mapping at a time, in this process and among all workers on the database (promise 2)."""
+        async with self._turns[mapping], self._database.turn(f"mapping {mapping}"):
+            yield
 
     async def applied(self, topic: str, log_id: str) -> Applied:
         """How far the topic is applied; nothing is, if what is stored was for another log."""
@@ -143,7 +152,8 @@ class SqlMemory:
         """One transaction: couplings, job counters, failures, missed marks, finished intents, progress.
 
         Answers the batch as recorded: a coupling that would break 1:1 has become `failed` with the code
-        `already-coupled`, and nothing else of the batch is touched by that (promise 7).
+        `already-coupled`, and nothing else of the batch is touched by that (promise 7). Overtaken, with nothing
+        recorded, if another worker was first.
         """
         return await self._database.transact(
             partial(record_batch, settled=list(settled), applied=applied, now=self._now())

@@ -4,15 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.database import Database, upsert
-from daemon.store.tables import JobRow, PageRow, PositionRow, ProgressRow
+from daemon.store.progress import Progress, progress_of, set_back, went_back
+from daemon.store.tables import JobRow, PageRow, PositionRow
 from producers.ports import Marks, Position, Published
+from schemas.errors import Unreachable
 
-# How far partitions are applied in one log: {(topic, partition): last offset}.
-Progress = Mapping[tuple[str, int], int]
+_log = structlog.get_logger(__name__)
 
 
 class SqlPositions:
@@ -21,16 +23,27 @@ class SqlPositions:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
+        # How far topics were applied when last looked at, by position: before its next page is published.
+        self._before: dict[str, Progress] = {}
 
     async def load(self, name: str) -> Marks | None:
         row = PositionRow
         query = select(row.published, row.applied, row.log_id).where(row.name == name)
         async with self._database.read() as connection:
             found = (await connection.execute(query)).one_or_none()
+            self._before[name] = await progress_of(connection, name)
         return None if found is None else Marks(*found)
 
     async def begin(self, name: str, position: Position, log_id: str) -> None:
-        """Sets both marks and forgets pages in flight: the log is new, or the position is."""
+        """Sets both marks and forgets pages in flight: the log is new, or the position is.
+
+        A job has not published what is forgotten: those records are swept again (DESIGN 2.4).
+        """
+        async with self._database.write() as connection:
+            await self._begin(connection, name, position, log_id)
+            self._before[name] = await progress_of(connection, name)
+
+    async def _begin(self, connection: AsyncConnection, name: str, position: Position, log_id: str) -> None:
         now, value = self._now(), dict(position)
         marks: dict[str, Any] = {
             "published": value,
@@ -39,10 +52,9 @@ class SqlPositions:
             "published_at": now,
             "applied_at": now,
         }
-        async with self._database.write() as connection:
-            statement = upsert(connection, PositionRow).values(name=name, **marks)
-            await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=marks))
-            await connection.execute(delete(PageRow).where(PageRow.position == name))
+        statement = upsert(connection, PositionRow).values(name=name, **marks)
+        await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=marks))
+        await _forget_pages(connection, name)
 
     async def published(
         self, name: str, position: Position, page: Published, count: int, *, job: int | None = None
@@ -50,19 +62,45 @@ class SqlPositions:
         """Moves the published mark past a page and remembers it until applied; counts it for `job` if it is swept.
 
         One transaction, so that after a kill a page is both counted and passed, or neither (promise 6).
-        LookupError if the position was never begun, or is forgotten.
+        LookupError if the position was never begun, or is forgotten. Unreachable if the topic was made anew or cut
+        while we ran: it starts again from what is applied, and the page is to be published once more (promise 5).
         """
         async with self._database.write() as connection:
-            moved = update(PositionRow).where(PositionRow.name == name)
-            moved = moved.values(published=dict(position), published_at=self._now())
-            if (await connection.execute(moved)).rowcount == 0:
-                raise LookupError(f"the position {name!r} was never begun")
-            last = select(func.coalesce(func.max(PageRow.seq), 0)).where(PageRow.position == name)
-            seq = (await connection.execute(last)).scalar_one() + 1
-            await connection.execute(insert(PageRow), _page_row(name, seq, position, page, count))
-            if job is not None:
-                counted = update(JobRow).where(JobRow.id == job).values(published=JobRow.published + count)
-                await connection.execute(counted)
+            others = went_back(page, self._before.get(name, {}))
+            if others:
+                await self._again(connection, name, page, others)
+            else:
+                await self._passed(connection, name, position, page, count)
+                if job is not None:
+                    counted = update(JobRow).where(JobRow.id == job).values(published=JobRow.published + count)
+                    await connection.execute(counted)
+            now = await progress_of(connection, name)
+        self._before[name] = now
+        if others:
+            _log.warning("topic_went_back", topic=page.topic, offsets=others, position=name)
+            raise Unreachable(
+                "topic-went-back",
+                f"The topic {page.topic} gives out offsets that it gave out before: it was made anew, or cut.",
+                "Nothing to do: what is not applied yet is published again.",
+            )
+
+    async def _passed(
+        self, connection: AsyncConnection, name: str, position: Position, page: Published, count: int
+    ) -> None:
+        moved = update(PositionRow).where(PositionRow.name == name)
+        moved = moved.values(published=dict(position), published_at=self._now())
+        if (await connection.execute(moved)).rowcount == 0:
+            raise LookupError(f"the position {name!r} was never begun")
+        last = select(func.coalesce(func.max(PageRow.seq), 0)).where(PageRow.position == name)
+        seq = (await connection.execute(last)).scalar_one() + 1
+        await connection.execute(insert(PageRow), _page_row(name, seq, position, page, count))
+
+    async def _again(self, connection: AsyncConnection, name: str, page: Published, others: Mapping[int, int]) -> None:
+        """Workers may have passed these offsets over already, so they count as applied; what comes after does not."""
+        await set_back(connection, page.topic, others)
+        marks = select(PositionRow.applied, PositionRow.log_id).where(PositionRow.name == name)
+        applied, log_id = (await connection.execute(marks)).one()
+        await self._begin(connection, name, applied, log_id)
 
     async def settle(self, name: str) -> bool:
         """Moves the applied mark past every page whose outcomes are stored; True when none is in flight.
@@ -71,8 +109,9 @@ class SqlPositions:
         """
         async with self._database.read() as connection:
             pages = await _pages(connection, name)
-            if not pages or not await _applied_prefix(connection, name, pages):
-                return not pages
+            self._before[name] = progress = await progress_of(connection, name)
+        if not pages or not _applied_prefix(pages, progress):
+            return not pages
         async with self._database.write() as connection:
             return await self._settle(connection, name)
 
@@ -80,7 +119,7 @@ class SqlPositions:
         # Looked at again under the lock: the position may have begun anew, with pages of another log.
         await connection.execute(select(PositionRow.name).where(PositionRow.name == name).with_for_update())
         pages = await _pages(connection, name)
-        done = await _applied_prefix(connection, name, pages) if pages else 0
+        done = _applied_prefix(pages, await progress_of(connection, name))
         if done:
             seq = pages[done - 1].seq
             value = select(PageRow.value).where(PageRow.position == name, PageRow.seq == seq)
@@ -95,6 +134,17 @@ class SqlPositions:
         async with self._database.write() as connection:
             await connection.execute(delete(PageRow).where(PageRow.position == name))
             await connection.execute(delete(PositionRow).where(PositionRow.name == name))
+        self._before.pop(name, None)
+
+
+async def _forget_pages(connection: AsyncConnection, name: str) -> None:
+    """Those of a sweep (`job:<id>`) are taken off what its job has published."""
+    kind, _, number = name.partition(":")
+    if kind == "job" and number.isdecimal():
+        dropped = select(func.coalesce(func.sum(PageRow.count), 0)).where(PageRow.position == name).scalar_subquery()
+        fewer = update(JobRow).where(JobRow.id == int(number)).values(published=JobRow.published - dropped)
+        await connection.execute(fewer)
+    await connection.execute(delete(PageRow).where(PageRow.position == name))
 
 
 def _page_row(name: str, seq: int, position: Position, page: Published, count: int) -> dict[str, Any]:
@@ -114,12 +164,8 @@ async def _pages(connection: AsyncConnection, name: str) -> Sequence[Row[Any]]:
     return (await connection.execute(query)).all()
 
 
-async def _applied_prefix(connection: AsyncConnection, name: str, pages: Sequence[Row[Any]]) -> int:
+def _applied_prefix(pages: Sequence[Row[Any]], progress: Progress) -> int:
     """How many pages, from the first on, are applied without a gap."""
-    row = ProgressRow
-    query = select(row.topic, row.partition, row.last_offset).join(PositionRow, PositionRow.log_id == row.log_id)
-    query = query.where(PositionRow.name == name, row.topic.in_({page.topic for page in pages}))
-    progress = {(topic, partition): offset for topic, partition, offset in await connection.execute(query)}
     for number, page in enumerate(pages):
         if not _is_applied(page, progress):
             return number

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from consumers.ports import Applied
 from daemon.store.coupling_writes import write_couplings
 from daemon.store.database import chunks, upsert
-from daemon.store.tables import FailureRow, IntentRow, JobRow, MappingStateRow, ProgressRow
+from daemon.store.progress import advance
+from daemon.store.tables import FailureRow, IntentRow, JobRow, MappingStateRow
 from schemas.errors import Problem
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction
@@ -26,14 +27,18 @@ UNKNOWN = Problem("unknown", "The record failed without a reason.", "This is a m
 async def record_batch(
     connection: AsyncConnection, settled: Sequence[Settled], applied: Applied, now: datetime
 ) -> list[Settled]:
-    """Everything a batch changes; answers the batch as it is recorded, refused couplings as failures."""
+    """Everything a batch changes; answers the batch as it is recorded, refused couplings as failures.
+
+    Overtaken if another worker was first. What a newer version decides is counted, and changes nothing (promise 3).
+    """
+    await advance(connection, applied)
     final = await write_couplings(connection, settled, now)
     await _count(connection, final)
-    await _fail(connection, [one for one in final if one.outcome in FAILING], now)
-    await _resolve(connection, final, now)
-    await _miss(connection, {one.mapping for one in final if one.missed})
-    await _finish_intents(connection, final)
-    await _advance(connection, applied)
+    telling = [one for one in final if not one.superseded]
+    await _fail(connection, [one for one in telling if one.outcome in FAILING], now)
+    await _resolve(connection, telling, now)
+    await _miss(connection, {one.mapping for one in telling if one.missed})
+    await _finish_intents(connection, telling)
     return final
 
 
@@ -143,27 +148,6 @@ async def _finish_intents(connection: AsyncConnection, settled: Iterable[Settled
     for mapping, keys in sorted(finished.items()):
         for chunk in chunks(keys):
             await connection.execute(delete(row).where(row.mapping == mapping, row.sales_id.in_(chunk)))
-
-
-async def _advance(connection: AsyncConnection, applied: Applied) -> None:
-    """Moves the topic's progress; back only when the log is another one (promises 1 and 5)."""
-    if not applied.offsets:
-        return
-    statement = upsert(connection, ProgressRow)
-    new = statement.excluded
-    behind = (ProgressRow.log_id == new["log_id"]) & (ProgressRow.last_offset > new["last_offset"])
-    statement = statement.on_conflict_do_update(
-        index_elements=["topic", "partition"],
-        set_={
-            "log_id": new["log_id"],
-            "last_offset": case((behind, ProgressRow.last_offset), else_=new["last_offset"]),
-        },
-    )
-    rows = [
-        {"topic": applied.topic, "partition": partition, "log_id": applied.log_id, "last_offset": offset}
-        for partition, offset in sorted(applied.offsets.items())
-    ]
-    await connection.execute(statement, rows)
 
 
 def _table(row: Any) -> Table:

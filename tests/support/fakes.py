@@ -4,13 +4,14 @@ A user edits through `put`, `edit` and `remove`; the rules write through the `Ta
 record: `side.fail(key, error)` refuses the next write of it, `applied=True` carries it out and loses the answer.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from consumers.ports import Applied, Flags
+from consumers.ports import Applied, Flags, Overtaken
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Reference
@@ -34,6 +35,10 @@ _DUPLICATE = {Side.BC: (400, "Internal_EntityWithSameKeyExists"), Side.SALES: (4
 _MISSING = {Side.BC: (404, "Internal_RecordNotFound"), Side.SALES: (404, "0x80040217")}
 # A creation that failed keeps its intent, since its fate may be unknown (promise 2).
 _ENDS_INTENT = {Outcome.INSERTED, Outcome.COUPLED}
+
+
+class Killed(BaseException):
+    """The process ends here: nothing of ours catches it."""
 
 
 class FakeSide:
@@ -155,7 +160,11 @@ def _folded(value: Any, fold: bool) -> Any:
 
 
 class FakeMemory:
-    """The store: couplings strictly 1:1, one record per batch, numbers never drawn twice."""
+    """The store: couplings strictly 1:1, one record per batch, numbers never drawn twice.
+
+    `fail_record` is raised by the next records; `unstorable` names the keys that no store can hold. `before_record` is
+    what another worker does before the next record.
+    """
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], Coupling] = {}
@@ -165,7 +174,10 @@ class FakeMemory:
         self.only_coupled: dict[str, bool] = {}
         self.paused: set[str] = set()
         self.drawn: dict[str, int] = defaultdict(int)
-        self.fail_record: list[Exception] = []
+        self.fail_record: list[BaseException] = []
+        self.unstorable: set[str] = set()
+        self.before_record: list[Callable[[], object]] = []
+        self.turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def couple(self, *couplings: Coupling) -> None:
         self.kept |= {(one.mapping, one.bc.id): one for one in couplings}
@@ -176,6 +188,9 @@ class FakeMemory:
     @property
     def outcomes(self) -> list[Outcome]:
         return [one.outcome for one in self.settled]
+
+    def turn(self, mapping: str) -> asyncio.Lock:
+        return self.turns[mapping]
 
     async def applied(self, topic: str, log_id: str) -> Applied:
         return Applied(topic, log_id, dict(self.progress[topic, log_id]))
@@ -217,12 +232,17 @@ class FakeMemory:
         return self.drawn[sequence] - count + 1
 
     async def record(self, settled: Sequence[Settled], applied: Applied) -> Sequence[Settled]:
+        if self.before_record:
+            self.before_record.pop(0)()
         if self.fail_record:
             raise self.fail_record.pop(0)
+        if self.unstorable & {one.change.key for one in settled}:
+            raise ValueError("what is this?")
+        held = self.progress[applied.topic, applied.log_id]
+        if any(held.get(number, -1) != applied.since.get(number, -1) for number in applied.offsets):
+            raise Overtaken
         final = [self._recorded(one) for one in settled]
-        for partition, offset in applied.offsets.items():
-            held = self.progress[applied.topic, applied.log_id]
-            held[partition] = max(offset, held.get(partition, -1))
+        held.update(applied.offsets)
         self.settled += final
         return final
 

@@ -11,7 +11,7 @@ from consumers.synchronise import Message
 from schemas.change import encode
 from schemas.outcome import Outcome
 from schemas.side import Side
-from tests.support.fakes import ANY, BUSY, LOST
+from tests.support.fakes import ANY, BUSY, LOST, Killed
 from tests.support.river import River
 
 BC, SALES = Side.BC, Side.SALES
@@ -48,12 +48,12 @@ class Firms:
             self.river.sides[side.other].fail(ANY, LOST, applied=True)
         if fault == "away":
             self.river.sides[side.other].fail(ANY, BUSY, times=99)
-        self.river.memory.fail_record = [OSError("killed")] if "kill" in fault else []
+        self.river.memory.fail_record = [Killed()] if "kill" in fault else []
         try:
             await self.river.deliver(side, batch)
             for _ in batch:
                 self.waiting[side].popleft()
-        except OSError:
+        except Killed:
             # What was cut off is delivered again before the echo: see test_synchronise for the order still open.
             self.river.memory.fail_record = []
             self.river.sides[side.other]._faults.clear()

@@ -6,10 +6,12 @@ from typing import Any
 import orjson
 import pytest
 
+from consumers.ports import Overtaken
 from schemas.change import encode
+from schemas.errors import Unreachable
 from schemas.outcome import Outcome
 from schemas.side import Side
-from tests.support.fakes import ANY, BROKEN, BUSY
+from tests.support.fakes import ANY, BROKEN, BUSY, Killed
 from tests.support.made import part
 from tests.support.river import LOG, River
 
@@ -152,8 +154,8 @@ async def test_an_unreadable_message_is_handed_back_again_until_the_dead_letter_
 async def test_nothing_is_acknowledged_when_the_record_fails_and_nothing_is_done_twice_after_it() -> None:
     river = River()
     message = river.message(river.topic(BC), encode(river.new(BC, displayName="Adatum")))
-    river.memory.fail_record = [OSError("the store is away")]
-    with pytest.raises(OSError, match="store"):
+    river.memory.fail_record = [Unreachable("store-unreachable", "the store is away")]
+    with pytest.raises(Unreachable, match="store"):
         await river.deliver(BC, [message])
     assert river.observed == []
     await river.deliver(BC, [message])
@@ -211,11 +213,87 @@ async def test_an_echo_that_comes_first_after_a_kill_creates_nothing(side: Side)
     river = River()
     value = encode(river.new(side, **{"displayName" if side is BC else "name": "Adatum"}))
     message = river.message(river.topic(side), value)
-    river.memory.fail_record = [OSError("killed")]
-    with pytest.raises(OSError, match="killed"):
+    river.memory.fail_record = [Killed()]
+    with pytest.raises(Killed):
         await river.deliver(side, [message])
     (made,) = river.rows(side.other)
     await river.take(river.change(side.other, made[river.table(side.other).id]))
     await river.deliver(side, [message])
     assert (len(river.rows(BC)), len(river.rows(SALES))) == (1, 1)
     assert len(river.memory.kept) == 1
+
+
+async def test_what_a_newer_version_decides_is_marked_so() -> None:
+    """It is counted, and must not close the newer version's failure (promises 3 and 7)."""
+    river = River()
+    here, _ = await coupled_pair(river)
+    older, newer = river.edited(BC, here, city="Wien"), river.edited(BC, here, city="Linz")
+    river.sales.fail(ANY, BROKEN)
+    ends = {end.change.version: end for end in await river.take(older, newer)}
+    assert (ends[newer.version].outcome, ends[newer.version].superseded) == (Outcome.FAILED, False)
+    assert (ends[older.version].outcome, ends[older.version].superseded) == (Outcome.UNCHANGED, True)
+
+
+async def test_a_stale_copy_of_an_earlier_batch_is_marked_so() -> None:
+    river = River()
+    here, _ = await coupled_pair(river)
+    older = river.edited(BC, here, city="Wien")
+    await river.take(river.edited(BC, here, city="Linz"))
+    (end,) = await river.take(older)
+    assert end.superseded
+
+
+async def test_a_batch_that_another_worker_overtook_goes_on_with_what_is_left() -> None:
+    river = River()
+    topic = river.topic(BC)
+    changes = [river.new(BC, displayName=name) for name in ("A", "B")]
+    messages = [river.message(topic, encode(change)) for change in changes]
+    river.memory.before_record = [lambda: river.memory.progress[topic, LOG].update({0: 0})]
+    await river.deliver(BC, messages)
+    assert [end.change.key for end in river.memory.settled] == [changes[1].key]
+    assert river.observed == river.memory.settled
+    assert river.memory.progress[topic, LOG] == {0: 1}
+
+
+async def test_a_batch_that_is_overtaken_again_and_again_is_left_to_be_delivered_anew() -> None:
+    river = River()
+    held = river.memory.progress[river.topic(BC), LOG]
+    messages = [river.message(river.topic(BC), b"not json") for _ in range(10)]
+    river.memory.before_record = [lambda n=n: held.update({0: n}) for n in range(9)]  # type: ignore[misc]
+    with pytest.raises(Overtaken):
+        await river.deliver(BC, messages)
+    assert len(await river.deliver(BC, messages)) == 10
+
+
+async def test_a_record_the_store_cannot_hold_stops_no_other() -> None:
+    """Promise 7, whatever the bytes are that the database chokes on."""
+    river = River()
+    topic = river.topic(BC)
+    first, poison, second, last = (river.new(BC, displayName=name) for name in "APBC")
+    river.memory.unstorable = {poison.key}
+    page = [first, poison, second]
+    swept, live = river.message(topic, encode(page)), river.message(topic, encode(last))
+    ((refused, reason),) = await river.deliver(BC, [swept, live])
+    assert refused == swept
+    assert "what is this?" in reason
+    assert {end.change.key for end in river.memory.settled} == {first.key, second.key, last.key}
+    assert len(river.memory.settled) == 3
+    assert river.memory.progress[topic, LOG] == {0: 1}
+
+
+async def test_what_the_store_cannot_hold_for_a_moment_is_no_dead_letter() -> None:
+    river = River()
+    river.memory.fail_record = [ValueError("a mistake")] * 2
+    assert await river.deliver(BC, [river.message(river.topic(BC), encode(river.new(BC, displayName="A")))]) == []
+    assert len(river.memory.kept) == 1
+
+
+async def test_a_store_that_goes_away_among_them_is_waited_for() -> None:
+    river = River()
+    message = river.message(river.topic(BC), encode(river.new(BC, displayName="A")))
+    river.memory.fail_record = [ValueError("odd"), Unreachable("store-unreachable", "the store is away")]
+    with pytest.raises(Unreachable):
+        await river.deliver(BC, [message])
+    assert river.memory.progress[river.topic(BC), LOG] == {}
+    assert await river.deliver(BC, [message]) == []
+    assert len(river.rows(SALES)) == len(river.memory.kept) == 1

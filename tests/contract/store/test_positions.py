@@ -5,6 +5,7 @@ import pytest
 from consumers.ports import Applied
 from daemon.store.engine import Store
 from producers.ports import Marks, Published
+from schemas.errors import Unreachable
 from schemas.job import Run, RunKind, RunState
 from schemas.side import Direction
 
@@ -19,8 +20,10 @@ async def _page(store: Store, number: int, offsets: dict[int, int], topic: str =
     await store.positions.published(NAME, {"page": number}, Published(topic, offsets), count=10)
 
 
-async def _apply(store: Store, offsets: dict[int, int], log_id: str = LOG, topic: str = TOPIC) -> None:
-    await store.memory.record([], Applied(topic, log_id, offsets))
+async def _apply(
+    store: Store, offsets: dict[int, int], log_id: str = LOG, topic: str = TOPIC, since: dict[int, int] | None = None
+) -> None:
+    await store.memory.record([], Applied(topic, log_id, offsets, since or {}))
 
 
 async def _applied(store: Store) -> object:
@@ -96,6 +99,71 @@ async def test_beginning_anew_forgets_what_is_in_flight(store: Store) -> None:
 
     assert await store.positions.settle(NAME)
     assert await store.positions.load(NAME) == Marks({"page": 0}, {"page": 0}, "log-2")
+
+
+async def test_a_new_log_takes_off_a_job_what_it_has_to_publish_again(store: Store) -> None:
+    """Published = sum of outcomes (DESIGN 2.4), also after a kill that cost the log."""
+    run = Run("run-1", RunKind.FULL, RunState.RUNNING, (CUSTOMER,))
+    await store.jobs.create_run(run, [(CUSTOMER, Direction.TO_SALES)])
+    [job] = await store.jobs.jobs_of("run-1")
+    name = f"job:{job.id}"
+    await store.positions.begin(name, {}, LOG)
+    await store.positions.published(name, {"next": "2"}, Published(TOPIC, {0: 0}), 500, job=job.id)
+    await store.positions.published(name, {"next": "3"}, Published(TOPIC, {0: 1}), 400, job=job.id)
+    await _apply(store, {0: 0})
+    assert not await store.positions.settle(name)
+
+    marks = await store.positions.load(name)
+    assert marks is not None
+    await store.positions.begin(name, marks.applied, "log-2")
+
+    assert marks.applied == {"next": "2"}
+    assert [job.published for job in await store.jobs.jobs_of("run-1")] == [500]
+
+
+async def test_a_topic_made_anew_while_we_run_is_published_to_again(store: Store) -> None:
+    """Its offsets begin again, and nothing on it may be passed over (promises 1 and 5)."""
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _page(store, 1, {0: 40})
+    await _apply(store, {0: 40})
+    assert await store.positions.settle(NAME)
+
+    with pytest.raises(Unreachable, match=TOPIC):
+        await _page(store, 2, {0: 1})
+    assert await store.positions.load(NAME) == Marks({"page": 1}, {"page": 1}, LOG)
+
+    await _page(store, 2, {0: 3})
+    assert not await store.positions.settle(NAME)
+    assert (await store.memory.applied(TOPIC, LOG)).offsets == {0: 1}
+    await _apply(store, {0: 3}, since={0: 1})
+    assert await store.positions.settle(NAME)
+
+
+async def test_a_topic_made_anew_gives_a_sweep_what_it_had_in_flight_to_publish_again(store: Store) -> None:
+    run = Run("run-1", RunKind.FULL, RunState.RUNNING, (CUSTOMER,))
+    await store.jobs.create_run(run, [(CUSTOMER, Direction.TO_SALES)])
+    [job] = await store.jobs.jobs_of("run-1")
+    name = f"job:{job.id}"
+    await _apply(store, {0: 40})
+    await store.positions.begin(name, {}, LOG)
+    await store.positions.published(name, {"next": "2"}, Published(TOPIC, {0: 41}), 500, job=job.id)
+
+    with pytest.raises(Unreachable, match=TOPIC):
+        await store.positions.published(name, {"next": "3"}, Published(TOPIC, {0: 0}), 400, job=job.id)
+
+    assert await store.positions.load(name) == Marks({}, {}, LOG)
+    assert [job.published for job in await store.jobs.jobs_of("run-1")] == [0]
+
+
+async def test_a_worker_that_is_faster_than_our_note_of_what_we_published(store: Store) -> None:
+    """Kafka hands a message out as soon as it has it: its outcome may be stored before its page is."""
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _page(store, 1, {0: 7})
+    await _apply(store, {0: 8})
+    await _page(store, 2, {0: 8})
+
+    assert await store.positions.settle(NAME)
+    assert (await store.memory.applied(TOPIC, LOG)).offsets == {0: 8}
 
 
 async def test_forgetting(store: Store) -> None:

@@ -123,11 +123,18 @@ async def test_progress_is_of_one_log(store: Store) -> None:
     assert (await store.memory.applied(TOPIC, "log-1")).offsets == {3: 7}
 
 
-async def test_a_worker_that_is_late_does_not_set_progress_back(store: Store) -> None:
-    await store.memory.record([], Applied(TOPIC, "log-1", {0: 41}))
-    await store.memory.record([], Applied(TOPIC, "log-1", {0: 12, 1: 5}))
+async def test_what_a_newer_version_decides_says_nothing_about_the_record(store: Store) -> None:
+    """Neither in the batch of the failure nor in a later one; its job counts it all the same (promises 3 and 7)."""
+    job = await _job(store)
+    older = ended("b1", Outcome.UNCHANGED, superseded=True, job=job)
 
-    assert (await store.memory.applied(TOPIC, "log-1")).offsets == {0: 41, 1: 5}
+    await store.memory.record([failed("b1", job=job), older], NOWHERE)
+    await store.memory.record([older], NOWHERE)
+
+    assert [failure.attempts for failure in await store.views.failures()] == [1]
+    found = await store.jobs.job(job)
+    assert found is not None
+    assert found.counters == {Outcome.FAILED: 1, Outcome.UNCHANGED: 2}
 
 
 async def test_a_batch_is_recorded_as_a_whole_or_not_at_all(store: Store) -> None:
