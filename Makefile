@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 TESTS ?= tests
 
-.PHONY: help setup demo test check bench kafka lock clean
+.PHONY: help setup demo test check bench kafka docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: setup  ## measure on this machine
 
 kafka: setup  ## Apache Kafka on 127.0.0.1:9092 from its own jars, until Ctrl-C (ARGS="--port 9093")
 	@$(BIN)/python deploy/kafka/run_kafka.py $(ARGS)
+
+docs: setup  ## write docs/reference/ from the code
+	@$(BIN)/python -m daemon.reference
 
 lock: setup  ## renew requirements.lock from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(BIN)/uv pip compile --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --universal \

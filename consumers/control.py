@@ -56,6 +56,8 @@ class States(Protocol):
 
     async def caught_up(self, names: Sequence[str]) -> None: ...
 
+    async def set_only_coupled(self, names: Sequence[str], value: bool | None) -> None: ...
+
 
 class OnlyCoupled(Protocol):
     async def __call__(self) -> dict[str, bool]:
@@ -182,11 +184,12 @@ class Control:
             raise Refused(
                 "run-unknown", f"There is no full synchronisation {command.run!r}.", "`coupled status` lists the runs."
             )
-        if run.answer is not None and run.answer is not command.answer:
-            raise Refused("run-answered", f"Run {run.id} has been answered: {run.answer.value}.", "Nothing is due.")
-        if run.state.final and run.answer is None:
+        if not run.state.final:
+            await self._runs.answer(run.id, command.answer)
+        elif run.answer is None:
             raise Refused("run-over", f"Run {run.id} has {run.state.value}.", "Nothing is due.")
-        await self._runs.answer(run.id, command.answer)
+        else:  # the administrator has thought again
+            await self._states.set_only_coupled(run.cleared, False if command.answer is Keep.KEEP else None)
 
     async def _resume(self, command: Resume) -> None:
         """What was missed while paused is caught up with by a sweep of those mappings."""

@@ -63,7 +63,7 @@ def configuration(places: Places, web_port: int, poll_seconds: float = 1, bootst
         f"{{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: %s/{tenant}/oauth2/v2.0/token}}"
     )
     bc_host = f"http://{LOOPBACK}:{places.bc_port}"
-    return f"""# Written by `coupled demo`: both sides are the simulators.
+    return f"""# Both sides are the simulators of coupled itself.
 business_central:
   url: {places.bc_url}
   company: {BcSettings().company_name}

@@ -42,6 +42,7 @@ class Desk:
         self.jobs: dict[str, list[tuple[str, Direction]]] = {}
         self.paused: set[str] = set()
         self.missed: set[str] = set()
+        self.overridden: dict[str, bool | None] = {}
         self.announced: list[CommandOutcome] = []
         self.woken = 0
         self.killed_before_runs = False
@@ -100,6 +101,9 @@ class Desk:
     async def resume(self, names: Sequence[str]) -> Sequence[str]:
         self.paused -= set(names)
         return sorted(self.missed & set(names))
+
+    async def set_only_coupled(self, names: Sequence[str], value: bool | None) -> None:
+        self.overridden |= dict.fromkeys(names, value)
 
     async def caught_up(self, names: Sequence[str]) -> None:
         self.missed -= set(names)
@@ -223,20 +227,30 @@ async def test_the_answer_can_come_with_the_command_or_before_the_end() -> None:
     assert (outcome.state, desk.runs["c2"].answer) == (RunState.DONE, Keep.RESTORE)
 
 
-@pytest.mark.parametrize(
-    ("given", "state", "code"),
-    [
-        ("keep", RunState.AWAITING_ANSWER, "run-answered"),
-        ("keep", RunState.DONE, "run-answered"),
-        (None, RunState.FAILED, "run-over"),
-    ],
-)
-async def test_an_answer_that_comes_too_late_is_refused(given: str | None, state: RunState, code: str) -> None:
+async def test_a_run_that_failed_before_its_answer_wants_none() -> None:
     desk = Desk()
-    await desk.send("full-sync", answer=given)
-    desk.set("c1", state=state)
+    await desk.send("full-sync")
+    desk.set("c1", state=RunState.FAILED)
     await desk.send("answer", "c2", run="c1", answer="restore")
-    assert desk.code() == code
+    assert desk.code() == "run-over"
+
+
+async def test_while_the_run_is_not_over_the_last_answer_counts() -> None:
+    desk = Desk()
+    await desk.send("full-sync", answer="keep")
+    assert (await desk.send("answer", "c2", run="c1", answer="restore")).state is RunState.DONE
+    assert desk.runs["c1"].answer is Keep.RESTORE
+
+
+@pytest.mark.parametrize(("given", "again", "value"), [("keep", "restore", None), ("restore", "keep", False)])
+async def test_after_the_run_another_answer_puts_only_coupled_as_it_says(
+    given: str, again: str, value: bool | None
+) -> None:
+    desk = Desk(ITEM=False)
+    await desk.send("full-sync", answer=given)
+    desk.set("c1", state=RunState.DONE)
+    assert (await desk.send("answer", "c2", run="c1", answer=again)).state is RunState.DONE
+    assert desk.overridden == {"CURRENCY": value, "CUSTOMER": value}
 
 
 async def test_the_same_answer_again_is_no_mistake() -> None:
