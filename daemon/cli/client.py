@@ -8,7 +8,6 @@ from pathlib import Path
 
 from daemon.broker import read_runtime, runtime_file
 from daemon.config import load
-from daemon.kafka import client_options, unreachable
 from daemon.settings import Settings
 from schemas import command_outcome
 from schemas.command import Command, encode
@@ -51,6 +50,8 @@ def submit(settings: Settings, command: Command, accept_seconds: float = ACCEPT_
     """
     from kafka import KafkaConsumer, KafkaProducer, TopicPartition
     from kafka.errors import KafkaError
+
+    from daemon.kafka import client_options, unreachable
 
     bootstrap, topics = bootstrap_of(settings), Topics(settings.kafka.topic_prefix)
     options = client_options(settings.kafka, bootstrap)

@@ -1,10 +1,12 @@
 """Commands that only look: they read the store."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import orjson
 import typer
@@ -13,12 +15,14 @@ from rich.table import Table
 
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, complete_mapping, load_mappings
 from daemon.cli.progress import ARROWS
-from daemon.settings import Settings
-from daemon.store.engine import Store
-from daemon.store.views import Failure
 from schemas.command_outcome import job_dict
 from schemas.errors import Exit, Refused
 from schemas.job import RunState
+
+if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
+    from daemon.settings import Settings
+    from daemon.store.engine import Store
+    from daemon.store.views import Failure
 
 T = TypeVar("T")
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")]
