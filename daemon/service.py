@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -44,9 +45,19 @@ class Health:
 
     reasons: dict[str, str] = field(default_factory=lambda: {"daemon": "starting"})
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    seen: dict[tuple[Side, str], float] = field(default_factory=dict)
 
     def up(self, name: str) -> None:
         self.reasons.pop(name, None)
+
+    def read(self, side: Side, table: str) -> None:
+        """Capture has just read the table to its end, whether or not anything had changed."""
+        self.seen[side, table] = time.monotonic()
+
+    def ages(self) -> dict[tuple[Side, str], float]:
+        """Seconds since each table was last read to its end."""
+        now = time.monotonic()
+        return {place: now - at for place, at in self.seen.items()}
 
     def down(self, name: str, reason: str) -> None:
         self.reasons[name] = reason
@@ -144,10 +155,12 @@ class Daemon:
         while True:
             if not self.streams.is_leader():
                 capture.rest()
+                self.health.seen.pop((side, table), None)
             elif not await self._all_paused(side, table):
                 try:
                     await capture.once()
                     self.health.up(capture.name)
+                    self.health.read(side, table)
                     backoff = self.settings.capture.poll_seconds
                 except Exception as error:
                     if capture.name not in self.health.reasons:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 import structlog
@@ -104,7 +105,9 @@ async def _refresh(metrics: Metrics, reader: StoreReader, daemon: Daemon) -> Non
     """Keeps the gauges true, whoever scrapes them."""
     while True:
         try:
-            metrics.refresh(await reader.figures(await _in_flight(daemon)))
+            figures = await reader.figures(await _in_flight(daemon))
+            # The stored position stands still while nothing changes: what counts is when it was last looked at.
+            metrics.refresh(replace(figures, position_age=daemon.health.ages()))
         except Exception:
             _log.exception("figures_failed")
         await asyncio.sleep(_FIGURES_SECONDS)
