@@ -9,6 +9,11 @@ import orjson
 
 from schemas.side import Direction, Side
 
+# Of an id or a version: what fits a PostgreSQL index entry, four bytes a character, with room for its neighbours.
+LONGEST = 400
+LARGEST = 2**63 - 1
+LARGEST_JOB = 2**31 - 1
+
 
 class Op(StrEnum):
     """Debezium's words. Sides do not tell an insert from an update, so live changes are `u`; sweeps read (`r`)."""
@@ -94,18 +99,41 @@ def _change(envelope: Any) -> Change:
         return Change(
             op=Op(envelope["op"]),
             side=Side(source["side"]),
-            table=str(source["table"]),
-            key=str(source["key"]),
+            table=_name(source["table"]),
+            key=_name(source["key"]),
             after=_record(envelope["after"]),
-            version=str(source["version"]),
-            sequence=int(source["sequence"]),
-            ts_ms=int(source["ts_ms"]),
-            captured_ms=int(envelope["ts_ms"]),
-            job=source.get("job"),
-            mapping=source.get("mapping"),
+            version=_name(source["version"]),
+            sequence=_number(source["sequence"]),
+            ts_ms=_number(source["ts_ms"]),
+            captured_ms=_number(envelope["ts_ms"]),
+            job=_job(source.get("job")),
+            mapping=None if source.get("mapping") is None else _name(source["mapping"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"the message is not a change envelope: {error!r}") from error
+
+
+def _name(value: Any) -> str:
+    """An id or a version that every store can hold (promise 7): a PostgreSQL text, short enough for an index."""
+    text = str(value)
+    if "\0" in text:
+        raise ValueError("a zero character in an id, a version or a name")
+    if len(text) > LONGEST:
+        raise ValueError(f"an id, a version or a name of {len(text)} characters; {LONGEST} are allowed")
+    return text
+
+
+def _number(value: Any) -> int:
+    number = int(value)
+    if abs(number) > LARGEST:
+        raise ValueError("a number of more than 64 bits")
+    return number
+
+
+def _job(value: Any) -> int | None:
+    if value is None or (type(value) is int and 0 < value <= LARGEST_JOB):
+        return value
+    raise ValueError("`job` is not the number of a job")
 
 
 def _record(after: Any) -> Mapping[str, Any] | None:

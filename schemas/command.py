@@ -3,48 +3,64 @@
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from schemas.errors import Refused
 from schemas.job import Keep
+
+_LONGEST = 100
+
+
+def _storable(text: str) -> str:
+    """What every store can hold: PostgreSQL has no zero character, and nobody has half a surrogate pair."""
+    if "\0" in text:
+        raise ValueError("it holds a zero character")
+    text.encode()
+    return text
+
+
+Text = Annotated[str, Field(max_length=_LONGEST), AfterValidator(_storable)]
+Id = Annotated[Text, Field(min_length=1)]
+Names = Annotated[list[Text], Field(max_length=1000)]
 
 
 class _Command(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = Field(min_length=1, max_length=100, description="chosen by the sender; repeats are recognised by it")
-    requested_by: str = ""
+    id: Id = Field(description="chosen by the sender; repeats are recognised by it")
+    requested_by: Annotated[str, Field(max_length=1000), AfterValidator(_storable)] = ""
 
 
 class FullSync(_Command):
     command: Literal["full-sync"]
-    mappings: list[str] | None = None
+    mappings: Names | None = None
     answer: Keep | None = None
     dry_run: bool = False
 
 
 class Sync(_Command):
     command: Literal["sync"]
-    mappings: list[str] | None = None
+    mappings: Names | None = None
 
 
 class Answer(_Command):
     command: Literal["answer"]
-    run: str
+    run: Text
     answer: Keep
 
 
 class Pause(_Command):
     command: Literal["pause"]
-    mappings: list[str] | None = None
+    mappings: Names | None = None
 
 
 class Resume(_Command):
     command: Literal["resume"]
-    mappings: list[str] | None = None
+    mappings: Names | None = None
 
 
 Command = FullSync | Sync | Answer | Pause | Resume
+_id: TypeAdapter[str] = TypeAdapter(Id)
 _adapter: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 
 
@@ -63,7 +79,7 @@ def from_dict(data: dict[str, Any]) -> Command:
         place = ".".join(str(part) for part in loc) or "command"
         raise Refused(
             "command-invalid",
-            f"The command's field {place!r} cannot be used: {first['msg']}.",
+            f"The command's field {place!r} cannot be used: {first['msg'].removeprefix('Value error, ')}.",
             "See `coupled --help` for the commands and their fields.",
         ) from error
 
@@ -71,10 +87,9 @@ def from_dict(data: dict[str, Any]) -> Command:
 def command_id(value: bytes | None, fallback: str) -> str:
     """The id to answer under, even for a command that cannot be used."""
     try:
-        found = _object(value).get("id")
-    except Refused:
+        return _id.validate_python(_object(value).get("id"), strict=True)
+    except (Refused, ValidationError):
         return fallback
-    return found if isinstance(found, str) and 0 < len(found) <= 100 else fallback
 
 
 def encode(command: Command) -> bytes:

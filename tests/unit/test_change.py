@@ -1,5 +1,7 @@
 """The envelope: what goes on a topic comes off it, and what cannot be read says why."""
 
+import json
+
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -13,15 +15,16 @@ scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(a
 fine_scalars = scalars.filter(lambda value: not isinstance(value, float) or abs(value) != float("inf"))
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 records = st.dictionaries(texts, fine_scalars.filter(lambda v: not isinstance(v, str)) | texts, max_size=5)
-numbers = st.integers(0, 2**53)
+numbers = st.integers(0, 2**63 - 1)
+ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 changes = st.builds(
     Change,
     op=st.sampled_from(Op),
     side=st.sampled_from(Side),
-    table=texts,
-    key=texts,
+    table=ids,
+    key=ids,
     after=st.none() | records,
-    version=texts,
+    version=ids,
     sequence=numbers,
     ts_ms=numbers,
     captured_ms=numbers,
@@ -71,6 +74,35 @@ def test_a_source_without_a_field_is_named(field: str) -> None:
     del envelope["source"][field]
     with pytest.raises(ValueError, match=field):
         decode(orjson.dumps(envelope))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("key", "a\0b"),
+        ("version", "a\0b"),
+        ("mapping", "a\0b"),
+        ("key", "x" * 401),
+        ("version", "x" * 3000),
+        ("mapping", "x" * 3000),
+        ("sequence", 2**63),
+        ("sequence", -(2**63) - 1),
+        ("ts_ms", 1e30),
+        ("sequence", "a number"),
+        ("job", "7"),
+        ("job", True),
+        ("job", 7.0),
+        ("job", -1),
+        ("job", 2**31),
+        ("job", [7]),
+    ],
+)
+def test_what_no_store_can_hold_is_not_read(field: str, value: object) -> None:
+    """It must go to the dead letters: PostgreSQL would refuse it, and with it every other record (promise 7)."""
+    envelope = orjson.loads(encode(change_of(mapping(), Side.BC, bc_row(), job=7)))
+    envelope["source"][field] = value
+    with pytest.raises(ValueError, match="the message is not a change envelope"):
+        decode(json.dumps(envelope).encode())
 
 
 def test_a_change_travels_away_from_its_side() -> None:

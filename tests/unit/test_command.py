@@ -34,6 +34,12 @@ def test_a_command_comes_back_as_it_went(given: Command) -> None:
         (b'{"id": "", "command": "sync"}', "'id'"),
         (b'{"id": 1, "command": "sync"}', "'id'"),
         (b'{"id": "1", "command": "full-sync", "answer": "maybe"}', "'keep' or 'restore'"),
+        (b'{"id": "a\\u0000b", "command": "sync"}', "'id'"),
+        (b'{"id": "1", "command": "sync", "requested_by": "\\u0000"}', "'requested_by' cannot be used"),
+        (b'{"id": "1", "command": "sync", "requested_by": "' + b"x" * 1001 + b'"}', "'requested_by'"),
+        (b'{"id": "1", "command": "sync", "mappings": ["\\u0000"]}', "zero character"),
+        (b'{"id": "1", "command": "pause", "mappings": ["' + b"x" * 101 + b'"]}', "'mappings.0'"),
+        (b'{"id": "1", "command": "answer", "run": "\\u0000", "answer": "keep"}', "'run'"),
     ],
 )
 def test_a_refusal_names_the_field_and_what_is_allowed(value: bytes, told: str) -> None:
@@ -49,6 +55,7 @@ def test_a_refusal_names_the_field_and_what_is_allowed(value: bytes, told: str) 
         (b'{"id": "mine", "nonsense": 1}', "mine"),
         (b'{"id": 7}', "fallback"),
         (b'{"id": ""}', "fallback"),
+        (b'{"id": "a\\u0000b"}', "fallback"),
         (b'{"id": "' + b"x" * 101 + b'"}', "fallback"),
         (b"[]", "fallback"),
         (b"{", "fallback"),
@@ -70,3 +77,9 @@ def test_an_outcome_comes_back_as_it_went() -> None:
 def test_what_is_no_outcome_says_so(value: bytes) -> None:
     with pytest.raises(ValueError, match=r"outcome|RunState"):
         command_outcome.decode(value)
+
+
+def test_a_text_that_is_no_unicode_is_refused() -> None:
+    """Not of Kafka, where JSON has none, but of the web's form."""
+    with pytest.raises(Refused, match="requested_by"):
+        command.from_dict({"id": "1", "command": "sync", "requested_by": "\ud800"})
