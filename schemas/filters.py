@@ -3,6 +3,7 @@
 Comparison is case-insensitive on text, as Dataverse compares, and as BC's Code fields make it on the other side.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,13 +47,25 @@ class Filter:
         return hash(self.text)
 
 
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """False between values that have no order, such as null, or text and a number: a row must not stop a sweep."""
+
+    def compared(a: Any, b: Any) -> bool:
+        try:
+            return a is not None and b is not None and compare(a, b)
+        except TypeError:
+            return False
+
+    return compared
+
+
 _COMPARE: dict[type, Callable[[Any, Any], bool]] = {
-    ast.Eq: lambda a, b: a == b,
-    ast.NotEq: lambda a, b: a != b,
-    ast.Gt: lambda a, b: a is not None and b is not None and a > b,
-    ast.GtE: lambda a, b: a is not None and b is not None and a >= b,
-    ast.Lt: lambda a, b: a is not None and b is not None and a < b,
-    ast.LtE: lambda a, b: a is not None and b is not None and a <= b,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Gt: _ordered(operator.gt),
+    ast.GtE: _ordered(operator.ge),
+    ast.Lt: _ordered(operator.lt),
+    ast.LtE: _ordered(operator.le),
 }
 _TEXT: dict[str, Callable[[str, str], bool]] = {
     "contains": lambda text, part: part in text,
@@ -79,8 +92,14 @@ def _compile(node: Any, names: set[str]) -> _Test:
         case ast.Call() if node.func.name in _TEXT and len(node.args) == 2:
             text_test = _TEXT[node.func.name]
             text, part = (_compile(argument, names) for argument in node.args)
-            return lambda row: text_test(text(row) or "", part(row) or "")
+            return lambda row: _on_text(text_test, text(row), part(row))
     return _value(node, names)
+
+
+def _on_text(test: Callable[[str, str], bool], text: Any, part: Any) -> bool:
+    """Null is empty text; what is no text holds none."""
+    given = ("" if text is None else text, "" if part is None else part)
+    return all(isinstance(one, str) for one in given) and test(*given)
 
 
 def _value(node: Any, names: set[str]) -> _Test:

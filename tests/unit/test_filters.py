@@ -61,6 +61,14 @@ def test_a_column_that_is_a_number_here_and_text_there_does_not_crash_an_equalit
     assert not Filter.parse("name eq 5").matches(ROW)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["name gt 5", "name le 5", "limit lt 'x'", "licensed ge 'x'", "contains(limit,'1')", "startswith(name,5)"],
+)
+def test_values_of_unlike_types_never_match_and_never_crash(text: str) -> None:
+    assert not Filter.parse(text).matches(ROW)
+
+
 @pytest.mark.parametrize("text", ["name eq", "(a eq 1", "a in (1,2)", "tolower(name) eq 'x'", "a add 1 eq 2"])
 def test_a_filter_that_cannot_be_evaluated_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="filter"):
