@@ -12,6 +12,8 @@ from schemas.side import Direction, Side
 from schemas.transforms import apply
 
 Values = Mapping[str, Any]
+# What Sales takes of `firstname`, and of `lastname` (wire-protocols B2); a rule's `max_length` is that of both joined.
+_HALF = 50
 
 
 class Untranslatable(Exception):
@@ -60,7 +62,7 @@ def _apply(rule: FieldRule, direction: Direction, values: Values, lookups: Looku
     if value is None and rule.not_null:
         return {}
     if len(names) == 2:
-        return dict(zip(names, _split(value), strict=True))
+        return dict(zip(names, _split(_cut(value, rule.max_length)), strict=True))
     return {names[0]: _fitted(rule, names[0], source.other, value)}
 
 
@@ -100,14 +102,19 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def _split(value: Any) -> tuple[str | None, str | None]:
-    """A name at its first space; a single word is the last name, which Sales forms require."""
+    """A name at its first space, each half cut to what Sales takes; a single word is the last name, which its forms
+    require.
+    """
     first, _, last = str(value or "").partition(" ")
-    return (first or None, last.strip() or None) if last.strip() else (None, first or None)
+    halves = (first, last) if last.strip() else ("", first)
+    return canonical(_cut(halves[0], _HALF)), canonical(_cut(halves[1].strip(), _HALF))
 
 
 def _fitted(rule: FieldRule, name: str, destination: Side, value: Any) -> Any:
     """As the destination would store it: cut to the shorter length, codes upper-case (business-central-sync 2.2)."""
-    if rule.max_length and isinstance(value, str):
-        value = value[: rule.max_length]
-    value = canonical(value)
+    value = canonical(_cut(value, rule.max_length))
     return as_code(value) if destination is Side.BC and is_code(name) else value
+
+
+def _cut(value: Any, length: int | None) -> Any:
+    return value[:length] if length and isinstance(value, str) else value

@@ -58,6 +58,19 @@ def test_a_split_name_joins_to_what_it_was(words: list[str]) -> None:
     assert to_bc(FULL_NAME, **halves) == {"displayName": whole or None}
 
 
+@pytest.mark.parametrize(
+    ("whole", "first", "last"),
+    [
+        (f"{'a' * 60} {'b' * 30}", "a" * 50, "b" * 30),
+        (f"Ann {'b' * 49} {'c' * 20}", "Ann", "b" * 49),
+        ("p" * 90, None, "p" * 50),
+        (f"Ann {'b' * 20}{' ' * 90}end", "Ann", "b" * 20),
+    ],
+)
+def test_each_half_of_a_name_is_cut_to_what_sales_takes(whole: str, first: str | None, last: str) -> None:
+    assert to_sales(FULL_NAME, displayName=whole) == {"firstname": first, "lastname": last}
+
+
 def test_codes_are_upper_case_in_business_central() -> None:
     country = {"bc": "country", "sales": "address1_country"}
     assert to_bc(country, address1_country=" at ") == {"country": "AT"}
