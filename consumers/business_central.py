@@ -17,6 +17,9 @@ from schemas.side import Side
 from schemas.write import Answer, Write
 
 _LARGEST_BATCH = 100
+# A batch may run 8 minutes before BC cuts it off, and what it created by then we must find by looking (A6): where no
+# number of ours makes BC refuse a second one, little is at stake at once.
+_LARGEST_BLIND_BATCH = 20
 
 
 class BusinessCentralTarget:
@@ -32,8 +35,8 @@ class BusinessCentralTarget:
         return await deliver(
             writes,
             self._send,
-            group=lambda write: write.mapping.bc.api,
-            size=self._batch_size,
+            group=lambda write: (write.mapping.bc.api, _is_blind(write)),
+            size=lambda group: min(self._batch_size, _LARGEST_BLIND_BATCH) if group[1] else self._batch_size,
             parallel=self._parallel,
         )
 
@@ -46,8 +49,9 @@ class BusinessCentralTarget:
         parts = [self._part(number, write) for number, write in enumerate(writes)]
         content = orjson.dumps({"requests": parts})
         try:
+            headers = {"Content-Type": JSON}
             response = await call(
-                self._client, "POST", f"{root}/$batch", content=content, headers={"Content-Type": JSON}
+                self._client, "POST", f"{root}/$batch", content=content, headers=headers, parts=len(writes)
             )
             return _answers(response, len(writes))
         except ApiError as error:
@@ -102,6 +106,11 @@ class BusinessCentralTarget:
         return await get_all(self._client, urls, self._parallel)
 
 
+def _is_blind(write: Write) -> bool:
+    """Does it create a record whose number or code BC chooses?"""
+    return write.version is None and not write.fields.get(write.mapping.bc.key)
+
+
 def _answers(response: httpx.Response, count: int) -> Sequence[Answer]:
     """One answer per part, found by its id (A5)."""
     found: dict[str, Answer] = {}
@@ -110,8 +119,8 @@ def _answers(response: httpx.Response, count: int) -> Sequence[Answer]:
         if not isinstance(part, dict) or not isinstance(part.get("status"), int):
             continue
         headers = part.get("headers")
-        retry_after = str(headers.get("Retry-After", "")) if isinstance(headers, dict) else ""
-        heed(response, part["status"], retry_after)
+        named = headers.items() if isinstance(headers, dict) else ()
+        heed(response, part["status"], {str(name): str(value) for name, value in named})
         found[str(part.get("id"))] = answer(part["status"], _bytes(part.get("body")))
     return [found.get(str(number)) or unanswered() for number in range(count)]
 

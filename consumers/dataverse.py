@@ -27,7 +27,10 @@ class DataverseTarget:
         self._client, self._batch_size, self._parallel = client, min(batch_size, 1000), parallel
 
     async def write(self, writes: Sequence[Write]) -> Sequence[Answer]:
-        return await deliver(writes, self._send, group=lambda write: "", size=self._batch_size, parallel=self._parallel)
+        size = self._batch_size
+        return await deliver(
+            writes, self._send, group=lambda write: "", size=lambda group: size, parallel=self._parallel
+        )
 
     async def _send(self, writes: Sequence[Write]) -> Sequence[Answer]:
         if len(writes) == 1:
@@ -38,7 +41,12 @@ class DataverseTarget:
         content = multipart.encode([self._part(write) for write in writes], boundary)
         try:
             response = await call(
-                self._client, "POST", f"{dataverse.API_ROOT}/$batch", content=content, headers=headers
+                self._client,
+                "POST",
+                f"{dataverse.API_ROOT}/$batch",
+                content=content,
+                headers=headers,
+                parts=len(writes),
             )
         except ApiError as error:
             return [error] * len(writes)
@@ -101,6 +109,6 @@ def _answers(response: httpx.Response, count: int) -> Sequence[Answer]:
         whole = answer(response.status_code, response.content)
         return [unanswered(whole if isinstance(whole, ApiError) else None)] * count
     for part in parts:
-        heed(response, part.status, part.headers.get("retry-after", ""))
+        heed(response, part.status, part.headers)
     found = [answer(part.status, part.body) if part.status else unanswered() for part in parts[:count]]
     return found + [unanswered() for _ in range(count - len(found))]

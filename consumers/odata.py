@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import orjson
@@ -17,6 +17,7 @@ from schemas.write import Answer, Write, Written
 JSON = "application/json"
 _WORTH_A_BATCH = 10
 
+Group = TypeVar("Group", bound=Hashable)
 Send = Callable[[Sequence[Write]], Awaitable[Sequence[Answer]]]
 
 
@@ -27,10 +28,14 @@ async def call(
     *,
     content: bytes | None = None,
     headers: Mapping[str, str] | None = None,
+    parts: int = 1,
 ) -> httpx.Response:
-    """The side's answer, whatever its status; ApiError with status 0 if there is none."""
+    """The side's answer, whatever its status; ApiError with status 0 if there is none.
+
+    `parts` is how many requests a batch counts for (A6).
+    """
     try:
-        return await client.request(method, url, content=content, headers=headers)
+        return await client.request(method, url, content=content, headers=headers, extensions={"parts": parts})
     except Unreachable as error:  # says nothing about the record, so it must not count against it (promise 7)
         raise ApiError(0, error.problem.code, error.problem.message, error.problem.hint) from error
     except (httpx.RequestError, httpx.InvalidURL) as error:
@@ -56,7 +61,7 @@ async def _pages(client: httpx.AsyncClient, url: str) -> list[Row]:
             raise ApiError(200, "paging-loop", "the side's next link leads back to a page already read")
         followed.add(url)
         response = await call(client, "GET", own_link(str(client.base_url), url))
-        page = rows(response.status_code, response.content)
+        page = rows(response.status_code, response.content, str(response.url))
         found += page.rows
         url = page.next
     return found
@@ -82,14 +87,14 @@ async def direct(client: httpx.AsyncClient, method: str, url: str, body: Any, he
 
 
 async def deliver(
-    writes: Sequence[Write], send: Send, *, group: Callable[[Write], Hashable], size: int, parallel: int
+    writes: Sequence[Write], send: Send, *, group: Callable[[Write], Group], size: Callable[[Group], int], parallel: int
 ) -> Sequence[Answer]:
-    """Sends the writes in batches of one group and at most `size`, `parallel` at once; answers in their order.
+    """Sends the writes in batches of one group and its `size` at most, `parallel` at once; answers in their order.
 
     A change of a record whose version nobody knows is not sent: it could overwrite a newer one (promise 3).
     """
     answers: list[Answer] = [unknown_version(write.id) for write in writes]
-    groups: dict[Hashable, list[int]] = {}
+    groups: dict[Group, list[int]] = {}
     for index, write in enumerate(writes):
         if write.version != "":
             groups.setdefault(group(write), []).append(index)
@@ -102,8 +107,8 @@ async def deliver(
             answers[index] = made
 
     async with asyncio.TaskGroup() as tasks:
-        for indexes in groups.values():
-            for batch in _split(indexes, size, parallel):
+        for name, indexes in groups.items():
+            for batch in _split(indexes, size(name), parallel):
                 tasks.create_task(one(batch))
     return answers
 
@@ -119,8 +124,7 @@ def unanswered(error: ApiError | None = None) -> ApiError:
     return error or ApiError(0, "no-answer", "the batch's answer does not say what became of this write")
 
 
-def heed(response: httpx.Response, part_status: int, retry_after: str) -> None:
+def heed(response: httpx.Response, status: int, headers: Mapping[str, str]) -> None:
     """A part refused for too many requests holds back the whole side, as a whole answer would (promise 9)."""
-    hold = response.extensions.get("hold")
-    if part_status == 429 and hold and retry_after.isdigit():
-        hold(float(retry_after))
+    if refused := response.extensions.get("refused"):
+        refused(status, httpx.Headers(headers))

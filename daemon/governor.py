@@ -1,34 +1,43 @@
-"""One governor per side: how many requests at once, when to wait, what to repeat (promise 9; wire-protocols A6, B6)."""
+"""One governor per side: how many requests at once and how fast, when to wait, what to repeat (promise 9; A6, B6)."""
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import NoReturn
 
 import httpx
 import structlog
 
+from daemon.pace import Pace, Rate, Refusals, retry_after
 from schemas.errors import ApiError
 from schemas.side import Side
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Requests at once, tries per request, and the shortest and longest wait of the back-off."""
+    """Requests at once, tries of a read that fails, the shortest and longest wait of the back-off, and the pace.
+
+    What is throttled was not executed and is repeated for `patience_seconds`: longer than either side's window of 300 s
+    (A6, B6). A write is given `write_seconds` to answer, if that is longer.
+    """
 
     concurrency: int
     attempts: int = 5
     base_seconds: float = 0.5
     cap_seconds: float = 60.0
     timeout_seconds: float = 120.0
+    write_seconds: float = 0.0
+    patience_seconds: float = 360.0
+    rate: Rate | None = None
 
 
 _log = structlog.get_logger(__name__)
 # Seconds by which a hold must grow before it is told: every refused part of a batch names a time of its own.
 _WORTH_TELLING = 5.0
+_THROTTLED = frozenset({429, 503})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +69,34 @@ class Governor(httpx.AsyncBaseTransport):
         self._side, self._inner, self._limits, self._hooks, self._time = side, inner, limits, hooks, clocks
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._held_until = 0.0
+        self._pace, self._refusals = Pace(limits.rate), Refusals(self._back_off)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         operation = _operation(request)
-        repeatable = operation in {"read", "token"}
-        for attempt in range(self._limits.attempts):
-            last = attempt == self._limits.attempts - 1
+        if operation in {"write", "batch"}:
+            _give_time(request, self._limits.write_seconds)
+        tries = self._limits.attempts if operation in {"read", "token"} else 1
+        failures, patient_until = 0, 0.0
+        while True:
             try:
                 response = await self._send(request, operation)
             except (httpx.RequestError, OSError) as error:
-                if last or not repeatable:
+                failures += 1
+                if failures >= tries:
                     self._no_answer(request, error)
-                await self._time.sleep(self._back_off(attempt))
+                await self._time.sleep(self._back_off(failures - 1))
                 continue
-            status = response.status_code
-            held = self._hold_back(response, attempt)
-            if last or not (status == 429 or (repeatable and status >= 500)):
+            if response.status_code == 429:
+                now = self._time.clock()
+                patient_until = patient_until or now + self._limits.patience_seconds
+                if now >= patient_until:
+                    return response
+                continue  # the side is held, and this request with it
+            failures += 1
+            if response.status_code < 500 or failures >= tries:
                 return response
-            if not held:
-                await self._time.sleep(self._back_off(attempt))
-        raise AssertionError("the last attempt returns or raises")
+            if response.status_code != 503:
+                await self._time.sleep(self._back_off(failures - 1))
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -95,8 +112,14 @@ class Governor(httpx.AsyncBaseTransport):
                 _log.warning("side_throttled", side=self._side.value, wait_seconds=round(seconds))
 
     async def _send(self, request: httpx.Request, operation: str) -> httpx.Response:
-        """One try, body included, in a slot of its own; whoever holds a slot still waits while the side is held."""
+        """One try, body included, in a slot of its own; whoever holds a slot still waits while the side is held.
+
+        `extensions["parts"]` of the request says how many requests its batch counts for. `extensions["refused"]` of the
+        response takes the status and headers of each part.
+        """
         async with self._slots:
+            if wait := self._pace.take(int(request.extensions.get("parts", 1)), self._time.clock()):
+                await self._time.sleep(wait)
             while (wait := self._held_until - self._time.clock()) > 0:
                 await self._time.sleep(wait)
             started, status = self._time.clock(), 0
@@ -106,16 +129,18 @@ class Governor(httpx.AsyncBaseTransport):
                 status = response.status_code
             finally:
                 self._hooks.observe(self._side, operation, status, self._time.clock() - started)
-        response.extensions["hold"] = self.hold
+        self._pace.heard(response.headers)
+        self._heed(started, status, response.headers)
+        if status not in _THROTTLED and operation != "batch":  # a batch that is taken may have parts that are not
+            self._refusals.taken(started)
+        response.extensions["refused"] = partial(self._heed, started)
         return response
 
-    def _hold_back(self, response: httpx.Response, attempt: int) -> bool:
-        """Holds the side after a 429, and after a 503 that names a time."""
-        wait = retry_after(response.headers.get("Retry-After", ""), self._time.now())
-        if response.status_code not in {429, 503} or (wait is None and response.status_code == 503):
-            return False
-        self.hold(self._back_off(attempt + 1) if wait is None else wait)
-        return True
+    def _heed(self, sent: float, status: int, headers: Mapping[str, str]) -> None:
+        """Holds the side after a 429 or 503: as long as it asks for, else longer each time."""
+        if status in _THROTTLED:
+            wait = retry_after(headers, self._time.now())
+            self.hold(self._refusals.refused(sent, self._time.clock()) if wait is None else wait)
 
     def _back_off(self, attempt: int) -> float:
         longest = min(self._limits.cap_seconds, self._limits.base_seconds * 2**attempt)
@@ -123,25 +148,23 @@ class Governor(httpx.AsyncBaseTransport):
 
     def _no_answer(self, request: httpx.Request, error: Exception) -> NoReturn:
         where = f"{request.url.scheme}://{request.url.host}"
-        reason = str(error) or type(error).__name__
+        # httpx quotes the header it refuses to send, and that may be our token (promise 10).
+        quotes = isinstance(error, httpx.LocalProtocolError)
+        reason = type(error).__name__ if quotes else str(error) or type(error).__name__
         raise ApiError(
             0,
             "no-answer",
             f"{self._side.label} at {where} gave no answer: {reason}",
             "Check the url, the network and the service's own status page; it is tried again.",
-        ) from error
+        ) from (None if quotes else error)
 
 
-def retry_after(text: str, now: float) -> float | None:
-    """The seconds a Retry-After header asks for, as a number or as a date; None if it says nothing."""
-    try:
-        return max(float(text), 0.0)
-    except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(text).timestamp() - now, 0.0)
-    except (ValueError, TypeError):
-        return None
+def _give_time(request: httpx.Request, seconds: float) -> None:
+    """At least so many seconds for the answer to begin."""
+    chosen = request.extensions.get("timeout", {})
+    longest = max(chosen.get("read") or seconds, seconds)
+    if seconds:
+        request.extensions = {**request.extensions, "timeout": {**chosen, "read": longest}}
 
 
 def _operation(request: httpx.Request) -> str:

@@ -1,6 +1,7 @@
 """Signing in: OAuth2 client credentials against Microsoft Entra (wire-protocols A1, B1)."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ from schemas.odata import document
 from schemas.side import Side
 
 _EARLY_SECONDS = 120
+# What a bearer token may be made of: a header with anything else is refused by httpx, which then quotes it.
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 _TIMEOUT = httpx.Timeout(30).as_dict()
 _HINTS = {
     "AADSTS7000215": "Enter the secret's value, not its id; make a new one if the value is lost.",
@@ -71,10 +74,12 @@ class ClientCredentials(httpx.Auth):
         try:
             answer = document(response.status_code, response.content)
         except ApiError as error:
-            raise self._refusal(response, error) from None  # the cause may quote what we sent
+            if not response.is_success:
+                raise self._refusal(response, error) from None  # the cause may quote what we sent
+            answer = {}  # and this one a token that was cut short
         token, seconds = answer.get("access_token"), str(answer.get("expires_in", ""))
-        if not isinstance(token, str) or not token:
-            raise self._refusal(response, ApiError(0, "", "the answer carries no access token"))
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise self._refusal(response, ApiError(0, "", "the answer carries no access token that can be used"))
         lasts = int(seconds) if seconds.isdigit() else 300
         self._token, self._ends = token, self._clock() + max(lasts - _EARLY_SECONDS, lasts / 2)
 
@@ -82,7 +87,7 @@ class ClientCredentials(httpx.Auth):
         where = f"{self._side.label} sign-in at {urlsplit(self._credentials.token_url).hostname}"
         text = _description(response) or error.problem.message
         text = text.replace(self._credentials.client_secret, "…") if self._credentials.client_secret else text
-        if error.transient:
+        if error.transient and error.status != 401:  # here a 401 is the refusal itself
             return ApiError(error.status, "sign-in-unavailable", f"{where} does not work now: {text}")
         hints = (hint for code, hint in _HINTS.items() if code in text)
         hint = next(hints, "Check tenant, client_id, client_secret and scope of this side.")

@@ -18,6 +18,8 @@ from pydantic import (
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from daemon.store.urls import shown
+
 EMBEDDED = "embedded"
 STANDARD = "standard"
 _DATABASE = "the store is SQLite or PostgreSQL: sqlite:///coupled.db or postgresql://…"
@@ -183,12 +185,12 @@ class Store(_Part):
 
     @property
     def shown(self) -> str:
-        return make_url(self.url.get_secret_value()).render_as_string(hide_password=True)
+        return shown(make_url(self.url.get_secret_value()))
 
 
 class Capture(_Part):
     poll_seconds: float = Field(default=5, gt=0, le=86_400)
-    overlap_seconds: float = Field(default=60, ge=0, le=86_400)
+    overlap_seconds: float = Field(default=600, ge=0, le=86_400)
 
 
 class Batch(_Part):

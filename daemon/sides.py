@@ -10,8 +10,9 @@ from consumers.business_central import BusinessCentralTarget
 from consumers.dataverse import DataverseTarget
 from consumers.ports import Target
 from daemon.governor import Hooks
+from daemon.oauth import Credentials
 from daemon.sessions import SideSettings, session
-from daemon.settings import Auth, Settings
+from daemon.settings import BusinessCentral, Sales, Settings
 from producers import business_central, dataverse
 from producers.business_central import BusinessCentralSweep, ModifiedSource
 from producers.dataverse import DataverseSweep, DeltaSource
@@ -22,23 +23,16 @@ from schemas.mapping import Mappings
 from schemas.side import Side
 
 
-def side_settings(url: str, auth: Auth) -> SideSettings:
-    return SideSettings(
-        url=url,
-        tenant=auth.tenant,
-        client_id=auth.client_id,
-        client_secret=auth.secret().get_secret_value(),
-        token_url=auth.token_url or "",
-        scope=auth.scope,
-    )
+def side_settings(part: BusinessCentral | Sales) -> SideSettings:
+    secret = part.auth.secret().get_secret_value()
+    return SideSettings(part.url, Credentials(part.auth.token_endpoint, part.auth.client_id, secret, part.scope))
 
 
 def sessions(settings: Settings, hooks: Hooks) -> dict[Side, httpx.AsyncClient]:
     """One client per side: reads and writes share its sign-in and its throttle budget (promise 9)."""
-    bc, sales = settings.business_central, settings.sales
     return {
-        Side.BC: session(Side.BC, side_settings(bc.url, bc.auth), hooks=hooks),
-        Side.SALES: session(Side.SALES, side_settings(sales.url, sales.auth), hooks=hooks),
+        Side.BC: session(Side.BC, side_settings(settings.business_central), hooks=hooks),
+        Side.SALES: session(Side.SALES, side_settings(settings.sales), hooks=hooks),
     }
 
 

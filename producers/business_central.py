@@ -1,13 +1,14 @@
 """Capture and sweeps of Business Central: by time of change, for want of a change feed (wire-protocols A3, A4)."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 import httpx
 
 from producers import currencies
-from producers.currencies import Currencies
+from producers.currencies import Currencies, Rates
 from producers.odata import Query, Trail, Watermark, get, get_count
 from producers.ports import Page, Position
 from schemas import business_central as bc
@@ -17,13 +18,14 @@ from schemas.mapping import Table
 from schemas.odata import Row, instant, query
 from schemas.rows import change
 
-OVERLAP_SECONDS = 120.0
+OVERLAP_SECONDS = 600.0
 
 
 class ModifiedSource:
     """The live changes of an entity set. Deletions go unseen (A4.4).
 
-    `mapped` are the BC field names the mappings read: the computed ones among them are added to rows of currencies.
+    `mapped` are the BC field names the mappings read: the computed ones among them are added to rows of currencies. A
+    currency whose exchange rate has changed counts as changed; the rates last seen are `rates` in the position.
     """
 
     def __init__(
@@ -38,22 +40,33 @@ class ModifiedSource:
         overlap_seconds: float = OVERLAP_SECONDS,
         page_size: int = 1000,
     ) -> None:
-        ask = Query(
-            bc.path(table, company_id), _columns(table, select, mapped), bc.MODIFIED, bc.expand(table), page_size
-        )
-        enrich = Currencies(client, company_id, mapped if table.name == currencies.TABLE else (), now_ms)
+        self._columns, self._table, self._now_ms = _columns(table, select, mapped), table, now_ms
+        ask = Query(bc.path(table, company_id), self._columns, bc.MODIFIED, bc.expand(table), page_size)
+        computed = mapped if table.name == currencies.TABLE else ()
+        self._enrich = enrich = Currencies(client, company_id, computed, now_ms)
+        self._rates = Rates(client, company_id, table, now_ms) if "exchangeRate" in computed else None
         self._watermark = Watermark(client, table, ask, overlap_seconds=overlap_seconds, now_ms=now_ms, enrich=enrich)
-        self._table = table
 
     @property
     def table(self) -> Table:
         return self._table
 
     async def start(self) -> Position:
-        return await self._watermark.start()
+        position = await self._watermark.start()
+        _, rates = await self._rates.changed(None) if self._rates else ((), None)
+        return _with(position, rates)
 
     async def read(self, position: Position) -> Page:
-        return await self._watermark.read(position)
+        seen = position.get("rates")
+        page = await self._watermark.read({name: value for name, value in position.items() if name != "rates"})
+        if page.more or self._rates is None:
+            return replace(page, position=_with(page.position, seen))
+        codes, rates = await self._rates.changed(seen)
+        rows = await self._enrich(await self._rates.rows(codes, self._columns))
+        here = {change.key for change in page.changes}
+        changes = (change(self._table, row, Op.UPDATE, self._now_ms()) for row in rows)
+        added = tuple(one for one in changes if one.key not in here)
+        return Page(page.changes + added, _with(page.position, rates), page.more)
 
 
 class BusinessCentralSweep:
@@ -137,6 +150,10 @@ async def resolve_company(client: httpx.AsyncClient, id_or_name: str) -> str:
         f"Business Central has no company {id_or_name!r}",
         f"Set business_central.company to a name or id; there are: {names}.",
     )
+
+
+def _with(position: Position, rates: object) -> Position:
+    return position if rates is None else {**position, "rates": rates}
 
 
 def _columns(table: Table, select: Sequence[str], mapped: Collection[str]) -> Sequence[str]:

@@ -12,7 +12,8 @@ import structlog
 from producers.odata import get
 from schemas import business_central as bc
 from schemas.errors import ApiError
-from schemas.odata import Row, literal, query
+from schemas.mapping import Table
+from schemas.odata import Row, any_of, literal, query
 
 TABLE = "currencies"
 # What the three computed fields are made of.
@@ -21,7 +22,43 @@ _RATE_COLUMNS = "currencyCode,startingDate,exchangeRateAmount,relationalExchange
 _TEN_DECIMALS = Decimal("1e-10")
 _LONG_AGO = "2000-01-01T00:00:00Z"
 _DEFAULT_PRECISION = 2
+_RATES_MS = 60_000
 _log = structlog.get_logger(__name__)
+
+
+class Rates:
+    """Exchange rates are rows of their own: a new one, or one whose day has come, does not touch its currency's row.
+
+    Asked for at most once a minute; the rates last seen are part of the position, so that none is missed (promise 1).
+    """
+
+    def __init__(self, client: httpx.AsyncClient, company: str, table: Table, now_ms: Callable[[], int]) -> None:
+        self._client, self._company, self._table, self._now_ms = client, company, table, now_ms
+        self._next_ms = 0
+
+    async def changed(self, seen: Mapping[str, float] | None) -> tuple[list[str], Mapping[str, float] | None]:
+        """(codes of the currencies whose rate is not the one seen, all rates now). `seen` None: nothing is compared."""
+        if self._now_ms() < self._next_ms:
+            return [], seen
+        self._next_ms = self._now_ms() + _RATES_MS
+        try:
+            rates = await current_rates(self._client, self._company, self._now_ms())
+        except ApiError as error:
+            _log.warning("exchange rates are not known", side="bc", reason=str(error))
+            return [], seen
+        now = {code: float(rate) for code, rate in sorted(rates.items())}
+        codes = set() if seen is None else {code for code in {*seen, *now} if seen.get(code) != now.get(code)}
+        return sorted(codes), now
+
+    async def rows(self, codes: Sequence[str], select: Sequence[str]) -> list[Row]:
+        """The currencies with these codes."""
+        found: list[Row] = []
+        for text in any_of("code", codes):
+            link = bc.path(self._table, self._company) + query(select=",".join(select), filter=text)
+            while link:
+                page = await get(self._client, link)
+                found, link = [*found, *page.rows], page.next
+        return found
 
 
 class Currencies:
@@ -37,7 +74,9 @@ class Currencies:
     async def __call__(self, rows: Sequence[Row]) -> Sequence[Row]:
         if not rows or not self._names:
             return rows
-        rates = await self._rates() if "exchangeRate" in self._names else {}
+        rates = (
+            await current_rates(self._client, self._company, self._now_ms()) if "exchangeRate" in self._names else {}
+        )
         return [self._completed(row, rates) for row in rows]
 
     async def local(self) -> Row | None:
@@ -68,21 +107,6 @@ class Currencies:
             return ""
         return str(found.rows[0].get("currencyCode") or "").strip().upper() if found.rows else ""
 
-    async def _rates(self) -> Mapping[str, Decimal]:
-        """Units of the currency per unit of the local one, as of today, by code."""
-        today = datetime.fromtimestamp(self._now_ms() / 1000, UTC).date().isoformat()
-        newest: dict[str, tuple[str, Decimal]] = {}
-        link = f"{self._root}/currencyExchangeRates{query(select=_RATE_COLUMNS)}"
-        while link:
-            found = await get(self._client, link)
-            for row in found.rows:
-                code, start = str(row.get("currencyCode", "")).upper(), str(row.get("startingDate", ""))
-                rate = _rate(row)
-                if rate is not None and start <= today and start >= newest.get(code, ("", rate))[0]:
-                    newest[code] = start, rate
-            link = found.next
-        return {code: rate for code, (_, rate) in newest.items()}
-
     def _completed(self, row: Row, rates: Mapping[str, Decimal]) -> Row:
         code = str(row.get("code", "")).upper()
         rate = rates.get(code)
@@ -92,6 +116,22 @@ class Currencies:
             "currencySymbol": str(row.get("symbol") or "").strip() or code,
         }
         return {**row, **{name: computed[name] for name in self._names}}
+
+
+async def current_rates(client: httpx.AsyncClient, company: str, now_ms: int) -> Mapping[str, Decimal]:
+    """Units of the currency per unit of the local one, as of today, by code."""
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
+    newest: dict[str, tuple[str, Decimal]] = {}
+    link = f"{bc.api_root('')}/companies({company})/currencyExchangeRates{query(select=_RATE_COLUMNS)}"
+    while link:
+        found = await get(client, link)
+        for row in found.rows:
+            code, start = str(row.get("currencyCode", "")).upper(), str(row.get("startingDate", ""))
+            rate = _rate(row)
+            if rate is not None and start <= today and start >= newest.get(code, ("", rate))[0]:
+                newest[code] = start, rate
+        link = found.next
+    return {code: rate for code, (_, rate) in newest.items()}
 
 
 def precision(decimal_places: str) -> int:

@@ -16,11 +16,10 @@ from schemas.mapping import Table
 from schemas.odata import Row, Rows, both, instant, query
 from schemas.rows import change, deletion
 
-_EXPIRED = "0x80044352"
 # How a table without change tracking refuses it; the documentation does not say (D103).
 _NOT_TRACKED = frozenset({400, 501})
 _COUNT_CAP = 5000
-_OVERLAP_SECONDS = 300.0
+_OVERLAP_SECONDS = 600.0
 _log = structlog.get_logger(__name__)
 
 
@@ -29,7 +28,8 @@ class DeltaSource:
 
     A position is one of `delta` (a link to what changes next), `next` (the rest of a page chain), `resync` (read the
     whole table again) or `watermark` (no change tracking). Links are followed to the letter (B3), and belong to the
-    columns they were made for: other columns mean a resync.
+    columns they were made for: other columns mean a resync, and so does a link that the side refuses for good, such as
+    an expired one (B4.1). A resync that breaks off like that is told once before the next one begins.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class DeltaSource:
         ask = Query(dataverse.path(table.name), select, dataverse.MODIFIED, page_size=page_size, timespec="seconds")
         self._fallback = Watermark(client, table, ask, overlap_seconds=overlap_seconds, now_ms=now_ms)
         self._trail = Trail()
+        self._started_over = False
 
     @property
     def table(self) -> Table:
@@ -82,11 +83,12 @@ class DeltaSource:
         try:
             found = await self._follow(link)
         except ApiError as error:
-            if error.problem.code.lower() == _EXPIRED and 400 <= error.status < 500:
-                return self._start_over(error.problem.message)
             if link == self._first and error.status in _NOT_TRACKED:
                 return self._watch_from_the_beginning(error.problem.message)
+            if link != self._first and self._is_void(error, resync):
+                return self._start_over(error.problem.message)
             raise
+        self._started_over = self._started_over and resync and bool(found.next)
         if not found.next and not found.delta:
             if resync:
                 return self._watch_from_the_beginning("the answer has no delta link")
@@ -98,6 +100,13 @@ class DeltaSource:
         found = await get(self._client, link, self._prefer)
         self._trail.check(found.next)
         return found
+
+    def _is_void(self, error: ApiError, resync: bool) -> bool:
+        """Will the side never again take this link? True only once in a row within a resync."""
+        if not 400 <= error.status < 500 or error.status == 403 or error.transient:
+            return False
+        self._started_over = not (resync and self._started_over)
+        return self._started_over
 
     def _start_over(self, reason: str) -> Page:
         _log.warning("full read of a table", side="sales", table=self._table.name, reason=reason)

@@ -17,6 +17,9 @@ from schemas.odata import Row, Rows, instant, own_link, query, rows
 from schemas.rows import change, record_id
 
 _REMEMBERED = 100_000
+# The whole overlap is read again this often, since it may hold thousands of rows after an import; in between only the
+# last seconds are, and not even those once they have passed without a change.
+_DEEP_SECONDS, _SHALLOW_SECONDS = 30.0, 5.0
 EPOCH = "1970-01-01T00:00:00.000Z"
 
 
@@ -37,7 +40,7 @@ async def get(client: httpx.AsyncClient, url: str, prefer: str = "") -> Rows:
         response = await client.get(own_link(str(client.base_url), url), headers=headers)
     except (httpx.RequestError, httpx.InvalidURL) as error:
         raise ApiError(0, "no-answer", f"no answer: {error or type(error).__name__}") from error
-    return rows(response.status_code, response.content)
+    return rows(response.status_code, response.content, str(response.url))
 
 
 async def get_count(client: httpx.AsyncClient, url: str) -> int | None:
@@ -98,10 +101,11 @@ class Query:
 class Watermark:
     """Capture by time of change, for tables without a change feed (wire-protocols A4.2, B4.3).
 
-    A row is stamped before it is committed, so rows older than the watermark still turn up: each round reads
-    `overlap_seconds` before it again, until that long has passed since the watermark was reached. Rows of that window
-    already returned are left out, but only while the caller goes on from the very position it was given: any other
-    position means they may not have reached the log, and they are returned again (promise 1).
+    A row is stamped before it is committed, so rows older than the watermark still turn up. What lies up to
+    `overlap_seconds` before it is read again every 30 s, until that long has passed since the watermark was reached;
+    rounds in between read again 5 s only, or nothing. Rows of that window already returned are left out, but only while
+    the caller goes on from the very position it was given: any other position means they may not have reached the log,
+    and they are returned again (promise 1).
     """
 
     def __init__(
@@ -123,6 +127,7 @@ class Watermark:
         self._reached = (0, clock())
         self._settled = 0
         self._settles = 0
+        self._deep: float | None = None
 
     @property
     def table(self) -> Table:
@@ -172,12 +177,16 @@ class Watermark:
     async def _query(self, watermark: int) -> Rows:
         self._trail.start()
         reached, since = self._reached
-        self._settles = watermark if reached == watermark and self._overlap_is_over(since) else 0
-        start = max(watermark - self._overlap_ms, min(self._settled, watermark), 0)
-        return await get(self._client, self._ask.after(instant(start, self._ask.timespec)), self._ask.prefer)
-
-    def _overlap_is_over(self, since: float) -> bool:
-        return (self._clock() - since) * 1000 >= self._overlap_ms
+        now = self._clock()
+        quiet_ms = (now - since) * 1000 if reached == watermark else 0.0
+        deep = self._deep is None or now - self._deep >= _DEEP_SECONDS
+        self._settles = watermark if deep and quiet_ms >= self._overlap_ms else 0
+        shallow_ms = _SHALLOW_SECONDS * 1000 if quiet_ms < _SHALLOW_SECONDS * 1000 else 0
+        again_ms = self._overlap_ms if deep else min(self._overlap_ms, int(shallow_ms))
+        start = max(watermark - again_ms, min(self._settled, watermark), 0)
+        found = await get(self._client, self._ask.after(instant(start, self._ask.timespec)), self._ask.prefer)
+        self._deep = now if deep else self._deep
+        return found
 
     def _remember(self, fresh: Sequence[Row], highest: int, last: bool) -> None:
         for row in fresh:
@@ -193,6 +202,7 @@ class Watermark:
     def _forget(self, position: Position) -> None:
         self._seen.clear()
         self._settled = self._settles = 0
+        self._deep = None
         self._reached = (_ms(position["watermark"]), self._clock())
 
     def _after(self, position: Position, highest: int, link: str, count: int) -> Position:

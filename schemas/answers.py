@@ -6,9 +6,10 @@ from schemas.errors import ApiError
 from schemas.side import Side
 
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-_SALES_STALE = "0x80060882"
 _SALES_DUPLICATE = frozenset({"0x80040237", "0x80060892"})
 _SALES_MISSING = frozenset({"0x80040217", "0x80060891"})
+# Duplicate detection found another record that is alike; the id and keys are free, so it is no `is_duplicate`.
+_SALES_ALIKE = "0x80040333"
 _BC_DUPLICATE = "internal_entitywithsamekeyexists"
 # 404s that speak of the set or the company, not of the record.
 _BC_ELSEWHERE = frozenset(
@@ -18,13 +19,13 @@ UNKNOWN_VERSION = "unknown-version"
 
 
 def is_stale(side: Side, error: ApiError) -> bool:
-    """Somebody else changed the record since the version we hold: read it, merge, write again (DESIGN 2)."""
-    code = error.problem.code.lower()
-    if code == UNKNOWN_VERSION:
-        return True
-    if side is Side.SALES:
-        return error.status == 412 and code == _SALES_STALE
-    return (error.status == 409 and code == "request_entitychanged") or error.status == 412
+    """Somebody else changed the record since the version we hold: read it, merge, write again (DESIGN 2).
+
+    Only for writes with `If-Match`. Whatever its code, a 409 or 412 says so, unless it speaks of another record:
+    editions and gateways answer it with codes of their own, with none, or with a page (A5, C26).
+    """
+    other = is_duplicate(side, error) or (side is Side.SALES and error.problem.code.lower() == _SALES_ALIKE)
+    return error.status in {409, 412} and not other
 
 
 def is_duplicate(side: Side, error: ApiError) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import orjson
 
@@ -15,12 +15,13 @@ Row = Mapping[str, Any]
 _GUID_COLUMN = re.compile(r"(_\w+_value|id|\w+Id)\Z")
 # How much of a $filter fits into one URL: BC and Dataverse take far more, proxies on the way often do not.
 _TERMS, _LENGTH = 50, 6000
+_PORTS = {"http": 80, "https": 443}
 _SAFE = "$,()':*/@!="
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One page of an entity set: its rows, and the links to what follows ('' if the side gave none)."""
+    """One page of an entity set: its rows, and the absolute links to what follows ('' if the side gave none)."""
 
     rows: tuple[Row, ...]
     next: str
@@ -93,19 +94,29 @@ def document(status: int, content: bytes) -> dict[str, Any]:
     return body
 
 
-def rows(status: int, content: bytes) -> Rows:
-    """The page of an entity set an answer carries; ApiError as `document`."""
+def rows(status: int, content: bytes, asked: str) -> Rows:
+    """The page of an entity set that the answer to the url `asked` carries; ApiError as `document`."""
     body = document(status, content)
     found = body.get("value")
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise ApiError(0, "unreadable-answer", f"HTTP {status}, but the body has no list of rows in `value`")
-    return Rows(tuple(found), str(body.get("@odata.nextLink") or ""), str(body.get("@odata.deltaLink") or ""))
+    base = _absolute(asked, str(body.get("@odata.context") or ""))
+    following, delta = (str(body.get(f"@odata.{name}") or "") for name in ("nextLink", "deltaLink"))
+    return Rows(tuple(found), following and _absolute(base, following), delta and _absolute(base, delta))
+
+
+def _absolute(base: str, link: str) -> str:
+    """A relative link counts from the answer's context, which counts from the request (OData JSON 4.0, 4.5.1).
+
+    An absolute one stays to the letter (wire-protocols B3).
+    """
+    return link if urlsplit(link).scheme else urljoin(base, link)
 
 
 def own_link(base_url: str, link: str) -> str:
     """`link`, if it leads to where `base_url` does; our token goes nowhere else (promise 10)."""
     target, base = urlsplit(link), urlsplit(base_url)
-    if target.netloc and (target.scheme, target.netloc.lower()) != (base.scheme, base.netloc.lower()):
+    if target.netloc and _origin(link) != _origin(base_url):
         raise ApiError(
             200,
             "foreign-link",
@@ -113,3 +124,12 @@ def own_link(base_url: str, link: str) -> str:
             "Set the side's url to the address the service itself uses in its links.",
         )
     return link
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    """Scheme, host and port, the scheme's own where none is named; None if the port is no number."""
+    parts = urlsplit(url)
+    try:
+        return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None

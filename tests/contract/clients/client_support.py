@@ -9,6 +9,7 @@ import httpx
 import orjson
 
 from daemon.governor import Hooks, Limits, Time
+from daemon.oauth import Credentials
 from daemon.sandbox.business_central import BcSettings
 from daemon.sandbox.business_central import create_app as create_bc
 from daemon.sandbox.dataverse import DataverseSettings
@@ -56,7 +57,8 @@ class Ticker:
 
 def settings(side: Side, secret: str = "sandbox-secret") -> SideSettings:
     url = f"{HOST}/v2.0/sandbox" if side is Side.BC else HOST
-    return SideSettings(url, "contoso", "coupled", secret, token_url=f"{HOST}/contoso/oauth2/v2.0/token")
+    scope = "https://api.businesscentral.dynamics.com/.default" if side is Side.BC else f"{HOST}/.default"
+    return SideSettings(url, Credentials(f"{HOST}/contoso/oauth2/v2.0/token", "coupled", secret, scope))
 
 
 def json(status: int, body: Any, **headers: str) -> httpx.Response:
@@ -88,13 +90,17 @@ class Script:
 
 
 def scripted(
-    side: Side, script: Callable[[httpx.Request], Any], ticker: Ticker | None = None, hooks: Hooks | None = None
+    side: Side,
+    script: Callable[[httpx.Request], Any],
+    ticker: Ticker | None = None,
+    hooks: Hooks | None = None,
+    **limits: Any,
 ) -> httpx.AsyncClient:
     return session(
         side,
         settings(side),
         transport=httpx.MockTransport(script),
-        limits=Limits(concurrency=4, attempts=4),
+        limits=Limits(**{"concurrency": 4, "attempts": 4, **limits}),
         hooks=hooks,
         clocks=(ticker or Ticker()).time,
     )

@@ -35,6 +35,7 @@ from tests.contract.clients.client_support import (
     columns,
     json,
     scripted,
+    state,
 )
 
 SELECT = columns(Side.BC, "CUSTOMER")
@@ -92,7 +93,7 @@ async def test_changes_since_the_start_with_parts_and_in_the_sides_own_clock() -
     async with bc(ticker, customers=customers(5)) as client:
         reader = source(client, ticker)
         position = await reader.start()
-        assert position == {"watermark": "2026-01-01T00:00:00.000Z"}
+        assert position == {"watermark": "2026-01-01T00:00:00.000Z", "turn": 1}
         position = (await reader.read(position)).position
         ticker.seconds += 1.25
         await rename(client, 3, "New")
@@ -129,9 +130,11 @@ async def test_pages_follow_the_next_link_and_ask_for_the_same_size_again() -> N
 async def test_c_009_a_row_committed_late_with_an_older_time_is_found() -> None:
     late = customer(1, "2026-01-01T11:59:50Z")
     script = Script(answer(customer(2, "2026-01-01T12:00:00Z")), answer(late, customer(2, "2026-01-01T12:00:00Z")))
-    async with scripted(Side.BC, script) as client:
-        reader = source(client)
+    ticker = Ticker()
+    async with scripted(Side.BC, script, ticker) as client:
+        reader = source(client, ticker)
         first = await reader.read({"watermark": "2026-01-01T10:00:00.000Z"})
+        ticker.seconds += 30
         second = await reader.read(first.position)
     assert keys(second) == [GUID.format(1)]
     assert second.position["watermark"] == first.position["watermark"]
@@ -164,7 +167,43 @@ async def test_once_the_overlap_has_passed_an_idle_table_costs_an_empty_page() -
         position = (await reader.read(position)).position
         await reader.read(position)
     starts = [unquote(path).split(" gt ")[1][11:23] for path in script.paths]
-    assert starts == ["10:59:00.000", "11:59:00.000", "11:59:00.000", "12:00:00.000", "12:00:00.000"]
+    assert starts == ["10:59:00.000", "11:59:55.000", "11:59:00.000", "12:00:00.000", "12:00:00.000"]
+
+
+async def test_after_an_import_the_overlap_is_read_again_only_now_and_then() -> None:
+    ticker, read = Ticker(), list[int]()
+    rows = [customer(n, f"2026-01-05T11:{50 + n // 300}:{n // 5 % 60:02d}Z") for n in range(3000)]
+    async with bc(ticker, customers=rows) as client:
+        reader = source(client, ticker, overlap_seconds=600)
+        page = await reader.read({"watermark": "2026-01-05T11:49:00.000Z"})
+        while page.more:
+            page = await reader.read(page.position)
+        marks = state(client).control.log
+        for _ in range(700):
+            ticker.seconds += 1
+            before = len(marks.entries())
+            page = await reader.read(page.position)
+            while page.more:
+                assert page.changes == ()
+                page = await reader.read(page.position)
+            read.append(len(marks.entries()) - before)
+    assert sum(pages > 1 for pages in read[:600]) == 20
+    assert sum(read[:600]) < 600 + 20 * 4
+    assert set(read[660:]) == {1}, "settled"
+
+
+async def test_an_overlap_that_could_not_be_read_is_read_the_next_time() -> None:
+    ticker = Ticker()
+    row = customer(2, "2026-01-01T12:00:00Z")
+    script = Script(answer(row), *[json(502, {})] * 4, answer(row))
+    async with scripted(Side.BC, script, ticker) as client:
+        reader = source(client, ticker)
+        position = (await reader.read({"watermark": "2026-01-01T11:00:00.000Z"})).position
+        ticker.seconds += 40
+        with pytest.raises(ApiError):
+            await reader.read(position)
+        await reader.read(position)
+    assert "gt 2026-01-01T11:59:00.000Z" in unquote(script.paths[-1])
 
 
 async def test_a_next_link_that_lost_its_meaning_is_replaced_by_the_watermark() -> None:
@@ -269,6 +308,56 @@ async def test_live_changes_of_currencies_are_completed_too() -> None:
         page = await reader.read({"watermark": EPOCH})
         rates = {(change.after or {})["code"]: (change.after or {})["exchangeRate"] for change in page.changes}
         assert rates == {"USD": 1.0695187166, "SEK": None}
+
+
+def currency_source(client: httpx.AsyncClient, ticker: Ticker) -> ModifiedSource:
+    mapped, select = CURRENCY.mapped(Side.BC), columns(Side.BC, "CURRENCY")
+    made = ModifiedSource(
+        client, COMPANY, CURRENCY.bc, select, now_ms=lambda: NOW_MS + int(ticker.seconds * 1000), mapped=mapped
+    )
+    made._watermark._clock = ticker.clock
+    return made
+
+
+def seen_rates(page: Page) -> dict[str, Any]:
+    return {(change.after or {})["code"]: (change.after or {})["exchangeRate"] for change in page.changes}
+
+
+async def test_a_rate_that_changes_changes_its_currency_also_while_nobody_looked() -> None:
+    ticker, data = Ticker(), currency_data()
+    async with bc(ticker, **data) as client:
+        reader = currency_source(client, ticker)
+        page = await reader.read(await reader.start())
+        assert page.changes == ()
+        assert page.position["rates"] == {"USD": 1.0695187166}
+        rate = {"currencyCode": "USD", "startingDate": "2026-01-05", "exchangeRateAmount": 100}
+        url = f"{ROOT}/currencyExchangeRates"
+        made = await client.post(url, json={**rate, "relationalExchangeRateAmount": 80})
+        assert made.status_code == 201, made.text
+        assert (await reader.read(page.position)).changes == (), "asked for once a minute"
+        ticker.seconds += 60
+        changed = await reader.read(page.position)
+        assert seen_rates(changed) == {"USD": 1.25}
+        assert changed.position["rates"] == {"USD": 1.25}
+        assert (changed.changes[0].op, changed.changes[0].sequence > 0) == (Op.UPDATE, True)
+        ticker.seconds += 60
+        assert (await reader.read(changed.position)).changes == ()
+        again = currency_source(client, ticker)
+        assert seen_rates(await again.read(page.position))["USD"] == 1.25, "a position from before, another process"
+
+
+async def test_rates_that_cannot_be_read_now_are_compared_later() -> None:
+    ticker = Ticker()
+    refused = json(403, {"error": {"code": "Authorization", "message": "no"}})
+    empty, row = answer(), {"id": GUID.format(1), "code": "USD", "lastModifiedDateTime": "2026-01-01T00:00:00Z"}
+    new = json(200, {"value": [{"currencyCode": "USD", "exchangeRateAmount": 1, "relationalExchangeRateAmount": 2}]})
+    script = Script(empty, refused, empty, new, answer(row), new)
+    async with scripted(Side.BC, script, ticker) as client:
+        reader = currency_source(client, ticker)
+        page = await reader.read({"watermark": "2026-01-04T00:00:00.000Z", "rates": {"USD": 1.0}})
+        assert (page.changes, page.position["rates"]) == ((), {"USD": 1.0})
+        ticker.seconds += 60
+        assert seen_rates(await reader.read(page.position)) == {"USD": 0.5}
 
 
 @pytest.mark.parametrize(("text", "decimals"), [("2:2", 2), ("0:3", 3), ("4", 4), ("", 2), (":5", 5), ("2:", 2)])

@@ -100,8 +100,26 @@ async def test_d_052_in_a_batch_one_bad_write_does_not_harm_the_others() -> None
             f"Customer {n}" for n in (0, 99, 100, 249)
         ]
         entries = state(client).control.log.entries()
-        assert sum(entry.path.endswith("$batch") for entry in entries) == 4
+        assert sum(entry.path.endswith("$batch") for entry in entries) == 13
         assert sum(entry.part for entry in entries) == 250
+
+
+@pytest.mark.parametrize(
+    ("writes", "sizes"),
+    [
+        ([create(n) for n in range(250)], [20] * 12 + [10]),
+        ([Write(ITEMS, "", {"number": f"I{n}", "displayName": "x"}) for n in range(250)], [63, 63, 63, 61]),
+        ([update(n, 'W/"e"', city="x") for n in range(450)], [100] * 4 + [50]),
+    ],
+)
+async def test_h7_creates_that_nothing_can_refuse_twice_go_in_small_batches(
+    writes: list[Write], sizes: list[int]
+) -> None:
+    script = Script(*[json(200, {"responses": []})] * len(sizes))
+    async with scripted(Side.BC, script) as client:
+        await target(client).write(writes)
+    assert sorted(len(orjson.loads(asked.content)["requests"]) for asked in script.asked) == sorted(sizes)
+    assert sorted(asked.extensions["parts"] for asked in script.asked) == sorted(sizes)
 
 
 async def test_each_api_has_batches_of_its_own() -> None:
@@ -125,7 +143,8 @@ async def test_promise_3_a_write_without_a_known_version_is_stale_and_not_sent()
 async def test_batches_carry_conditions_and_no_isolation() -> None:
     script = Script(json(200, {"responses": []}))
     async with scripted(Side.BC, script) as client:
-        answers = await target(client).write([create(1), update(2, 'W/"e"', city="x")])
+        named = Write(CUSTOMER, "", {"number": "C1", "displayName": "A"})
+        answers = await target(client).write([named, update(2, 'W/"e"', city="x")])
     (asked,) = script.asked
     first, second = orjson.loads(asked.content)["requests"]
     assert "Isolation" not in asked.headers
@@ -160,6 +179,16 @@ async def test_promise_9_a_throttled_part_holds_the_whole_side() -> None:
         await writer.write([create(1), create(2)])
         await writer.read(CUSTOMER, [GUID.format(1)])
     assert ticker.slept == [9.0]
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "Mon, 05 Jan 2026 11:00:00 GMT"}, None])
+async def test_promise_9_throttled_parts_that_name_no_time_hold_longer_each_time(headers: Any) -> None:
+    ticker = Ticker()
+    parts = [{"id": str(n), "status": 429, "headers": headers, "body": {}} for n in range(2)]
+    async with scripted(Side.BC, Script(*[json(200, {"responses": parts})] * 4), ticker) as client:
+        for _ in range(4):
+            await target(client).write([create(1), create(2)])
+    assert ticker.slept == [1.0, 2.0, 4.0]
 
 
 async def test_reads_and_finds_with_or_on_one_field_only() -> None:

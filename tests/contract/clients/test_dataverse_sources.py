@@ -116,6 +116,51 @@ async def test_d_108_an_expired_token_reads_the_whole_table_again(status: int) -
         assert keys((await read_all(reader, after))[0]) == [GUID.format(3)]
 
 
+@pytest.mark.parametrize("status", [400, 404, 410, 412])
+async def test_a_link_that_is_refused_for_good_means_a_full_read(status: int) -> None:
+    refused = json(status, {"error": {"code": "0x80040203", "message": "The cookie is malformed."}})
+    full = json(200, {"value": [], "@odata.deltaLink": DELTA})
+    async with scripted(Side.SALES, Script(refused, full, refused, full)) as client:
+        reader = source(client)
+        for position in ({"delta": DELTA}, {"next": LINK}):
+            pages, after = await read_all(reader, position)
+            assert (pages[0].position["resync"], after["delta"]) == (True, DELTA)
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500])
+async def test_a_link_that_is_refused_for_now_is_kept(status: int) -> None:
+    async with scripted(Side.SALES, Script(*[json(status, {})] * 4), patience_seconds=0) as client:
+        with pytest.raises(ApiError) as refused:
+            await source(client).read({"delta": DELTA})
+    assert refused.value.status == status
+
+
+async def test_a_full_read_that_breaks_off_twice_is_told_before_it_begins_anew() -> None:
+    refused = json(400, {"error": {"code": "", "message": "no"}})
+    first = json(200, {"value": [], "@odata.nextLink": LINK})
+    async with scripted(Side.SALES, Script(refused, first, refused, refused, first)) as client:
+        reader = source(client)
+        page = await reader.read({"delta": DELTA})
+        page = await reader.read(page.position)
+        with pytest.raises(ApiError):
+            await reader.read(page.position)
+        page = await reader.read(page.position)
+        assert page.position == {"resync": True, "select": page.position["select"]}
+
+
+async def test_relative_links_are_followed_from_where_they_were_found() -> None:
+    relative = f"accounts?{LINK.partition('?')[2]}"
+    script = Script(
+        json(200, {"@odata.context": f"{HOST}/{ROOT}/$metadata#accounts", "value": [], "@odata.nextLink": relative}),
+        json(200, {"value": [], "@odata.deltaLink": "/" + DELTA.removeprefix(f"{HOST}/")}),
+        json(200, {"value": [], "@odata.deltaLink": DELTA}),
+    )
+    async with scripted(Side.SALES, script) as client:
+        reader = source(client)
+        await reader.read(await reader.start())
+    assert [HOST + path for path in script.paths[1:]] == [LINK, DELTA]
+
+
 async def test_other_columns_mean_a_full_read_since_a_delta_link_keeps_the_old_ones() -> None:
     async with sales(accounts=accounts(2)) as client:
         position = await source(client).start()
@@ -172,7 +217,7 @@ async def test_d_103_without_change_tracking_modifiedon_is_watched(status: int) 
     async with sales(ticker, chosen, accounts=accounts(3)) as client:
         reader = source(client, overlap_seconds=60)
         position = await reader.start()
-        assert position == {"watermark": "2026-01-05T12:00:00.000Z"}
+        assert position == {"watermark": "2026-01-05T12:00:00.000Z", "turn": 1}
         page = await reader.read(position)
         ticker.seconds += 30
         await patch(client, 1, name="New")

@@ -5,9 +5,14 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
-from daemon.governor import Hooks, retry_after
+from daemon.governor import Hooks
+from daemon.oauth import Credentials
+from daemon.pace import retry_after
 from daemon.sessions import SideSettings, session
+from daemon.settings import Auth, BusinessCentral, Sales
+from daemon.sides import side_settings
 from schemas.errors import ApiError, ConfigurationError, Unreachable
 from schemas.side import Side
 from tests.contract.clients.client_support import HOST, Script, Ticker, bc, json, sales, scripted, settings, state
@@ -83,6 +88,31 @@ async def test_a_secret_echoed_by_the_token_endpoint_is_struck_out() -> None:
     assert "sandbox-secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("token", ["se\ncret", "se cret", "sécret", "secret\x7f", ""])
+async def test_promise_10_a_token_that_no_header_can_carry_is_not_shown(token: str) -> None:
+    async with scripted(Side.BC, lambda request: json(200, {"access_token": token})) as client:
+        with pytest.raises(ApiError, match="no access token that can be used") as refused:
+            await client.get("x")
+    assert refused.value.transient
+    assert "cret" not in str(refused.value)
+
+
+async def test_promise_10_a_token_answer_cut_short_is_not_shown() -> None:
+    async with scripted(Side.BC, lambda request: httpx.Response(200, text='{"access_token": "eyJ0')) as client:
+        with pytest.raises(ApiError) as refused:
+            await client.get("x")
+    assert "eyJ0" not in str(refused.value)
+
+
+async def test_promise_10_a_header_that_httpx_refuses_is_not_quoted() -> None:
+    illegal = httpx.LocalProtocolError("Illegal header value b'Bearer eyJ0'")
+    async with scripted(Side.BC, Script(illegal)) as client:
+        with pytest.raises(ApiError, match="LocalProtocolError") as refused:
+            await client.post("x")
+    assert "eyJ0" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
 async def test_a_sick_token_endpoint_is_tried_again_and_then_worth_another_try() -> None:
     async with scripted(Side.SALES, lambda request: httpx.Response(503, text="<html>busy</html>")) as client:
         with pytest.raises(ApiError) as failed:
@@ -128,11 +158,104 @@ async def test_while_a_side_is_held_nobody_sends() -> None:
     assert min(sent[1:]) >= 30.0
 
 
-async def test_429_without_retry_after_backs_off_longer_each_time_and_ends() -> None:
-    ticker = Ticker()
-    async with scripted(Side.BC, Script(*[json(429, {})] * 4), ticker) as client:
+@pytest.mark.parametrize("named", [{}, {"Retry_After": "Mon, 05 Jan 2026 11:00:00 GMT"}, {"Retry_After": "soon"}])
+async def test_429_that_names_no_time_is_repeated_for_longer_than_the_window_of_300_s(named: dict[str, str]) -> None:
+    ticker, held = Ticker(), list[float]()
+    hooks = Hooks(throttled=lambda side, seconds: held.append(seconds))
+    async with scripted(Side.BC, Script(*[json(429, {}, **named)] * 20), ticker, hooks) as client:
         assert (await client.post("x")).status_code == 429
-    assert ticker.slept == [1.0, 2.0, 4.0]
+    assert ticker.slept == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, *[60.0] * 5]
+    assert sum(ticker.slept) > 300
+    assert held[:-1] == ticker.slept, "the whole side waits; its last refusal is for whoever comes next"
+
+
+async def test_bcs_window_passes_and_the_write_arrives() -> None:
+    ticker = Ticker()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("token"):
+            return json(200, {"access_token": "t", "expires_in": 3599})
+        return json(201 if ticker.seconds >= 300 else 429, {})
+
+    async with scripted(Side.BC, answer, ticker) as client:
+        assert (await client.post("x")).status_code == 201
+
+
+async def test_503_without_retry_after_holds_the_whole_side_too() -> None:
+    ticker = Ticker()
+    async with scripted(Side.BC, Script(json(503, {}), json(503, {}), json(200, OK)), ticker) as client:
+        assert (await client.patch("x")).status_code == 503
+        assert (await client.get("y")).status_code == 200
+    assert ticker.slept == [1.0, 2.0]
+
+
+async def test_refusals_of_requests_under_way_together_count_once_and_a_success_ends_the_count() -> None:
+    ticker = Ticker()
+    together = asyncio.Barrier(4)
+    refusing = 4
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal refusing
+        if request.url.path.endswith("token"):
+            return json(200, {"access_token": "t", "expires_in": 3599})
+        if refusing:
+            refusing -= 1
+            await together.wait()
+            return json(429, {})
+        return json(200, OK)
+
+    async with scripted(Side.BC, answer, ticker) as client:
+        answers = await asyncio.gather(*(client.get("x") for _ in range(4)))
+        assert {one.status_code for one in answers} == {200}
+        assert set(ticker.slept) == {1.0}
+        refusing, together = 1, asyncio.Barrier(1)
+        await client.get("x")
+    assert ticker.slept[-1] == 1.0
+
+
+async def test_bc_is_paced_so_that_its_window_is_never_full_and_parts_of_batches_count() -> None:
+    ticker, sent = Ticker(), list[tuple[float, int]]()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("token"):
+            return json(200, {"access_token": "t", "expires_in": 35990})
+        sent.append((ticker.seconds, int(request.extensions.get("parts", 1))))
+        return json(200, OK)
+
+    transport = httpx.MockTransport(answer)
+    async with session(Side.BC, settings(Side.BC), transport=transport, clocks=ticker.time) as client:
+        for _ in range(600):
+            await client.get("x")
+        assert sent[-1][0] < 0.1, "a burst of 600 is free"
+        for _ in range(70):
+            await client.post("api/v2.0/$batch", extensions={"parts": 100})
+    windows = [sum(parts for at, parts in sent if start <= at < start + 300) for start, _ in sent]
+    assert 5500 < max(windows) <= 6000
+
+
+async def test_sales_is_slowed_only_while_it_says_that_few_requests_remain() -> None:
+    ticker, left = Ticker(), [5000, 299, 250, 300, 299]
+    script = Script(*[json(200, OK, x_ms_ratelimit_burst_remaining_xrm_requests=str(n)) for n in left], json(200, OK))
+    transport = httpx.MockTransport(script)
+    async with session(Side.SALES, settings(Side.SALES), transport=transport, clocks=ticker.time) as client:
+        for _ in range(4):
+            await client.get("x")
+        assert ticker.slept == pytest.approx([0.05])
+        await client.get("x")
+        await client.post("api/data/v9.2/$batch", extensions={"parts": 10})
+    assert ticker.slept == pytest.approx([0.05, 0.5])
+
+
+async def test_bc_may_take_longer_over_a_write_than_over_a_read() -> None:
+    script = Script(json(200, OK), json(200, {}), json(200, {}))
+    transport = httpx.MockTransport(script)
+    async with session(Side.BC, settings(Side.BC), transport=transport, clocks=Ticker().time) as client:
+        await client.get("x")
+        await client.post("x")
+        await client.post("api/v2.0/$batch")
+    given = [request.extensions["timeout"] for request in script.asked]
+    assert [one["read"] for one in given] == [120, 660, 660]
+    assert {one["connect"] for one in given} == {10}
 
 
 async def test_reads_are_repeated_after_5xx_and_lost_connections() -> None:
@@ -194,26 +317,41 @@ async def test_metrics_hear_of_every_answer() -> None:
 
 @pytest.mark.parametrize("name", ["url", "token_url"])
 def test_plain_http_is_for_loopback_only(name: str) -> None:
-    addresses = {"url": "https://contoso.crm.dynamics.com", "token_url": ""}
+    addresses = {"url": "https://contoso.crm.dynamics.com", "token_url": "https://login.example/token"}
     addresses[name] = "http://contoso.example"
     with pytest.raises(ConfigurationError, match="unencrypted"):
-        session(Side.SALES, SideSettings(tenant="t", client_id="c", client_secret="s", **addresses))
+        session(Side.SALES, SideSettings(addresses["url"], Credentials(addresses["token_url"], "c", "s", "x")))
     session(Side.SALES, settings(Side.SALES))
 
 
 def test_default_addresses_are_entras() -> None:
-    chosen = SideSettings("https://contoso.crm.dynamics.com/", "contoso", "c", "s")
-    found = chosen.credentials(Side.SALES)
+    auth = Auth(tenant="contoso", client_id="c", client_secret=SecretStr("s"))
+    found = side_settings(Sales(url="https://contoso.crm.dynamics.com/", auth=auth)).credentials
     assert found.token_url == "https://login.microsoftonline.com/contoso/oauth2/v2.0/token"
     assert found.scope == "https://contoso.crm.dynamics.com/.default"
-    assert chosen.credentials(Side.BC).scope == "https://api.businesscentral.dynamics.com/.default"
+    there = side_settings(BusinessCentral(url="https://bc.example/v2.0/x", company="c", auth=auth)).credentials
+    assert there.scope == "https://api.businesscentral.dynamics.com/.default"
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("7", 7.0), ("Mon, 05 Jan 2026 12:00:30 GMT", 30.0), ("", None), ("soon", None), ("-3", 0.0)]
+    ("text", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", None),
+        ("-3", None),
+        ("Mon, 05 Jan 2026 12:00:30 GMT", 30.0),
+        ("Mon, 05 Jan 2026 11:59:30 GMT", None),
+        ("", None),
+        ("soon", None),
+    ],
 )
-def test_retry_after_is_a_number_or_a_date(text: str, seconds: float | None) -> None:
-    assert retry_after(text, 1767614400.0) == seconds
+def test_retry_after_is_a_number_or_a_date_that_lies_ahead(text: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": text}, 1767614400.0) == seconds
+
+
+def test_a_date_to_wait_for_counts_from_the_answers_own() -> None:
+    headers = {"Retry-After": "Mon, 05 Jan 2026 12:05:30 GMT", "Date": "Mon, 05 Jan 2026 12:05:00 GMT"}
+    assert retry_after(headers, 1767614400.0) == 30.0
 
 
 def test_the_base_url_keeps_its_path() -> None:

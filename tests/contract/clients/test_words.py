@@ -1,10 +1,11 @@
 """The pure parts of both clients: filters, links, what a refusal means (wire-protocols A3, B3, C26)."""
 
+import orjson
 import pytest
 
 from schemas.answers import is_duplicate, is_missing, is_stale
 from schemas.errors import ApiError, api_error
-from schemas.odata import any_of, both, instant, literal, own_link, query
+from schemas.odata import any_of, both, instant, literal, own_link, query, rows
 from schemas.side import Side
 from tests.contract.clients.client_support import GUID
 
@@ -21,7 +22,12 @@ from tests.contract.clients.client_support import GUID
         (Side.SALES, 404, "0x8006088a", ""),
         (Side.SALES, 404, "", ""),
         (Side.BC, 409, "Request_EntityChanged", "stale"),
+        (Side.SALES, 412, "", "stale"),
+        (Side.SALES, 409, "", "stale"),
+        (Side.SALES, 409, "0x80040237", "duplicate"),
         (Side.BC, 412, "", "stale"),
+        (Side.BC, 409, "", "stale"),
+        (Side.BC, 412, "Internal_EntityWithSameKeyExists", "duplicate"),
         (Side.BC, 409, "Internal_EntityWithSameKeyExists", "duplicate"),
         (Side.BC, 400, "Internal_EntityWithSameKeyExists", "duplicate"),
         (Side.BC, 404, "Internal_RecordNotFound", "missing"),
@@ -36,6 +42,12 @@ def test_what_a_refusal_means(side: Side, status: int, code: str, meaning: str) 
     error = api_error(status, {"error": {"code": code, "message": "…"}})
     found = {"stale": is_stale(side, error), "duplicate": is_duplicate(side, error), "missing": is_missing(side, error)}
     assert [name for name, holds in found.items() if holds] == ([meaning] if meaning else [])
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("status", [409, 412])
+def test_a_conflict_told_by_a_page_is_stale(side: Side, status: int) -> None:
+    assert is_stale(side, api_error(status, "<html>Precondition Failed</html>"))
 
 
 def test_a_missing_lookup_names_another_record() -> None:
@@ -71,15 +83,51 @@ def test_times_are_utc_with_z() -> None:
     assert instant(1767614400123, "seconds") == "2026-01-05T12:00:00Z"
 
 
-@pytest.mark.parametrize("link", ["api/x", "https://crm.example/api/x?$skiptoken=1", "https://CRM.example/x"])
+@pytest.mark.parametrize(
+    "link", ["api/x", "https://crm.example/api/x?$skiptoken=1", "https://CRM.example/x", "https://crm.example:443/x"]
+)
 def test_own_links_are_followed(link: str) -> None:
     assert own_link("https://crm.example/base/", link) == link
+    assert own_link("https://crm.example:443/base/", link) == link
 
 
 @pytest.mark.parametrize(
-    "link", ["http://crm.example/x", "https://crm.example:8443/x", "https://crm.example.evil/x", "//evil/x"]
+    "link",
+    [
+        "http://crm.example/x",
+        "http://crm.example:443/x",
+        "https://crm.example:8443/x",
+        "https://crm.example:port/x",
+        "https://crm.example.evil/x",
+        "//evil/x",
+    ],
 )
 def test_other_links_are_refused(link: str) -> None:
     with pytest.raises(ApiError) as refused:
         own_link("https://crm.example/base/", link)
     assert not refused.value.transient
+
+
+_ASKED = "https://crm.example/v2.0/prod/api/v2.0/companies(1)/customers?$top=1"
+_ROOT = "https://crm.example/v2.0/prod/api/v2.0/"
+
+
+@pytest.mark.parametrize(
+    ("context", "link", "absolute"),
+    [
+        (
+            f"{_ROOT}$metadata#customers",
+            "companies(1)/customers?$skiptoken=a%2Fb",
+            "companies(1)/customers?$skiptoken=a%2Fb",
+        ),
+        ("../$metadata#customers", "companies(1)/customers?x", "companies(1)/customers?x"),
+        ("", "customers?$skiptoken=2", "companies(1)/customers?$skiptoken=2"),
+        ("", "/v2.0/prod/api/v2.0/currencies", "currencies"),
+        ("", "?$skiptoken=2", "companies(1)/customers?$skiptoken=2"),
+        (f"{_ROOT}$metadata", f"{_ROOT}x/../y?a=%3Cb%3E&", "x/../y?a=%3Cb%3E&"),
+    ],
+)
+def test_relative_links_count_from_the_context_else_from_what_was_asked(context: str, link: str, absolute: str) -> None:
+    body = {"@odata.context": context, "value": [], "@odata.nextLink": link, "@odata.deltaLink": link}
+    found = rows(200, orjson.dumps(body), _ASKED)
+    assert found.next == found.delta == _ROOT + absolute
