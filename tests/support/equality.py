@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.support import forms
 from tests.support.records import Record, Records
 
 Form = tuple[tuple[str, Any], ...]
@@ -66,29 +67,17 @@ def _form(**values: Any) -> Form:
     return tuple(values.items())
 
 
-def _text(value: Any, length: int) -> str | None:
-    return (str(value or "").strip()[:length]).strip() or None
-
-
-def _code(value: Any, length: int) -> str | None:
-    return (_text(value, length) or "").upper() or None
-
-
-def _number(value: Any) -> float | None:
-    return round(float(value), 4) if value else None
-
-
 def _place(row: Record, side: int) -> dict[str, Any]:
-    plain = {names[0]: _text(row[names[side]], names[2]) for names in _ADDRESS}
-    return plain | {names[0]: _code(row[names[side]], names[2]) for names in _CODES}
+    plain = {names[0]: forms.text(row[names[side]], names[2]) for names in _ADDRESS}
+    return plain | {names[0]: forms.code(row[names[side]], names[2]) for names in _CODES}
 
 
 def _bc_customers(records: Records) -> list[Form]:
     return [
         _form(
-            name=_text(row["displayName"], 100),
+            name=forms.text(row["displayName"], 100),
             currency=row["currencyCode"] or LOCAL_CURRENCY,
-            credit=_number(row["creditLimit"]),
+            credit=forms.number(row["creditLimit"]),
             **_place(row, 0),
         )
         for row in records.bc_customers
@@ -98,9 +87,9 @@ def _bc_customers(records: Records) -> list[Form]:
 def _accounts(records: Records) -> list[Form]:
     return [
         _form(
-            name=_text(row["name"], 100),
+            name=forms.text(row["name"], 100),
             currency=records.currency(row["_transactioncurrencyid_value"]) or LOCAL_CURRENCY,
-            credit=_number(row["creditlimit"]),
+            credit=forms.number(row["creditlimit"]),
             **_place(row, 1),
         )
         for row in records.accounts
@@ -110,10 +99,10 @@ def _accounts(records: Records) -> list[Form]:
 def _bc_contacts(records: Records) -> list[Form]:
     return [
         _form(
-            name=_text(row["displayName"], 100),
-            company=_text(records.company(row["companyNumber"]), 100),
-            job=_text(row["jobTitle"], 30),
-            mobile=_text(row["mobilePhoneNumber"], 30),
+            name=forms.text(row["displayName"], 100),
+            company=forms.text(records.company(row["companyNumber"]), 100),
+            job=forms.text(row["jobTitle"], 30),
+            mobile=forms.text(row["mobilePhoneNumber"], 30),
             **_place(row, 0),
         )
         for row in records.bc_contacts
@@ -123,10 +112,10 @@ def _bc_contacts(records: Records) -> list[Form]:
 def _sales_contacts(records: Records) -> list[Form]:
     return [
         _form(
-            name=_text(" ".join(filter(None, (row["firstname"], row["lastname"]))), 100),
-            company=_text(records.account(row["_parentcustomerid_value"]), 100),
-            job=_text(row["jobtitle"], 30),
-            mobile=_text(row["mobilephone"], 30),
+            name=forms.text(" ".join(filter(None, (row["firstname"], row["lastname"]))), 100),
+            company=forms.text(records.account(row["_parentcustomerid_value"]), 100),
+            job=forms.text(row["jobtitle"], 30),
+            mobile=forms.text(row["mobilephone"], 30),
             **_place(row, 1),
         )
         for row in records.sales_contacts
@@ -137,13 +126,13 @@ def _bc_products(records: Records) -> list[Form]:
     kinds = ((records.items, 1, "inventory"), (records.resources, 3, "capacity"))
     return [
         _form(
-            number=_code(row["number"], 20),
+            number=forms.code(row["number"], 20),
             kind=kind,
-            name=_text(row["displayName"], 100),
-            price=_number(row["unitPrice"]),
-            cost=_number(row["unitCost"]),
-            current=_number(row["unitCost"]),
-            stock=_number(row[stock]),
+            name=forms.text(row["displayName"], 100),
+            price=forms.number(row["unitPrice"]),
+            cost=forms.number(row["unitCost"]),
+            current=forms.number(row["unitCost"]),
+            stock=forms.number(row[stock]),
             unit=row["baseUnitOfMeasureCode"],
             schedule=f"NAV {row['baseUnitOfMeasureCode']}",
         )
@@ -155,13 +144,13 @@ def _bc_products(records: Records) -> list[Form]:
 def _sales_products(records: Records) -> list[Form]:
     return [
         _form(
-            number=_code(row["productnumber"], 20),
+            number=forms.code(row["productnumber"], 20),
             kind=row["producttypecode"],
-            name=_text(row["name"], 100),
-            price=_number(row["price"]),
-            cost=_number(row["standardcost"]),
-            current=_number(row["currentcost"]),
-            stock=_number(row["quantityonhand"]),
+            name=forms.text(row["name"], 100),
+            price=forms.number(row["price"]),
+            cost=forms.number(row["standardcost"]),
+            current=forms.number(row["currentcost"]),
+            stock=forms.number(row["quantityonhand"]),
             unit=records.unit(row["_defaultuomid_value"]),
             schedule=records.schedule(row["_defaultuomscheduleid_value"]),
         )
@@ -179,7 +168,7 @@ def _schedules(records: Records) -> list[Form]:
 
 def _salespeople(records: Records) -> list[Form]:
     return [
-        _form(email=row["email"], name=_text(row["displayName"], 50), phone=_text(row["phoneNo"], 30))
+        _form(email=row["email"], name=forms.text(row["displayName"], 50), phone=forms.text(row["phoneNo"], 30))
         for row in records.salespeople
     ]
 
@@ -187,9 +176,9 @@ def _salespeople(records: Records) -> list[Form]:
 def _users(records: Records) -> list[Form]:
     return [
         _form(
-            email=_text(row["internalemailaddress"], 80),
-            name=_text(row["fullname"], 50),
-            phone=_text(row["mobilephone"], 30),
+            email=forms.text(row["internalemailaddress"], 80),
+            name=forms.text(row["fullname"], 50),
+            phone=forms.text(row["mobilephone"], 30),
         )
         for row in records.users
     ]
@@ -210,7 +199,7 @@ def _bc_currencies(records: Records) -> list[Form]:
                 name=row["displayName"],
                 symbol=row["symbol"],
                 precision=int(row["amountDecimalPlaces"].split(":")[1]),
-                rate=_number(newest["exchangeRateAmount"] / newest["relationalExchangeRateAmount"]),
+                rate=forms.number(newest["exchangeRateAmount"] / newest["relationalExchangeRateAmount"]),
             )
         )
     return forms
@@ -225,7 +214,7 @@ def _sales_currencies(records: Records) -> list[Form]:
             name=row["currencyname"],
             symbol=row["currencysymbol"],
             precision=row["currencyprecision"],
-            rate=_number(row["exchangerate"]),
+            rate=forms.number(row["exchangerate"]),
         )
         for row in records.sales_currencies
     ]
@@ -233,9 +222,9 @@ def _sales_currencies(records: Records) -> list[Form]:
 
 def _owners(records: Records) -> Iterable[str]:
     """A customer's salesperson owns its account; where Business Central names none, Sales keeps the owner it has."""
-    accounts = {_text(row["name"], 100): row for row in records.accounts}
+    accounts = {forms.text(row["name"], 100): row for row in records.accounts}
     for row in records.bc_customers:
-        account = accounts.get(_text(row["displayName"], 100))
+        account = accounts.get(forms.text(row["displayName"], 100))
         if account is None or not row["salespersonCode"]:
             continue
         wanted, owner = records.salesperson(row["salespersonCode"]), records.user(account["_ownerid_value"])
