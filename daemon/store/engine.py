@@ -21,6 +21,7 @@ from daemon.store.memory import SqlMemory
 from daemon.store.positions import SqlPositions
 from daemon.store.states import MappingStates
 from daemon.store.tables import CouplingRow
+from daemon.store.urls import shown
 from daemon.store.views import Views
 from schemas.errors import ConfigurationError, Refused
 
@@ -101,12 +102,8 @@ def async_url(url: str) -> URL:
 
 
 def where(target: URL) -> str:
-    """The database, to name it in errors: no user, no password, no options (promise 10)."""
-    backend = target.get_backend_name()
-    if _is_sqlite(target):
-        return f"{backend}:///{target.database}"
-    port = f":{target.port}" if target.port else ""
-    return f"{backend}://{target.host or ''}{port}/{target.database or ''}"
+    """The database, to name it in errors: no password, no options, no driver (promise 10)."""
+    return shown(target.set(drivername=target.get_backend_name()))
 
 
 def _probe(target: URL) -> None:

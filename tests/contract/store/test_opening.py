@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from pydantic import SecretStr
 from sqlalchemy import Connection
 
-from daemon.store.engine import Store, open_readonly, open_store
+from daemon.settings import Store as StoreSettings
+from daemon.store.engine import Store, async_url, open_readonly, open_store, where
 from daemon.store.migrate import downgrade
 from daemon.store.tables import Base
 from schemas.errors import ConfigurationError, CoupledError, Refused, Unreachable
@@ -133,6 +135,20 @@ async def test_a_url_that_cannot_be_used(url: str) -> None:
 
     assert "sqlite:///FILE" in str(caught.value)
     assert "hunter2" not in _said(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://ann:hunter2@h:1/d", "postgresql://ann:***@h:1/d"),
+        ("postgresql://ann@h/d?password=hunter2&sslmode=require", "postgresql://ann@h/d"),
+        ("postgresql://h/d?user=ann&password=hunter2", "postgresql://h/d"),
+        ("sqlite:////data/coupled.db", "sqlite:////data/coupled.db"),
+    ],
+)
+def test_a_url_is_shown_and_named_in_errors_without_its_password(url: str, expected: str) -> None:
+    assert StoreSettings(url=SecretStr(url)).shown == expected
+    assert where(async_url(url)) == expected
 
 
 def _said(error: CoupledError) -> str:
