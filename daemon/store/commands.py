@@ -65,7 +65,10 @@ class Commands:
         result: Mapping[str, Any] | None = None,
         error: Problem | None = None,
     ) -> None:
-        """Moves a command on; it is to be announced again. Once it is final, nothing moves it (promise 8)."""
+        """Moves a command on; it is to be announced again. Once it is final, nothing moves it (promise 8).
+
+        One at work is never merely accepted again, however late that is said.
+        """
         values: dict[str, Any] = {"state": state.value, "announced": False}
         if result is not None:
             values["result"] = dict(result)
@@ -74,6 +77,8 @@ class Commands:
         if state.final:
             values["finished_at"] = self._now()
         statement = update(CommandRow).where(CommandRow.id == command_id, CommandRow.state.not_in(FINAL))
+        if state is RunState.ACCEPTED:
+            statement = statement.where(CommandRow.state == state.value)
         async with self._database.write() as connection:
             await connection.execute(statement.values(values))
 

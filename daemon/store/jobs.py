@@ -56,16 +56,12 @@ class Jobs:
         started: datetime | None = None,
         finished: datetime | None = None,
         error: Problem | None = None,
-        answer: Keep | None = None,
-        cleared: Sequence[str] | None = None,
     ) -> None:
         """Moves a run on, in one step with what else is given; None leaves the stored value."""
         given = {
             "started": started,
             "finished": finished,
             "error": None if error is None else error.as_dict(),
-            "answer": None if answer is None else answer.value,
-            "cleared": None if cleared is None else list(cleared),
         }
         await self._set(RunRow, run_id, state=state.value, **{k: v for k, v in given.items() if v is not None})
 
@@ -102,10 +98,6 @@ class Jobs:
     async def swept(self, job_id: int, total: int | None = None) -> None:
         """No more records will be published for the job. Publishing counts through `SqlPositions.published`."""
         await self._set(JobRow, job_id, swept=True, **({} if total is None else {"total": total}))
-
-    async def add_published(self, job_id: int, count: int) -> None:
-        """For records published without a position; a swept page is counted by `SqlPositions.published(job=…)`."""
-        await self._set(JobRow, job_id, published=JobRow.published + count)
 
     async def finish_job(self, job_id: int, state: JobState, at: datetime, message: str = "") -> None:
         await self._set(JobRow, job_id, state=state.value, finished=at, message=message)

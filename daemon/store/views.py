@@ -97,18 +97,37 @@ class Views:
         return {row.mapping: row.number for row in await self._rows(query)}
 
     async def failures(
-        self, mapping: str | None = None, job: int | None = None, open_only: bool = True, limit: int = 100
+        self,
+        mapping: str | None = None,
+        job: int | None = None,
+        open_only: bool = True,
+        limit: int = 100,
+        *,
+        code: str | None = None,
+        offset: int = 0,
     ) -> list[Failure]:
         """Last failed first."""
+        row, wanted = FailureRow, _failures_wanted(mapping, job, open_only, code)
+        query = select(*row.__table__.columns).where(*wanted).order_by(row.last_at.desc(), row.id.desc())
+        return [_failure(found) for found in await self._rows(query.limit(limit).offset(offset))]
+
+    async def failures_count(
+        self, mapping: str | None = None, job: int | None = None, open_only: bool = True, *, code: str | None = None
+    ) -> int:
+        """How many `failures` would list without a limit."""
+        wanted = _failures_wanted(mapping, job, open_only, code)
+        [(number,)] = await self._rows(select(func.count()).select_from(FailureRow).where(*wanted))
+        return int(number)
+
+    async def newest_failures(self) -> list[Failure]:
+        """The open failure of each mapping and code that failed last: one for each cause."""
         row = FailureRow
-        query = select(*row.__table__.columns).order_by(row.last_at.desc(), row.id.desc()).limit(limit)
-        if mapping is not None:
-            query = query.where(row.mapping == mapping)
-        if job is not None:
-            query = query.where(row.job_id == job)
-        if open_only:
-            query = query.where(row.resolved_at.is_(None))
-        return [_failure(found) for found in await self._rows(query)]
+        ranked = func.row_number().over(
+            partition_by=(row.mapping, row.code), order_by=(row.last_at.desc(), row.id.desc())
+        )
+        numbered = select(row.id, ranked.label("rank")).where(row.resolved_at.is_(None)).subquery()
+        query = select(*row.__table__.columns).join(numbered, numbered.c.id == row.id).where(numbered.c.rank == 1)
+        return [_failure(found) for found in await self._rows(query.order_by(row.last_at.desc(), row.id.desc()))]
 
     async def failure_counts(self) -> list[FailureCount]:
         """By mapping and code."""
@@ -136,6 +155,15 @@ class Views:
     async def _rows(self, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
         async with self._database.read() as connection:
             return (await connection.execute(query)).all()
+
+
+def _failures_wanted(
+    mapping: str | None, job: int | None, open_only: bool, code: str | None
+) -> list[ColumnElement[bool]]:
+    row = FailureRow
+    given: list[tuple[Any, str | int | None]] = [(row.mapping, mapping), (row.job_id, job), (row.code, code)]
+    wanted = [column == value for column, value in given if value is not None]
+    return [*wanted, row.resolved_at.is_(None)] if open_only else wanted
 
 
 def _mentions(search: str) -> ColumnElement[bool]:

@@ -12,8 +12,6 @@ from schemas.job import Job, MappingState, Run
 from schemas.mapping import Mappings, TableMapping
 from schemas.side import Direction, Side
 
-# Enough to page through by hand; who has more failures than that looks at their causes.
-_MOST = 5_000
 _NAMES = ("displayName", "name", "fullname", "number", "code")
 
 
@@ -55,16 +53,17 @@ class StoreReader:
     async def failures(
         self, mapping: str | None, code: str | None, job: int | None, offset: int, limit: int
     ) -> Page[Failure]:
-        wanted = _MOST if code else min(offset + limit + 1, _MOST)
-        found = await self.store.views.failures(mapping, job, open_only=job is None, limit=wanted)
-        return _page([each for each in found if code in (None, each.problem.code)][offset:], offset, limit)
+        views, open_only = self.store.views, job is None
+        found = await views.failures(mapping, job, open_only, limit, code=code, offset=offset)
+        total = await views.failures_count(mapping, job, open_only, code=code)
+        return Page(found, offset, offset + limit < total, total)
 
     async def causes(self) -> Sequence[Cause]:
-        newest: dict[tuple[str, str], Failure] = {}
-        for each in await self.store.views.failures(limit=_MOST):
-            newest.setdefault((each.mapping, each.problem.code), each)
         counted = {(count.mapping, count.code): count.open for count in await self.store.views.failure_counts()}
-        causes = [Cause(each.mapping, each.problem, counted.get(key, 1), each.last_at) for key, each in newest.items()]
+        causes = [
+            Cause(each.mapping, each.problem, counted.get((each.mapping, each.problem.code), 1), each.last_at)
+            for each in await self.store.views.newest_failures()
+        ]
         return sorted(causes, key=lambda cause: -cause.count)
 
     async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:

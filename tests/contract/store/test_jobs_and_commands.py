@@ -1,6 +1,9 @@
 """Runs, jobs and the command log: every step may be repeated after a kill (promises 6 and 8)."""
 
+import pytest
+
 from daemon.store.engine import Store
+from producers.ports import Published
 from schemas.errors import Problem
 from schemas.job import JobState, Keep, Run, RunKind, RunState
 from schemas.outcome import Outcome
@@ -66,8 +69,9 @@ async def test_the_life_of_a_job(store: Store, clock: Clock) -> None:
     started = clock()
     await store.jobs.start_job(job, started)
     await store.jobs.start_job(job, clock.forward(60), total=7)
-    await store.jobs.add_published(job, 2)
-    await store.jobs.add_published(job, 3)
+    await store.positions.begin(f"job:{job}", {}, "log-1")
+    await store.positions.published(f"job:{job}", {}, Published("topic", {}), 2, job=job)
+    await store.positions.published(f"job:{job}", {}, Published("topic", {}), 3, job=job)
     await store.jobs.swept(job)
     await store.memory.record([ended("b1", Outcome.COUPLED, job=job)], NOWHERE)
     await store.jobs.finish_job(job, JobState.FINISHED, clock.forward(1), "done")
@@ -114,6 +118,21 @@ async def test_a_final_command_stays_as_it_ended(store: Store, clock: Clock) -> 
     assert found is not None
     assert (found.state, found.error, found.result) == (RunState.REFUSED, problem, {"jobs": [1]})
     assert found.finished_at == ended_at
+
+
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.AWAITING_ANSWER])
+async def test_a_command_at_work_is_not_merely_accepted_again(store: Store, state: RunState) -> None:
+    """The announcement of its acceptance may come after its run has begun (promise 8)."""
+    await store.commands.receive("c1", {}, RunState.ACCEPTED)
+    await store.commands.update("c1", RunState.ACCEPTED)
+    await store.commands.update("c1", state)
+    await store.commands.announced("c1", state)
+    await store.commands.update("c1", RunState.ACCEPTED)
+
+    found = await store.commands.get("c1")
+
+    assert found is not None
+    assert (found.state, found.announced) == (state, True)
 
 
 async def test_pending_commands_come_in_the_order_of_receipt(store: Store) -> None:

@@ -4,6 +4,7 @@ from daemon.store.engine import Store
 from daemon.store.views import FailureCount
 from schemas.outcome import Outcome
 
+from .conftest import Clock
 from .made import CUSTOMER, NOWHERE, coupled, ended, failed
 
 
@@ -40,3 +41,27 @@ async def test_failures_by_mapping_job_and_code(store: Store) -> None:
     assert [one.source_key for one in await store.views.failures(job=7)] == ["b3"]
     assert len(await store.views.failures(CUSTOMER, limit=1)) == 1
     assert await store.views.failures("OTHER") == []
+
+
+async def test_failures_are_paged_exactly(store: Store) -> None:
+    await store.memory.record([failed(f"b{n}", "odd" if n % 2 else "even") for n in range(9)], NOWHERE)
+    await store.memory.record([ended("b1", Outcome.MODIFIED)], NOWHERE)
+
+    page = await store.views.failures(CUSTOMER, code="odd", limit=2, offset=1)
+
+    assert [one.source_key for one in page] == ["b5", "b3"]
+    assert await store.views.failures_count(CUSTOMER, code="odd") == 3
+    assert await store.views.failures_count(open_only=False) == 9
+    assert await store.views.failures_count("OTHER") == 0
+
+
+async def test_the_newest_failure_of_each_cause(store: Store, clock: Clock) -> None:
+    await store.memory.record([failed("b1"), failed("b2"), failed("b3", "http-403")], NOWHERE)
+    clock.forward(1)
+    await store.memory.record([failed("b1"), failed("b4", "http-500")], NOWHERE)
+    clock.forward(1)
+    await store.memory.record([ended("b4", Outcome.MODIFIED)], NOWHERE)
+
+    newest = await store.views.newest_failures()
+
+    assert [(one.problem.code, one.source_key) for one in newest] == [("http-400", "b1"), ("http-403", "b3")]

@@ -89,7 +89,8 @@ async def test_failures_and_their_causes(store, reader, clock):
     await record(store, settled("c", Outcome.FAILED, "two"))
     assert [(cause.problem.code, cause.count) for cause in await reader.causes()] == [("one", 3), ("two", 1)]
     page = await reader.failures("CUSTOMER", "one", None, 1, 1)
-    assert (len(page.items), page.more) == (1, True)
+    assert (len(page.items), page.more, page.total) == (1, True, 3)
+    assert not (await reader.failures("CUSTOMER", "one", None, 2, 1)).more
     assert [each.problem.code for each in (await reader.failures(None, None, None, 0, 1)).items] == ["two"]
     assert (await reader.mappings())[3].failures == 4
     assert (await reader.figures({})).failures["CUSTOMER", "open"] == 4
