@@ -187,13 +187,13 @@ def _users(records: Records) -> list[Form]:
 def _bc_currencies(records: Records) -> list[Form]:
     """The company's own currency has no record in Business Central, and no values to compare."""
     today = datetime.now(UTC).date().isoformat()
-    forms = [_form(code=LOCAL_CURRENCY)]
+    found = [_form(code=LOCAL_CURRENCY)]
     for row in records.bc_currencies:
         rates = [
             rate for rate in records.rates if rate["currencyCode"] == row["code"] and rate["startingDate"] <= today
         ]
         newest = max(rates, key=lambda rate: rate["startingDate"])
-        forms.append(
+        found.append(
             _form(
                 code=row["code"],
                 name=row["displayName"],
@@ -202,7 +202,7 @@ def _bc_currencies(records: Records) -> list[Form]:
                 rate=forms.number(newest["exchangeRateAmount"] / newest["relationalExchangeRateAmount"]),
             )
         )
-    return forms
+    return found
 
 
 def _sales_currencies(records: Records) -> list[Form]:
