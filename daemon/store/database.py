@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -24,6 +24,7 @@ ATTEMPTS = 5
 LOST = frozenset({"40001", "40P01"})
 # PostgreSQL's class of what is too large for it: a name too long for an index.
 TOO_LARGE = "54"
+KEEPALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 
 
 class Raced(Exception):
@@ -74,7 +75,7 @@ class Database:
             connection = await self._turns.connect()
         try:
             with self._answering():
-                await connection.execute(select(func.pg_advisory_xact_lock(_key(name))))
+                await connection.execute(_waiting_for(name))
             yield
         finally:
             with suppress(DBAPIError, OSError):
@@ -121,6 +122,14 @@ def _refuses_what_it_is_given(error: Exception) -> bool:
     if isinstance(error, ProgrammingError):
         return not state
     return isinstance(error, IntegrityError | DataError) or state.startswith(TOO_LARGE)
+
+
+def _waiting_for(name: str) -> Select[*tuple[Any, ...]]:
+    """Has the lock when it is answered. A worker whose machine is gone is noticed in a minute, not in two hours; one
+    that is at work is not taken for an idle one."""
+    settings = {**KEEPALIVE, "idle_in_transaction_session_timeout": "0"}
+    told = [func.set_config(setting, value, True) for setting, value in settings.items()]
+    return select(*told, func.pg_advisory_xact_lock(_key(name)))
 
 
 def _key(name: str) -> int:
