@@ -4,12 +4,13 @@ A command is stored before it takes effect, and its effect is idempotent by the 
 mended by taking it again at the next start.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from schemas import command as commands
-from schemas.command import Answer, Command, FullSync, Pause, Resume, Sync
+from schemas.command import Answer, Command, FullSync, Pause, Resume, Retry, Sync
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import Problem, Refused
 from schemas.job import Keep, Run, RunKind, RunState
@@ -59,6 +60,20 @@ class States(Protocol):
     async def set_only_coupled(self, names: Sequence[str], value: bool | None) -> None: ...
 
 
+class Failures(Protocol):
+    async def retry(self, mappings: Iterable[str], records: Iterable[str] | None = None) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The parts of the store that commands touch."""
+
+    log: CommandLog
+    runs: Runs
+    states: States
+    failures: Failures
+
+
 class OnlyCoupled(Protocol):
     async def __call__(self) -> dict[str, bool]:
         """Is "only coupled" on, by mapping, right now?"""
@@ -74,18 +89,15 @@ class Control:
     def __init__(
         self,
         mappings: Mappings,
-        log: CommandLog,
-        runs: Runs,
-        states: States,
+        stored: Stored,
         only_coupled: OnlyCoupled,
         announce: Announce,
         now: Callable[[], datetime],
         woken: Callable[[], None],
     ) -> None:
         self._mappings = mappings
-        self._log = log
-        self._runs = runs
-        self._states = states
+        self._log, self._runs, self._states = stored.log, stored.runs, stored.states
+        self._failures = stored.failures
         self._only_coupled = only_coupled
         self._announce = announce
         self._now = now
@@ -142,6 +154,8 @@ class Control:
                 await self._states.pause(self._names(command.mappings), self._now())
             case Resume():
                 await self._resume(command)
+            case Retry():
+                await self._failures.retry(self._names(command.mappings), command.records)
         return RunState.DONE
 
     async def _full_sync(self, command: FullSync) -> None:

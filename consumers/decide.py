@@ -86,7 +86,7 @@ def decide(
     try:
         return modify(change, mapping, coupling, lookups) if coupling else _create(change, mapping, lookups)
     except Untranslatable as error:
-        return replace(ignored, outcome=Outcome.FAILED, problem=error.problem)
+        return replace(ignored, outcome=Outcome.FAILED, problem=error.problem, waits_for=error.waits_for)
 
 
 def _outdated(change: Change, coupling: Coupling) -> bool:
@@ -141,7 +141,9 @@ def adopt(change: Change, mapping: TableMapping, row: rows.Row, lookups: Lookups
     try:
         return modify(change, mapping, coupling, lookups, Outcome.COUPLED)
     except Untranslatable as error:
-        return Settled(change, mapping.name, Outcome.FAILED, partner=theirs.id, problem=error.problem)
+        return Settled(
+            change, mapping.name, Outcome.FAILED, partner=theirs.id, problem=error.problem, waits_for=error.waits_for
+        )
 
 
 def _touched(rule: FieldRule, source: Side, seen: Values, base: Values) -> bool:

@@ -57,6 +57,9 @@ class Memory(Protocol):
 
     async def flags(self, mappings: Sequence[TableMapping]) -> Mapping[str, Flags]: ...
 
+    async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
+        """The ids on `side` of records that failed alike twice: left alone until somebody retries them."""
+
     async def couplings(
         self, mappings: Iterable[str], side: Side, ids: Iterable[str]
     ) -> Mapping[tuple[str, str], Coupling]:

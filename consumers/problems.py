@@ -14,7 +14,7 @@ def not_coupled(rule: FieldRule, reference: Reference) -> Problem:
     return Problem(
         "not-coupled",
         f"The field {rule.name} names {reference.mapping} {reference.name} {reference.value}, which is not coupled.",
-        f"Synchronise it first: `coupled full-sync {reference.mapping}`; or set clear_on_failure on the field.",
+        f"It goes through by itself once that record is coupled: `coupled full-sync {reference.mapping}`.",
     )
 
 
@@ -22,7 +22,7 @@ def no_reference(rule: FieldRule, reference: Reference, name: str) -> Problem:
     return Problem(
         "no-reference",
         f"The field {rule.name} needs the {name!r} of {reference.mapping} {reference.value}, which has none yet.",
-        f"It is read again with the next change of that record, or by `coupled full-sync {reference.mapping}`.",
+        f"It goes through by itself once it has one: `coupled full-sync {reference.mapping}` reads it again.",
     )
 
 
@@ -40,7 +40,7 @@ def deleted(coupling: Coupling, gone: Side) -> Problem:
     return Problem(
         "coupled-to-deleted",
         f"The record is coupled to {gone.label} record {coupling.half(gone).id}, which has been deleted.",
-        "Uncouple it, or restore the deleted record.",
+        "Restore the deleted record, or set on_delete: uncouple.",
     )
 
 
@@ -71,9 +71,9 @@ _HINTS = {
 def rejected(side: Side, error: ApiError) -> Problem:
     """The side refused the write for good, or did not recover in time."""
     if error.transient:
-        hint = f"{side.label} did not recover in time; the record is carried by the next change or `coupled sync`."
+        hint = f"{side.label} did not recover in time; the record is tried again by itself, or by `coupled retry`."
     else:
-        hint = _HINTS.get(error.status, "Correct the record; its next change carries it across.")
+        hint = _HINTS.get(error.status, "Correct the record; its next change, or `coupled retry`, carries it across.")
     text = error.problem.message
     return Problem(error.problem.code, f"{side.label} refused the record ({error.status}): {text}", hint)
 
@@ -82,7 +82,7 @@ def number_taken(side: Side, field: str, value: Any) -> Problem:
     return Problem(
         "number-taken",
         f"{side.label} already has another record with {field} {value!r}.",
-        "Couple the two records, or change the number of one of them.",
+        "Change the number of one of the two records.",
     )
 
 

@@ -211,5 +211,5 @@ def _failed(item: Item, error: ApiError) -> Settled:
     side = item.change.side.other
     partner = item.partner.id if isinstance(item, Modify) else None
     problem = problems.rejected(side, error)
-    refused = isinstance(item, Create) and not error.transient
-    return Settled(item.change, item.mapping.name, Outcome.FAILED, partner=partner, problem=problem, refused=refused)
+    failed = Settled(item.change, item.mapping.name, Outcome.FAILED, partner=partner, problem=problem)
+    return replace(failed, transient=error.transient, refused=isinstance(item, Create) and not error.transient)

@@ -142,11 +142,14 @@ class Synchronise:
         newest, superseded = _newest(changes)
         side = changes[0].side
         flags = (await self._memory.flags([mapping]))[mapping.name]
+        skipped = await self._memory.skipped(mapping.name, side)
         with _storing():
             couplings = await self._memory.couplings([mapping.name], side, newest)
             lookups = await self._lookups(mapping, list(newest.values()))
         decisions = [
             _decide(change, mapping, couplings.get((mapping.name, key)), lookups, flags)
+            if key not in skipped
+            else Settled(change, mapping.name, Outcome.SKIPPED)
             for key, change in newest.items()
         ]
         settled = await self._pushes[side.other].carry_out(mapping, decisions, lookups)

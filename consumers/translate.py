@@ -19,9 +19,10 @@ _HALF = 50
 class Untranslatable(Exception):
     """A value of this record has no counterpart on the other side."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, waits_for: Reference | None = None) -> None:
         super().__init__(problem.message)
         self.problem = problem
+        self.waits_for = waits_for
 
 
 def rules_for(mapping: TableMapping, direction: Direction, *moments: When) -> tuple[FieldRule, ...]:
@@ -92,7 +93,7 @@ def _looked_up(rule: FieldRule, source: Side, values: Values, lookups: Lookups) 
     if rule.clear_on_failure:
         return None
     missing = problems.no_reference(rule, reference, wanted) if partner else problems.not_coupled(rule, reference)
-    raise Untranslatable(missing)
+    raise Untranslatable(missing, reference)
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from consumers.control import Control
+from consumers.control import Control, Stored
 from consumers.push import Patience, Push
 from consumers.synchronise import Message, Synchronise
 from daemon import preflight
@@ -23,6 +23,7 @@ from daemon.store.engine import Store, open_store, utc_now
 from daemon.streams import Cluster, Streams
 from daemon.sweeps import StoredSweeps
 from producers.capture import Capture
+from producers.retry import Retry
 from producers.runner import Pace, Runner, run_forever
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import CoupledError
@@ -102,9 +103,7 @@ class Daemon:
     def control(self) -> Control:
         return Control(
             mappings=self.mappings,
-            log=self.store.commands,
-            runs=self.store.jobs,
-            states=self.store.states,
+            stored=Stored(self.store.commands, self.store.jobs, self.store.states, self.store.retries),
             only_coupled=self._only_coupled,
             announce=self.announce,
             now=utc_now,
@@ -145,7 +144,7 @@ class Daemon:
         """What runs beside the agents: capture of every table, and the runner of synchronisation runs."""
         captured = self.mappings.captured()
         captures = {f"capture {side.value} {table}": partial(self._capture, side, table) for side, table in captured}
-        return {**captures, "runner": self._run}
+        return {**captures, "runner": self._run, "retry": self._retry}
 
     async def _capture(self, side: Side, table: str) -> None:
         topic = self.topics.table(side, table)
@@ -175,12 +174,22 @@ class Daemon:
         return all(flag.paused for flag in flags.values())
 
     async def _run(self) -> None:
-        sweeps = StoredSweeps(self.sides, self.topics, self.log, self.log_ids, self.store.positions, self.store.jobs)
+        sweeps = StoredSweeps(self.sides, self.topics, self.log, self.log_ids, self.store)
         pace = Pace(
             self.streams.is_leader, self._applied_soon, lambda tries: asyncio.sleep(min(2.0**tries, _MAX_BACKOFF))
         )
         runner = Runner(self.mappings, self.store.jobs, self.store.states, sweeps, self.announce, utc_now, pace)
         await run_forever(runner, self.woken, self.streams.is_leader, idle=1.0)
+
+    async def _retry(self) -> None:
+        """Failed records whose time has come go on their topics again, about every second."""
+        readers = {side: self.sides.reader(side) for side in Side}
+        retry = Retry(self.mappings, self.store.retries, readers, self.log, self.topics, utc_now)
+        while True:
+            if self.streams.is_leader():
+                with contextlib.suppress(CoupledError):  # a side or Kafka is away: told by capture, tried again
+                    await retry.once()
+            await asyncio.sleep(1.0)
 
     async def _applied_soon(self) -> None:
         """Until this worker has applied something, or a moment, since another worker may have."""

@@ -1,6 +1,6 @@
 """Both sides as the daemon uses them: sessions, live sources, sweeps and targets, made from settings and mappings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,18 +8,20 @@ import httpx
 
 from consumers.business_central import BusinessCentralTarget
 from consumers.dataverse import DataverseTarget
-from consumers.ports import Target
+from consumers.ports import Row, Target
 from daemon.governor import Hooks
 from daemon.oauth import Credentials
 from daemon.sessions import SideSettings, session
 from daemon.settings import BusinessCentral, Sales, Settings
-from producers import business_central, dataverse
+from producers import business_central, currencies, dataverse
 from producers.business_central import BusinessCentralSweep, ModifiedSource
+from producers.currencies import Currencies
 from producers.dataverse import DataverseSweep, DeltaSource
 from producers.ports import Source, Sweep
+from producers.retry import Reader
 from schemas import rows
 from schemas.job import Job
-from schemas.mapping import Mappings
+from schemas.mapping import Mappings, TableMapping
 from schemas.side import Side
 
 
@@ -50,6 +52,10 @@ class Sides:
         if side is Side.BC:
             return BusinessCentralTarget(self.clients[side], self.company)
         return DataverseTarget(self.clients[side])
+
+    def reader(self, side: Side) -> Reader:
+        """Records by id, with the fields that capture computes."""
+        return _Reader(self, self.target(side))
 
     def source(self, side: Side, name: str) -> Source:
         """The live changes of a table, with the columns that any of its mappings reads."""
@@ -94,3 +100,16 @@ class Sides:
     async def close(self) -> None:
         for client in self.clients.values():
             await client.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    sides: Sides
+    target: Target
+
+    async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
+        found = await self.target.read(mapping, ids)
+        if mapping.bc.name != currencies.TABLE or not found:
+            return found
+        enrich = Currencies(self.sides.clients[Side.BC], self.sides.company, mapping.mapped(Side.BC), self.sides.now_ms)
+        return dict(zip(found, await enrich(list(found.values())), strict=True))

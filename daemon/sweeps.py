@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from daemon.sides import Sides
-from daemon.store.jobs import Jobs
-from daemon.store.positions import SqlPositions
+from daemon.store.engine import Store, utc_now
 from producers.ports import Log, Sweep
+from producers.retry import FailedFirst
 from producers.sweep import NEWEST, JobSweep
 from schemas.errors import ApiError, ConfigurationError
 from schemas.job import Job, Run, RunKind
@@ -16,15 +16,12 @@ from schemas.topics import Topics
 class StoredSweeps:
     """ "Modified since last time" is remembered per mapping and direction, in the side's own clock."""
 
-    def __init__(
-        self, sides: Sides, topics: Topics, log: Log, log_ids: Mapping[str, str], positions: SqlPositions, jobs: Jobs
-    ) -> None:
+    def __init__(self, sides: Sides, topics: Topics, log: Log, log_ids: Mapping[str, str], store: Store) -> None:
         self._sides = sides
         self._topics = topics
         self._log = log
         self._log_ids = log_ids
-        self._positions = positions
-        self._jobs = jobs
+        self._positions, self._jobs, self._failures = store.positions, store.jobs, store.retries
 
     async def sweep(self, run: Run, job: Job) -> tuple[Sweep, JobSweep]:
         if job.mapping not in self._sides.mappings.by_name:
@@ -34,7 +31,11 @@ class StoredSweeps:
         side = job.direction.source
         topic = self._topics.table(side, self._sides.mappings[job.mapping].table(side).name)
         position = JobSweep(job, topic, self._log, self._log_ids[topic], self._positions)
-        return self._sides.sweep(job, since), position
+        sweep = self._sides.sweep(job, since)
+        if run.kind is RunKind.MODIFIED:
+            mapping, work = self._sides.mappings[job.mapping], (job.id, job.direction)
+            sweep = FailedFirst(sweep, self._failures, self._sides.reader(side), mapping, work, utc_now)
+        return sweep, position
 
     async def _expect(self, job: Job, since: datetime | None) -> None:
         """A total is for the progress bar only: a side that cannot count is no reason to fail."""

@@ -30,7 +30,7 @@ class Change:
 
     `version` is the side's etag; `sequence` orders the versions of one record: Sales' versionnumber, BC's
     last-modified time in ms. `ts_ms` is when the side says it changed, `captured_ms` when we read it.
-    A sweep names its `job` and the one `mapping` it is for.
+    A sweep names its `job` and the one `mapping` it is for; a retry only the mapping.
     """
 
     op: Op
@@ -82,7 +82,7 @@ def _envelope(change: Change) -> dict[str, Any]:
         "sequence": change.sequence,
         "ts_ms": change.ts_ms,
     }
-    if change.job is not None:
+    if change.mapping is not None:
         source |= {"job": change.job, "mapping": change.mapping}
     return {
         "op": change.op.value,

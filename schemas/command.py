@@ -59,7 +59,15 @@ class Resume(_Command):
     mappings: Names | None = None
 
 
-Command = FullSync | Sync | Answer | Pause | Resume
+class Retry(_Command):
+    """Failed and skipped records, all of the mappings or the named ones (either side's id), are carried again."""
+
+    command: Literal["retry"]
+    mappings: list[str] | None = None
+    records: list[str] | None = None
+
+
+Command = FullSync | Sync | Answer | Pause | Resume | Retry
 _id: TypeAdapter[str] = TypeAdapter(Id)
 _adapter: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas.change import Change
-from schemas.coupling import Coupling
+from schemas.coupling import Coupling, Reference
 from schemas.errors import Problem
 from schemas.side import Direction, Side
 
@@ -30,6 +30,8 @@ class Settled:
     `coupling` is written as given (None: leave the store's as it is); `uncouple` removes the coupling instead.
     `partner` is the id on the other side, where known; `problem` says why it failed. `missed`: the mapping is paused,
     so resuming must catch up. `refused`: the side has refused to create the record, so nothing of it can be there.
+    A failure is `transient` if the side may take the record later, or `waits_for` a partner that is not coupled yet;
+    any other is permanent (promise 7).
     `superseded`: a newer version decides (promise 3); this one is counted, and says nothing about the record.
     """
 
@@ -42,6 +44,8 @@ class Settled:
     problem: Problem | None = None
     missed: bool = False
     refused: bool = False
+    transient: bool = False
+    waits_for: Reference | None = None
     superseded: bool = False
 
     @property

@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 _SIDES: dict[Side, ModuleType] = {Side.BC: business_central, Side.SALES: dataverse}
 
 
-def change(table: Table, row: Row, op: Op, now_ms: int, job: tuple[int, str] | None = None) -> Change:
+def change(table: Table, row: Row, op: Op, now_ms: int, job: tuple[int | None, str] | None = None) -> Change:
     """The envelope of one row a side answered; `job` is (job id, mapping) for a sweep."""
     side = _SIDES[table.side]
     job_id, mapping = job or (None, None)

@@ -11,7 +11,7 @@ import typer
 
 from daemon.cli import client
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption
-from schemas.command import Answer, Command, FullSync, Pause, Resume, Sync
+from schemas.command import Answer, Command, FullSync, Pause, Resume, Retry, Sync
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import CoupledError, Exit, Problem
 from schemas.job import Keep, RunState
@@ -81,6 +81,24 @@ def pause(names: NamesArgument = None, config: ConfigOption = None, json: JsonOp
 def resume(names: NamesArgument = None, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Resume paused mappings, and catch up with what they missed."""
     command = Resume(id=client.new_id(), command="resume", mappings=names, requested_by=_who())
+    _finish(_send(config, command, False, json), json)
+
+
+def retry(
+    names: NamesArgument = None,
+    record: Annotated[
+        list[str] | None, typer.Option("--record", help="Only this record, by either side's id; repeatable.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="The failed records of all mappings.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Carry failed and skipped records again: of the named mappings, or one by one, or all of them."""
+    if not (names or record or everything):
+        raise typer.BadParameter("name mappings or records, or say --all")
+    command = Retry(
+        id=client.new_id(), command="retry", mappings=names or None, records=record or None, requested_by=_who()
+    )
     _finish(_send(config, command, False, json), json)
 
 

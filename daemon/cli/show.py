@@ -197,6 +197,7 @@ def _failure(row: Failure) -> dict[str, Any]:
         "mapping": row.mapping,
         "direction": row.direction.value,
         "outcome": row.outcome.value,
+        "state": row.state,
         "bc_id": row.bc_id,
         "sales_id": row.sales_id,
         **row.problem.as_dict(),
@@ -207,7 +208,8 @@ def _failure(row: Failure) -> dict[str, Any]:
 
 def _failures(found: Sequence[Mapping[str, Any]]) -> None:
     for row in found:
-        typer.echo(f"{row['mapping']} {ARROWS[row['direction']]}  {row['bc_id'] or row['sales_id']}  {row['code']}")
+        place = f"{row['mapping']} {ARROWS[row['direction']]}  {row['bc_id'] or row['sales_id']}"
+        typer.echo(f"{place}  {row['code']}  ({row['state']})")
         typer.echo(f"    {row['message']}")
         if row["hint"]:
             typer.echo(f"    → {row['hint']}")

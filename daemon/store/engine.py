@@ -19,6 +19,7 @@ from daemon.store.database import Database, unreachable
 from daemon.store.jobs import Jobs
 from daemon.store.memory import SqlMemory
 from daemon.store.positions import SqlPositions
+from daemon.store.retries import Retries
 from daemon.store.states import MappingStates
 from daemon.store.tables import CouplingRow
 from daemon.store.urls import shown
@@ -42,6 +43,7 @@ class Store:
     commands: Commands
     states: MappingStates
     views: Views
+    retries: Retries
 
     async def close(self) -> None:
         await self.database.close()
@@ -132,6 +134,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         commands=Commands(database, now),
         states=MappingStates(database),
         views=Views(database, now),
+        retries=Retries(database),
     )
 
 

@@ -16,6 +16,7 @@ from consumers.ports import Applied, Flags
 from daemon.store.coupling_rows import coupling, id_column, load_references
 from daemon.store.database import Database, chunks, upsert
 from daemon.store.recording import record_batch
+from daemon.store.retries import Retries
 from daemon.store.tables import (
     CouplingReferenceRow,
     CouplingRow,
@@ -58,6 +59,9 @@ class SqlMemory:
         async with self._database.read() as connection:
             found = await connection.execute(query)
             return Applied(topic, log_id, {row.partition: row.last_offset for row in found})
+
+    async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
+        return await Retries(self._database).skipped(mapping, side)
 
     async def flags(self, mappings: Sequence[TableMapping]) -> Mapping[str, Flags]:
         """The file's settings; a stored "only coupled" overrides them, a running run that cleared it overrides both."""

@@ -127,7 +127,11 @@ class JobRow(Base):
 
 
 class FailureRow(Base):
-    """The last failure of a record in one direction of a mapping; open until `resolved_at` is set (promise 7)."""
+    """The last failure of a record in one direction of a mapping; open until `resolved_at` is set (promise 7).
+
+    `waits_for` names the reference of a partner that is not coupled yet; `woken` that it is time to try again;
+    `skipped_at` that the record is left alone in both directions until somebody retries it.
+    """
 
     __tablename__ = "failures"
     __table_args__ = (
@@ -148,6 +152,10 @@ class FailureRow(Base):
     hint: Mapped[str]
     attempts: Mapped[int]
     job_id: Mapped[int | None]
+    transient: Mapped[bool]
+    waits_for: Mapped[str | None] = mapped_column(index=True)
+    woken: Mapped[bool]
+    skipped_at: Mapped[datetime | None]
     first_at: Mapped[datetime]
     last_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]

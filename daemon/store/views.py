@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, String, cast, exists, func, or_, select
+from sqlalchemy.orm import aliased
 
 from daemon.store.coupling_rows import coupling, load_references
 from daemon.store.database import Database
@@ -44,6 +45,7 @@ class Failure:
     first_at: datetime
     last_at: datetime
     resolved_at: datetime | None
+    state: str = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,15 @@ def _failures_wanted(
     row = FailureRow
     given: list[tuple[Any, str | int | None]] = [(row.mapping, mapping), (row.job_id, job), (row.code, code)]
     wanted = [column == value for column, value in given if value is not None]
-    return [*wanted, row.resolved_at.is_(None)] if open_only else wanted
+    return [*wanted, row.resolved_at.is_(None), ~_told_already()] if open_only else wanted
+
+
+def _told_already() -> ColumnElement[bool]:
+    """A conflict is noticed from both sides; it is one conflict."""
+    row, first = FailureRow, aliased(FailureRow)
+    pair = (first.mapping == row.mapping, first.bc_id == row.bc_id, first.sales_id == row.sales_id)
+    conflicts = (first.outcome == Outcome.CONFLICT.value, row.outcome == Outcome.CONFLICT.value)
+    return exists().where(*pair, *conflicts, first.resolved_at.is_(None), first.id < row.id)
 
 
 def _mentions(search: str) -> ColumnElement[bool]:
@@ -188,7 +198,19 @@ def _failure(row: Row[Any]) -> Failure:
         first_at=row.first_at,
         last_at=row.last_at,
         resolved_at=row.resolved_at,
+        state=_state(row),
     )
+
+
+def _state(row: Row[Any]) -> str:
+    """What becomes of it: `retrying` by itself, `waiting` for its partner, `skipped` until retried, or it stays."""
+    if row.resolved_at is not None:
+        return "resolved"
+    if row.skipped_at is not None:
+        return "skipped"
+    if row.woken or row.transient:
+        return "retrying"
+    return "waiting" if row.waits_for else str(row.outcome)
 
 
 def _position(row: Row[Any], now: datetime) -> PositionView:

@@ -170,6 +170,7 @@ class FakeMemory:
         self.kept: dict[tuple[str, str], Coupling] = {}
         self.progress: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
         self.settled: list[Settled] = []
+        self.left_alone: set[str] = set()
         self.begun: dict[tuple[str, str], Intent] = {}
         self.only_coupled: dict[str, bool] = {}
         self.paused: set[str] = set()
@@ -220,6 +221,9 @@ class FakeMemory:
 
     async def intents(self, mapping: str, sales_ids: Iterable[str]) -> Mapping[str, Intent]:
         return {key: self.begun[mapping, key] for key in sales_ids if (mapping, key) in self.begun}
+
+    async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
+        return frozenset(self.left_alone)
 
     async def open_intents(self, mapping: str) -> Sequence[Intent]:
         return [intent for (name, _), intent in self.begun.items() if name == mapping]

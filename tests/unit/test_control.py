@@ -1,6 +1,6 @@
 """Commands: each takes effect once and gets one outcome, however often delivered (promise 8)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from consumers.control import Control
+from consumers.control import Control, Stored
 from schemas.command import FullSync, Resume
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import Problem
@@ -42,13 +42,15 @@ class Desk:
         self.jobs: dict[str, list[tuple[str, Direction]]] = {}
         self.paused: set[str] = set()
         self.missed: set[str] = set()
+        self.retried: list[tuple[list[str], list[str] | None]] = []
         self.overridden: dict[str, bool | None] = {}
         self.announced: list[CommandOutcome] = []
         self.woken = 0
         self.killed_before_runs = False
         known = mappings(customer, currency, items)
         outward = (self._announce, self._now, self._wake)
-        self.control = Control(known, self, self, self, self._only_coupled, *outward)
+        stored = Stored(self, self, self, self)
+        self.control = Control(known, stored, self._only_coupled, *outward)
 
     async def _only_coupled(self) -> dict[str, bool]:
         return dict(self.flags)
@@ -107,6 +109,10 @@ class Desk:
 
     async def caught_up(self, names: Sequence[str]) -> None:
         self.missed -= set(names)
+
+    async def retry(self, mappings: Iterable[str], records: Iterable[str] | None = None) -> int:
+        self.retried.append((list(mappings), None if records is None else list(records)))
+        return len(self.retried)
 
     async def send(self, command: str, command_id: str = "c1", **fields: Any) -> CommandOutcome:
         """The last outcome after this command."""
@@ -294,3 +300,10 @@ async def test_a_kill_while_resuming_loses_nothing_that_was_missed() -> None:
     desk.killed_before_runs = False
     await desk.control.effect(Resume(id="c1", command="resume"))
     assert [run.mappings for run in desk.runs.values()] == [("CUSTOMER",)]
+
+
+async def test_failed_records_are_carried_again_by_mapping_or_by_id() -> None:
+    desk = Desk()
+    assert (await desk.send("retry", mappings=["ITEM"])).state is RunState.DONE
+    assert (await desk.send("retry", "c2", records=["A"])).state is RunState.DONE
+    assert desk.retried == [(["ITEM"], None), (["CURRENCY", "CUSTOMER", "ITEM"], ["A"])]

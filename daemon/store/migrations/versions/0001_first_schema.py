@@ -182,6 +182,10 @@ def _failures() -> None:
         *(_text(name) for name in ("outcome", "code", "message", "hint")),
         _number("attempts"),
         _number("job_id", nullable=True),
+        sa.Column("transient", sa.Boolean(), nullable=False),
+        _text("waits_for", nullable=True),
+        sa.Column("woken", sa.Boolean(), nullable=False),
+        _moment("skipped_at", nullable=True),
         _moment("first_at"),
         _moment("last_at"),
         _moment("resolved_at", nullable=True),
@@ -190,6 +194,7 @@ def _failures() -> None:
     )
     _index("failures", "mapping", "resolved_at")
     _index("failures", "job_id")
+    _index("failures", "waits_for")
 
 
 def _positions() -> None:

@@ -1,0 +1,194 @@
+"""Failures: opened, repeated, skipped, woken and closed, in the transaction that records a batch (promise 7)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, case, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from daemon.store.database import chunks, upsert
+from daemon.store.tables import FailureRow
+from schemas.coupling import Reference
+from schemas.errors import Problem
+from schemas.outcome import Outcome, Settled
+from schemas.side import Direction, Side
+
+FAILING = frozenset({Outcome.FAILED, Outcome.CONFLICT})
+# The record was not looked at, or left alone because it had failed: its failure stands.
+UNTOUCHED = frozenset({Outcome.IGNORED, Outcome.SKIPPED})
+NEWLY_COUPLED = frozenset({Outcome.INSERTED, Outcome.COUPLED})
+UNKNOWN = Problem("unknown", "The record failed without a reason.", "This is a mistake in coupled: please report it.")
+
+
+async def skip_repeated(connection: AsyncConnection, settled: Sequence[Settled], now: datetime) -> list[Settled]:
+    """The same permanent failure twice in a row skips the record: its outcome is `skipped` (business-central-sync 3.8).
+
+    It stays so in both directions until somebody retries it. What may pass by itself never counts towards it.
+    """
+    repeated: list[int] = []
+    final: list[Settled] = []
+    candidates = [one for one in settled if _permanent(one)]
+    standing = await _standing(connection, candidates) if candidates else {}
+    for one in settled:
+        row = standing.get((one.mapping, one.direction.value, one.change.key)) if _permanent(one) else None
+        if row is not None and one.problem and (row.code, row.message) == (one.problem.code, one.problem.message):
+            repeated.append(row.id)
+            one = replace(one, outcome=Outcome.SKIPPED)  # noqa: PLW2901
+        final.append(one)
+    for chunk in chunks(repeated):
+        skipped = update(FailureRow).where(FailureRow.id.in_(chunk))
+        await connection.execute(
+            skipped.values(skipped_at=now, last_at=now, attempts=FailureRow.attempts + 1, woken=False)
+        )
+    return final
+
+
+def _permanent(one: Settled) -> bool:
+    return one.outcome is Outcome.FAILED and not (one.transient or one.waits_for or one.superseded)
+
+
+async def _standing(connection: AsyncConnection, settled: Iterable[Settled]) -> Mapping[tuple[str, str, str], Any]:
+    """The open, permanent failures of these records, by (mapping, direction, key)."""
+    row, found = FailureRow, {}
+    keys: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in settled:
+        keys[one.mapping, one.direction.value].add(one.change.key)
+    for (mapping, direction), wanted in keys.items():
+        for chunk in chunks(sorted(wanted)):
+            query = select(row.id, row.source_key, row.code, row.message).where(
+                row.mapping == mapping, row.direction == direction, row.source_key.in_(chunk)
+            )
+            permanent = (row.resolved_at.is_(None), row.transient.is_(False), row.waits_for.is_(None))
+            for known in await connection.execute(query.where(*permanent)):
+                found[mapping, direction, known.source_key] = known
+    return found
+
+
+def waiting_for(reference: Reference) -> str:
+    """How a reference is written down in `waits_for`."""
+    return "|".join((reference.mapping, reference.side.value, reference.name, reference.value))
+
+
+async def wake(connection: AsyncConnection, settled: Iterable[Settled]) -> None:
+    """It is time to try again: for records whose missing partner is coupled now, and for the other side of a conflict
+    that one side has settled (it may hold edits that the conflict kept back)."""
+    names: set[str] = set()
+    partners: dict[tuple[str, Direction], set[str]] = defaultdict(set)
+    for one in settled:
+        if one.outcome in NEWLY_COUPLED and one.coupling:
+            names |= {waiting_for(reference) for reference in _borne(one)}
+        if one.partner and one.outcome not in UNTOUCHED | FAILING:
+            partners[one.mapping, Direction.from_side(one.change.side.other)].add(one.partner)
+    row = FailureRow
+    for chunk in chunks(sorted(names)):
+        waiting = update(row).where(row.waits_for.in_(chunk), row.resolved_at.is_(None))
+        await connection.execute(waiting.values(woken=True))
+    conflicts = await _with_conflicts(connection, {mapping for mapping, _ in partners}) if partners else set()
+    for (mapping, direction), keys in sorted(partners.items()):
+        for chunk in chunks(sorted(keys)) if mapping in conflicts else ():
+            here = (row.mapping == mapping, row.direction == direction.value, row.source_key.in_(chunk))
+            conflict = update(row).where(*here, row.outcome == Outcome.CONFLICT.value, row.resolved_at.is_(None))
+            await connection.execute(conflict.values(woken=True))
+
+
+def _borne(one: Settled) -> Iterable[Reference]:
+    """Every name the newly coupled pair can be looked up by."""
+    if one.coupling:
+        for side in Side:
+            half = one.coupling.half(side)
+            for name, value in {"id": half.id, **half.references}.items():
+                yield Reference(one.mapping, side, name, value)
+
+
+async def _with_conflicts(connection: AsyncConnection, mappings: set[str]) -> set[str]:
+    row = FailureRow
+    query = select(row.mapping).where(row.mapping.in_(mappings), row.resolved_at.is_(None))
+    return set(await connection.scalars(query.where(row.outcome == Outcome.CONFLICT.value).distinct()))
+
+
+async def fail(connection: AsyncConnection, failing: Sequence[Settled], now: datetime) -> None:
+    """Opens a failure, or counts one more attempt of an open one; a resolved one starts anew."""
+    if not failing:
+        return
+    statement = upsert(connection, FailureRow)
+    new = statement.excluded
+    still_open = FailureRow.resolved_at.is_(None)
+    replaced = (
+        *("outcome", "code", "message", "hint", "job_id", "last_at", "resolved_at"),
+        *("transient", "waits_for", "woken", "skipped_at"),
+    )
+    kept_if_unknown = {name: _or_old(new[name], name) for name in ("bc_id", "sales_id")}
+    statement = statement.on_conflict_do_update(
+        index_elements=["mapping", "direction", "source_key"],
+        set_={
+            **{name: new[name] for name in replaced},
+            **kept_if_unknown,
+            "attempts": case((still_open, FailureRow.attempts + 1), else_=1),
+            "first_at": case((still_open, FailureRow.first_at), else_=new["first_at"]),
+        },
+    )
+    await connection.execute(statement, sorted((_failure(one, now) for one in failing), key=_failure_key))
+
+
+def _or_old(new: Any, name: str) -> Any:
+    return case((new.is_(None), _table(FailureRow).c[name]), else_=new)
+
+
+def _failure_key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["mapping"], row["direction"], row["source_key"]
+
+
+def _failure(settled: Settled, now: datetime) -> dict[str, Any]:
+    bc_id, sales_id = settled.ids()
+    problem = settled.problem or UNKNOWN
+    return {
+        "mapping": settled.mapping,
+        "direction": settled.direction.value,
+        "source_key": settled.change.key,
+        "bc_id": bc_id,
+        "sales_id": sales_id,
+        "outcome": settled.outcome.value,
+        # PostgreSQL refuses a text with a zero character, and with it the whole batch (promise 7).
+        **{name: text.replace("\0", "") for name, text in problem.as_dict().items()},
+        "attempts": 1,
+        "job_id": settled.change.job,
+        "transient": settled.transient,
+        "waits_for": waiting_for(settled.waits_for) if settled.waits_for else None,
+        "woken": False,
+        "skipped_at": None,
+        "first_at": now,
+        "last_at": now,
+        "resolved_at": None,
+    }
+
+
+async def resolve(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> None:
+    """Closes the failures of records whose last outcome in the batch is a good one."""
+    last = {
+        (one.mapping, one.direction, one.change.key): one.outcome for one in settled if one.outcome not in UNTOUCHED
+    }
+    well: dict[tuple[str, Direction], list[str]] = defaultdict(list)
+    for (mapping, direction, key), outcome in last.items():
+        if outcome not in FAILING:
+            well[mapping, direction].append(key)
+    open_ones = await _with_open_failures(connection, {mapping for mapping, _ in well}) if well else set()
+    row = FailureRow
+    for (mapping, direction), keys in sorted(well.items()):
+        for chunk in chunks(sorted(keys)) if mapping in open_ones else ():
+            here = (row.mapping == mapping, row.direction == direction.value, row.source_key.in_(chunk))
+            await connection.execute(
+                update(row).where(*here, row.resolved_at.is_(None)).values(resolved_at=now, skipped_at=None)
+            )
+
+
+async def _with_open_failures(connection: AsyncConnection, mappings: set[str]) -> set[str]:
+    query = select(FailureRow.mapping).where(FailureRow.mapping.in_(mappings), FailureRow.resolved_at.is_(None))
+    return set(await connection.scalars(query.distinct()))
+
+
+def _table(row: Any) -> Table:
+    found: Table = row.__table__
+    return found

@@ -1,0 +1,84 @@
+"""Which failed records are due again, and which are left alone (`producers.retry.Failures`, promise 7)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select, update
+
+from daemon.store.database import Database, chunks
+from daemon.store.tables import FailureRow
+from producers.retry import Due
+from schemas.side import Direction, Side
+
+# Transient failures come again after 30 s, 1 min, 2 min … at most an hour; waiting ones later, should nobody wake them.
+TRANSIENT, WAITING, LONGEST = timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1)
+_LOOKED_AT = 2_000
+
+
+class Retries:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def due(self, now: datetime, limit: int) -> list[Due]:
+        """Those woken, and those whose back-off is over, in the order of mapping and direction."""
+        row = FailureRow
+        may = or_(row.woken, row.transient, row.waits_for.is_not(None))
+        query = select(*row.__table__.columns).where(*_open(), may).order_by(row.woken.desc(), row.last_at)
+        async with self._database.read() as connection:
+            found = (await connection.execute(query.limit(_LOOKED_AT))).all()
+        ready = [_due(one) for one in found if one.woken or one.last_at + _pause(one) <= now]
+        return sorted(ready[:limit], key=lambda one: (one.mapping, one.direction, one.key))
+
+    async def failed(self, mapping: str, direction: Direction) -> list[Due]:
+        row = FailureRow
+        query = select(*row.__table__.columns).where(*_open(), row.mapping == mapping, row.direction == direction.value)
+        async with self._database.read() as connection:
+            return [_due(one) for one in await connection.execute(query.order_by(row.id))]
+
+    async def taken(self, due: Sequence[Due], now: datetime) -> None:
+        await self._set(due, last_at=now, woken=False)
+
+    async def gone(self, due: Sequence[Due], now: datetime) -> None:
+        await self._set(due, resolved_at=now)
+
+    async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
+        """The ids on `side` of records that are left alone, in whichever direction they failed."""
+        row = FailureRow
+        column = row.bc_id if side is Side.BC else row.sales_id
+        query = select(column).where(row.mapping == mapping, row.skipped_at.is_not(None), row.resolved_at.is_(None))
+        async with self._database.read() as connection:
+            return frozenset(one for one in await connection.scalars(query) if one)
+
+    async def retry(self, mappings: Iterable[str], records: Iterable[str] | None = None) -> int:
+        """Open failures (of these records, by either id) are due at once, and skipped no more; how many."""
+        row = FailureRow
+        wanted: list[ColumnElement[bool]] = [row.mapping.in_(list(mappings)), row.resolved_at.is_(None)]
+        if records is not None:
+            ids = [one.lower() for one in records]
+            wanted.append(or_(row.bc_id.in_(ids), row.sales_id.in_(ids)))
+        async with self._database.write() as connection:
+            done = await connection.execute(update(row).where(*wanted).values(woken=True, skipped_at=None))
+            return int(done.rowcount)
+
+    async def _set(self, due: Sequence[Due], **values: Any) -> None:
+        row = FailureRow
+        async with self._database.write() as connection:
+            for chunk in chunks([one.key for one in due]):
+                for mapping, direction in {(one.mapping, one.direction) for one in due}:
+                    here = (row.mapping == mapping, row.direction == direction.value, row.source_key.in_(chunk))
+                    await connection.execute(update(row).where(*here, row.resolved_at.is_(None)).values(**values))
+
+
+def _open() -> tuple[ColumnElement[bool], ...]:
+    return FailureRow.resolved_at.is_(None), FailureRow.skipped_at.is_(None)
+
+
+def _due(row: Any) -> Due:
+    return Due(row.mapping, Direction(row.direction), row.source_key)
+
+
+def _pause(row: Any) -> timedelta:
+    first = TRANSIENT if row.transient else WAITING
+    pause: timedelta = first * 2 ** min(row.attempts - 1, 12)
+    return min(LONGEST, pause)

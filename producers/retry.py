@@ -1,0 +1,128 @@
+"""Failed records, carried again on the same road: when a transient cause may be over, or a missing partner has come.
+
+A record refused for good waits for its next change, a `sync` or a `retry` (promise 7, business-central-sync 3.3, 3.8).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Protocol
+
+from producers.ports import Log, Page, Position, Sweep
+from schemas import rows
+from schemas.change import Change, Op
+from schemas.mapping import Mappings, TableMapping
+from schemas.side import Direction, Side
+from schemas.topics import Topics
+
+Row = Mapping[str, Any]
+_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A failed record whose time has come; `key` is its id on the source side."""
+
+    mapping: str
+    direction: Direction
+    key: str
+
+
+class Failures(Protocol):
+    async def due(self, now: datetime, limit: int) -> Sequence[Due]:
+        """In the order of mapping and direction."""
+
+    async def failed(self, mapping: str, direction: Direction) -> Sequence[Due]:
+        """The open failures of one direction that are not skipped: the retry set of a `sync`."""
+
+    async def taken(self, due: Sequence[Due], now: datetime) -> None:
+        """They are on the log, and not due again before their outcome, or a good while, has passed."""
+
+    async def gone(self, due: Sequence[Due], now: datetime) -> None:
+        """Their records no longer exist, so nothing is left to carry."""
+
+
+class Reader(Protocol):
+    async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
+        """The records that exist, by id. ApiError if the side does not answer."""
+
+
+class Retry:
+    """Publishes due failures as they are on their side now. One worker at a time: the leader."""
+
+    def __init__(
+        self,
+        mappings: Mappings,
+        failures: Failures,
+        readers: Mapping[Side, Reader],
+        log: Log,
+        topics: Topics,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._mappings = mappings
+        self._failures = failures
+        self._readers = readers
+        self._log = log
+        self._topics = topics
+        self._now = now
+
+    async def once(self) -> int:
+        """How many records were put on the log again. ApiError if a side is away; they stay due."""
+        count = 0
+        due = await self._failures.due(self._now(), _MOST)
+        for (name, direction), group in groupby(due, key=lambda one: (one.mapping, one.direction)):
+            mapping = self._mappings.by_name.get(name)
+            if mapping:
+                count += await self._again(mapping, direction, list(group))
+        return count
+
+    async def _again(self, mapping: TableMapping, direction: Direction, due: Sequence[Due]) -> int:
+        changes, gone = await _read(self._readers[direction.source], mapping, direction, due, self._now())
+        await self._failures.gone(gone, self._now())
+        topic = self._topics.table(direction.source, mapping.table(direction.source).name)
+        await self._log.publish(topic, changes, packed=False)
+        await self._failures.taken(due, self._now())
+        return len(changes)
+
+
+class FailedFirst:
+    """A sweep that begins with the records that failed before, whether or not they were modified since."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        failures: Failures,
+        reader: Reader,
+        mapping: TableMapping,
+        job: tuple[int, Direction],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._sweep, self._failures, self._reader, self._mapping = sweep, failures, reader, mapping
+        self._job, self._direction = job
+        self._now = now
+
+    async def read(self, position: Position | None) -> Page:
+        if position is not None:
+            return await self._sweep.read(None if position.get("begin") else position)
+        due = await self._failures.failed(self._mapping.name, self._direction)
+        changes, gone = await _read(self._reader, self._mapping, self._direction, due, self._now(), self._job)
+        await self._failures.gone(gone, self._now())
+        return Page(tuple(changes), {"next": "", "begin": True}, more=True)
+
+
+async def _read(
+    reader: Reader,
+    mapping: TableMapping,
+    direction: Direction,
+    due: Sequence[Due],
+    now: datetime,
+    job: int | None = None,
+) -> tuple[list[Change], list[Due]]:
+    """The records as they are now, for this mapping only, and those that are gone."""
+    found = await reader.read(mapping, [one.key for one in due]) if due else {}
+    table, now_ms = mapping.table(direction.source), int(now.timestamp() * 1000)
+    changes = [
+        rows.change(table, found[one.key], Op.READ, now_ms, (job, mapping.name)) for one in due if one.key in found
+    ]
+    return changes, [one for one in due if one.key not in found]
