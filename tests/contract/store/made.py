@@ -46,7 +46,7 @@ def ended(key: str, outcome: Outcome, *, side: Side = Side.BC, job: int | None =
 
 def failed(key: str, code: str = "http-400", **more: Any) -> Settled:
     problem = Problem(code, f"{key} is not good.", "Make it good.")
-    return ended(key, Outcome.FAILED, problem=problem, **more)
+    return ended(key, more.pop("outcome", Outcome.FAILED), problem=problem, **more)
 
 
 def mapping(name: str = CUSTOMER, only_coupled: bool = True) -> TableMapping:

@@ -1,0 +1,110 @@
+"""What becomes of failed records: tried again, waiting, skipped, left alone (promise 7, business-central-sync 3.8)."""
+
+from datetime import timedelta
+from typing import Any
+
+from daemon.store.engine import Store
+from producers.retry import Due
+from schemas.coupling import Reference
+from schemas.outcome import Outcome
+from schemas.side import Direction, Side
+
+from .conftest import Clock
+from .made import CUSTOMER, NOWHERE, coupled, ended, failed
+
+TO_SALES, TO_BC = Direction.TO_SALES, Direction.TO_BC
+COMPANY = Reference(CUSTOMER, Side.BC, "contact", "CT1")
+
+
+async def record(store: Store, *settled: Any) -> list[Outcome]:
+    return [one.outcome for one in await store.memory.record(settled, NOWHERE)]
+
+
+def due(key: str, direction: Direction = TO_SALES) -> Due:
+    return Due(CUSTOMER, direction, key)
+
+
+async def test_a_transient_failure_comes_again_after_a_pause_that_doubles(store: Store, clock: Clock) -> None:
+    await record(store, failed("b1", transient=True), failed("b2"))
+    assert await store.retries.due(clock(), 10) == []
+    clock.forward(31)
+    assert await store.retries.due(clock(), 10) == [due("b1")]
+
+    await store.retries.taken([due("b1")], clock())
+    assert await store.retries.due(clock(), 10) == []
+    await record(store, failed("b1", transient=True))
+    assert await store.retries.due(clock() + timedelta(seconds=59), 10) == []
+    assert await store.retries.due(clock() + timedelta(seconds=61), 10) == [due("b1")]
+
+
+async def test_a_waiting_record_is_due_as_soon_as_its_partner_is_coupled(store: Store, clock: Clock) -> None:
+    await record(store, failed("b1", waits_for=COMPANY))
+    await record(store, coupled("b8", "s8", contact="CT8"))
+    assert await store.retries.due(clock(), 10) == []
+    await record(store, coupled("b9", "s9", contact="CT1"))
+    assert await store.retries.due(clock(), 10) == [due("b1")]
+
+
+async def test_a_waiting_record_nobody_wakes_is_looked_at_now_and_then(store: Store, clock: Clock) -> None:
+    await record(store, failed("b1", waits_for=COMPANY))
+    assert await store.retries.due(clock() + timedelta(minutes=6), 10) == [due("b1")]
+
+
+async def test_the_same_permanent_failure_twice_skips_the_record_in_both_directions(store: Store) -> None:
+    assert await record(store, failed("b1", partner="s1")) == [Outcome.FAILED]
+    assert await store.memory.skipped(CUSTOMER, Side.BC) == frozenset()
+    assert await record(store, failed("b1", partner="s1")) == [Outcome.SKIPPED]
+    assert await store.memory.skipped(CUSTOMER, Side.BC) == {"b1"}
+    assert await store.memory.skipped(CUSTOMER, Side.SALES) == {"s1"}
+    (failure,) = await store.views.failures()
+    assert (failure.state, failure.attempts) == ("skipped", 2)
+
+
+async def test_another_message_a_success_between_or_a_transient_cause_skips_nothing(store: Store) -> None:
+    await record(store, failed("b1"), failed("b2"), failed("b3", transient=True), failed("b4", waits_for=COMPANY))
+    await record(store, ended("b2", Outcome.MODIFIED))
+    again = [failed("b1", "http-403"), failed("b2"), failed("b3", transient=True), failed("b4", waits_for=COMPANY)]
+    assert await record(store, *again) == [Outcome.FAILED] * 4
+    assert await store.memory.skipped(CUSTOMER, Side.BC) == frozenset()
+
+
+async def test_retrying_ends_the_skipping_and_makes_the_record_due(store: Store, clock: Clock) -> None:
+    for key in ("b1", "b2"):
+        await record(store, failed(key))
+        await record(store, failed(key))
+    assert await store.retries.failed(CUSTOMER, TO_SALES) == []
+    assert await store.retries.retry([CUSTOMER], ["B1"]) == 1
+    assert await store.memory.skipped(CUSTOMER, Side.BC) == {"b2"}
+    assert await store.retries.due(clock(), 10) == [due("b1")]
+    assert await store.retries.retry([CUSTOMER]) == 2
+    assert await store.retries.retry(["OTHER"]) == 0
+
+
+async def test_the_retry_set_of_a_direction_is_its_open_failures(store: Store) -> None:
+    await record(store, failed("b1"), failed("b2"), failed("s1", side=Side.SALES))
+    await record(store, ended("b2", Outcome.UNCHANGED))
+    assert await store.retries.failed(CUSTOMER, TO_SALES) == [due("b1")]
+    assert await store.retries.failed(CUSTOMER, TO_BC) == [due("s1", TO_BC)]
+
+
+async def test_a_record_that_is_gone_has_nothing_left_to_carry(store: Store, clock: Clock) -> None:
+    await record(store, failed("b1", transient=True))
+    await store.retries.gone([due("b1")], clock())
+    assert await store.views.failures() == []
+    assert await store.retries.due(clock() + timedelta(hours=2), 10) == []
+
+
+async def test_one_conflict_is_told_once_and_the_side_that_did_not_settle_it_is_read_again(
+    store: Store, clock: Clock
+) -> None:
+    await record(
+        store,
+        failed("b1", "update-conflict", partner="s1", outcome=Outcome.CONFLICT),
+        failed("s1", "update-conflict", side=Side.SALES, partner="b1", outcome=Outcome.CONFLICT),
+    )
+    (failure,) = await store.views.failures()
+    assert failure.state == "conflict"
+    await record(store, ended("b1", Outcome.MODIFIED, partner="s1"))
+    assert await store.retries.due(clock(), 10) == [due("s1", TO_BC)]
+    await record(store, ended("s1", Outcome.UNCHANGED, side=Side.SALES, partner="b1"))
+    assert await store.views.failures() == []

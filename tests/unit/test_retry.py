@@ -1,0 +1,103 @@
+"""Failed records are carried again on the same road as everything else (promise 7)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from producers.ports import Page, Position, Published
+from producers.retry import Due, FailedFirst, Retry
+from schemas.change import Change, Op, decode, encode
+from schemas.errors import ApiError
+from schemas.mapping import TableMapping
+from schemas.side import Direction, Side
+from schemas.topics import Topics
+from tests.support.made import bc_row, mapping, mappings, part
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TO_SALES = Direction.TO_SALES
+MAPPING = mapping()
+ROW = bc_row()
+HERE, GONE = Due(MAPPING.name, TO_SALES, ROW["id"]), Due(MAPPING.name, TO_SALES, "00000000-0000-0000-0000-00000000dead")
+
+
+class Desk:
+    """The failures, the sides and the log."""
+
+    def __init__(self, *open_ones: Due) -> None:
+        self.open = list(open_ones)
+        self.was_taken: list[Due] = []
+        self.was_gone: list[Due] = []
+        self.published: list[tuple[str, Change]] = []
+        self.away = False
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Due]:
+        return self.open
+
+    async def failed(self, name: str, direction: Direction) -> Sequence[Due]:
+        return self.open
+
+    async def taken(self, due: Sequence[Due], now: datetime) -> None:
+        self.was_taken += due
+
+    async def gone(self, due: Sequence[Due], now: datetime) -> None:
+        self.was_gone += due
+
+    async def read(self, table: TableMapping, ids: Sequence[str]) -> Mapping[str, Any]:
+        if self.away:
+            raise ApiError(503, "", "away")
+        return {key: ROW for key in ids if key == ROW["id"]}
+
+    async def publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
+        self.published += [(topic, change) for change in changes]
+        return Published(topic, {0: len(self.published)})
+
+    def retry(self) -> Retry:
+        known = mappings(part(MAPPING.name))
+        return Retry(known, self, {Side.BC: self, Side.SALES: self}, self, Topics(), lambda: NOON)
+
+
+async def test_a_due_record_goes_on_its_topic_as_it_is_now_for_its_mapping_only() -> None:
+    desk = Desk(HERE)
+    assert await desk.retry().once() == 1
+    ((topic, change),) = desk.published
+    assert topic == "coupled.bc.customers"
+    assert (change.op, change.key, change.mapping, change.job) == (Op.READ, ROW["id"], MAPPING.name, None)
+    assert decode(encode(change)) == [change]
+    assert desk.was_taken == [HERE]
+
+
+async def test_a_record_that_no_longer_exists_is_let_go() -> None:
+    desk = Desk(HERE, GONE)
+    assert await desk.retry().once() == 1
+    assert desk.was_gone == [GONE]
+
+
+async def test_while_the_side_is_away_everything_stays_due() -> None:
+    desk = Desk(HERE)
+    desk.away = True
+    with pytest.raises(ApiError):
+        await desk.retry().once()
+    assert (desk.was_taken, desk.was_gone, desk.published) == ([], [], [])
+
+
+async def test_failures_of_a_mapping_that_has_left_the_file_are_left_alone() -> None:
+    desk = Desk(Due("GONE", TO_SALES, ROW["id"]))
+    assert await desk.retry().once() == 0
+
+
+class OnePage:
+    async def read(self, position: Position | None) -> Page:
+        assert position is None
+        return Page((), {"next": ""}, more=False)
+
+
+async def test_a_sync_begins_with_what_failed_before_counted_in_its_job() -> None:
+    desk = Desk(HERE, GONE)
+    sweep = FailedFirst(OnePage(), desk, desk, MAPPING, (7, TO_SALES), lambda: NOON)
+    first = await sweep.read(None)
+    assert [(change.key, change.job) for change in first.changes] == [(ROW["id"], 7)]
+    assert first.more
+    assert "next" in first.position
+    assert not (await sweep.read(first.position)).more
