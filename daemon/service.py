@@ -63,6 +63,13 @@ class Health:
     def down(self, name: str, reason: str) -> None:
         self.reasons[name] = reason
 
+    def stuck(self, topic: str, reason: str | None) -> None:
+        """A batch of a topic cannot be done now, and why; or (None) it could."""
+        if reason is None:
+            self.up(topic)
+        else:
+            self.down(topic, reason)
+
     async def unready(self) -> list[str]:
         return [f"{name}: {reason}" for name, reason in self.reasons.items()]
 
@@ -220,7 +227,8 @@ async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id
         log_ids = dict.fromkeys(tables, log_id) if log_id else found
         log = await asyncio.to_thread(KafkaLog, settings.kafka, bootstrap, topics)
         stack.push_async_callback(log.close)
-        streams = Streams(settings.kafka.topic_prefix, Cluster(settings.kafka, bootstrap), settings.batch)
+        cluster = Cluster(settings.kafka, bootstrap)
+        streams = Streams(settings.kafka.topic_prefix, cluster, settings.batch, trouble=health.stuck)
         daemon = Daemon(settings, mappings, store, sides, log, topics, log_ids, streams, metrics, health)
         daemon.wire()
         await daemon.recover()

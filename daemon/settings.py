@@ -147,7 +147,7 @@ class Kafka(_Part):
     topic_prefix: str = Field(default="coupled", pattern=r"^[A-Za-z0-9._-]{1,100}$")
     partitions: int = Field(default=4, ge=1, le=1000)
     replication_factor: int = Field(default=1, ge=1, le=32)
-    # How long Kafka waits for a worker that is silent before another takes over; None: Faust's own default.
+    # How long Kafka waits for a silent worker before another takes over; None: 10 s, on the embedded broker 2 s.
     session_seconds: float | None = Field(default=None, ge=1, le=600)
 
     @property

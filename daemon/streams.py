@@ -21,8 +21,12 @@ from daemon.settings import Batch, Kafka
 
 _log = structlog.get_logger(__name__)
 Handler = Callable[[str, Sequence[Message]], Awaitable[None]]
+# Told of a topic whose batch cannot be done now, and why; and (None) when it could.
+Trouble = Callable[[str, str | None], None]
 _RETRY_SECONDS = 2.0
 _DRAIN_SECONDS = 20.0
+# After a kill another worker takes over once this is through; brokers refuse less than 6 s unless told otherwise.
+_SESSION_SECONDS = 10.0
 
 
 class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -60,9 +64,8 @@ class Cluster:
     def options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"broker": [f"kafka://{server}" for server in self.bootstrap.split(",")]}
         # Tansu makes a first join wait half the session timeout, and forgets members only after twice of it.
-        session = self.kafka.session_seconds or (2.0 if self.kafka.embedded else None)
-        if session:
-            options |= {"broker_session_timeout": session, "broker_heartbeat_interval": session / 4}
+        session = self.kafka.session_seconds or (2.0 if self.kafka.embedded else _SESSION_SECONDS)
+        options |= {"broker_session_timeout": session, "broker_heartbeat_interval": session / 4}
         context = None
         if self.kafka.security_protocol.endswith("SSL"):
             context = ssl.create_default_context(cafile=self.kafka.ssl_cafile)
@@ -83,7 +86,14 @@ class Cluster:
 class Streams:
     """One Faust app in our own event loop: an agent per topic, each handing over batches one after the other."""
 
-    def __init__(self, group: str, cluster: Cluster, batch: Batch, drain_seconds: float = _DRAIN_SECONDS) -> None:
+    def __init__(
+        self,
+        group: str,
+        cluster: Cluster,
+        batch: Batch,
+        drain_seconds: float = _DRAIN_SECONDS,
+        trouble: Trouble = lambda topic, reason: None,
+    ) -> None:
         self._app = _App(
             group,
             **cluster.options(),
@@ -98,6 +108,7 @@ class Streams:
         self._batch = batch
         self._leading: str | None = None
         self._drain_seconds = drain_seconds
+        self._trouble = trouble
         self._stopping = False
         self._busy = 0
         self._idle = asyncio.Event()
@@ -127,11 +138,29 @@ class Streams:
         self._busy += 1
         self._idle.clear()
         try:
-            await _until_done(topic, handler, messages)
+            await self._until_done(topic, handler, messages)
         finally:
             self._busy -= 1
             if not self._busy:
                 self._idle.set()
+
+    async def _until_done(self, topic: str, handler: Handler, messages: Sequence[Message]) -> None:
+        """Nothing may leave an agent: what goes wrong outside a record (store, Kafka) is tried again (promise 1)."""
+        failing = False
+        while True:
+            try:
+                await handler(topic, messages)
+            except Exception as error:
+                if not failing:
+                    _log.exception("batch_failed", topic=topic, messages=len(messages), error=str(error))
+                failing = True
+                self._trouble(topic, str(error) or type(error).__name__)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                if failing:
+                    _log.info("batch_recovered", topic=topic)
+                    self._trouble(topic, None)
+                return
 
     def lead_by(self, topic: str) -> None:
         """The worker that owns this one-partition topic is the leader: one at a time, re-elected by Kafka itself."""
@@ -161,20 +190,3 @@ class Streams:
 def _message(event: Any) -> Message:
     message = event.message
     return Message(message.partition, message.offset, message.key, message.value)
-
-
-async def _until_done(topic: str, handler: Handler, messages: Sequence[Message]) -> None:
-    """Nothing may leave an agent: what goes wrong outside a record (the store, Kafka) is tried again (promise 1)."""
-    failing = False
-    while True:
-        try:
-            await handler(topic, messages)
-        except Exception as error:
-            if not failing:
-                _log.exception("batch_failed", topic=topic, messages=len(messages), error=str(error))
-            failing = True
-            await asyncio.sleep(_RETRY_SECONDS)
-        else:
-            if failing:
-                _log.info("batch_recovered", topic=topic)
-            return

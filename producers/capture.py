@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from producers.ports import Log, Position, Positions, Source
+from schemas.errors import CoupledError
 
 _log = structlog.get_logger(__name__)
 Clock = Callable[[], float]
@@ -28,6 +29,14 @@ class Capture:
 
     async def once(self) -> int:
         """Publishes everything that changed since last time; how many changes. ApiError if the side is away."""
+        try:
+            return await self._once()
+        except CoupledError:
+            # The store may have set the position back (the topic was made anew): it knows where to go on.
+            self._position = None
+            raise
+
+    async def _once(self) -> int:
         if self._position is None:
             self._position = await self._resume()
         count, more = 0, True

@@ -87,15 +87,13 @@ class Currencies:
         search = query(filter=f"code eq {literal('code', code)}", select="id")
         if (await get(self._client, f"{self._root}/{TABLE}{search}")).rows:
             return None
-        computed = {"exchangeRate": 1, "currencyPrecision": _DEFAULT_PRECISION, "currencySymbol": code}
+        # Its code is all that BC knows of it: the name and symbol that Sales has for it stay as they are.
         return {
             "@odata.etag": 'W/"local-currency"',
             "id": str(uuid5(UUID(self._company), code)),
             "code": code,
-            "displayName": code,
-            "symbol": code,
             bc.MODIFIED: _LONG_AGO,
-        } | {name: value for name, value in computed.items() if name in self._names}
+        }
 
     async def _local_code(self) -> str:
         try:

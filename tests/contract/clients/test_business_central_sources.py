@@ -278,8 +278,8 @@ async def test_currencies_carry_rate_precision_and_symbol_and_end_with_the_local
         assert rows["SEK"]["currencySymbol"] == "SEK"
         local = rows["EUR"]
         assert local["id"] == str(uuid5(UUID(COMPANY), "EUR"))
-        assert (local["exchangeRate"], local["currencyPrecision"], local["currencySymbol"]) == (1, 2, "EUR")
-        assert (local["displayName"], local["@odata.etag"]) == ("EUR", 'W/"local-currency"')
+        assert local["@odata.etag"] == 'W/"local-currency"'
+        assert not {"displayName", "currencySymbol", "exchangeRate"} & set(local)
         again = await sweep(client, "CURRENCY").read(None)
         assert again.changes == page.changes
         since = await sweep(client, "CURRENCY", since=datetime(2020, 1, 1, tzinfo=UTC)).read(None)
