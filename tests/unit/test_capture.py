@@ -1,6 +1,7 @@
 """Live capture: the position moves after the acknowledgement only, and goes back for a new log (promises 1 and 5)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from producers.capture import Capture
 from producers.ports import Marks, Page, Position, Published
 from schemas.change import Change
-from schemas.errors import ApiError
+from schemas.errors import ApiError, Unreachable
 from schemas.mapping import Table
 from schemas.side import Side
 from tests.support.made import bc_row, change_of, mapping
@@ -165,3 +166,19 @@ async def test_after_a_rest_the_position_is_read_anew() -> None:
     log.marks[name] = Marks({"at": 2}, {"at": 2}, "log-1")  # another worker's doing
     reader.rest()
     assert await reader.once() == 2
+
+
+async def test_a_position_that_the_store_set_back_is_gone_on_with() -> None:
+    """The topic was made anew: the store goes back to what is applied, and says so (promise 5)."""
+    source, log = FakeSource(3), FakeLog()
+    it = capture(source, log)
+    await it.once()
+    log.applied(1)
+    source.changes.append(change_of(MAPPING, Side.BC, bc_row(at=9)))
+    log.store_faults = [Unreachable("topic-went-back", "The topic was made anew.")]
+    with pytest.raises(Unreachable):
+        await it.once()
+    log.marks[it.name] = replace(log.marks[it.name], published={"at": 1})
+    await it.once()
+    assert log.marks[it.name].published == {"at": 4}
+    assert ("stored", 4, 3, {0: 6}) in log.story
