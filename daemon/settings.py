@@ -114,6 +114,13 @@ class Auth(_Part):
 class Webhooks(_Part):
     public_url: Endpoint | None = None
 
+    @field_validator("public_url", mode="after")
+    @classmethod
+    def _none_yet(cls, value: str | None) -> str | None:
+        if value is not None:
+            raise ValueError("webhooks are not received yet: leave it out, polling carries every change")
+        return value
+
 
 class BusinessCentral(_Part):
     url: Endpoint

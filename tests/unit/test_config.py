@@ -190,3 +190,11 @@ def test_settings_cannot_be_changed(write):
     settings = load(write(SIDES), ENVIRON)
     with pytest.raises(ValueError, match="frozen"):
         settings.web.port = 1
+
+
+def test_webhooks_are_refused_rather_than_ignored(write):
+    text = SIDES.replace(
+        "  company: CRONUS\n", "  company: CRONUS\n  webhooks: {public_url: https://hook.contoso.com}\n"
+    )
+    assert "webhooks are not received yet" in refused(write(text))
+    load(write(text.replace("https://hook.contoso.com", "null")), ENVIRON)
