@@ -81,7 +81,10 @@ def decide(
         return _deleted(change, mapping, coupling) if coupling else ignored
     if coupling and _outdated(change, coupling):
         return replace(ignored, outcome=Outcome.UNCHANGED, superseded=True)
-    if not mapping.table(change.side).filter.matches(change.after) or (not coupling and flags.only_coupled):
+    if not mapping.table(change.side).filter.matches(change.after):
+        return ignored
+    # What failed while it was to be created is still to be created, whatever the setting is by now.
+    if not coupling and flags.only_coupled and not change.retry:
         return ignored
     try:
         return modify(change, mapping, coupling, lookups) if coupling else _create(change, mapping, lookups)

@@ -83,10 +83,13 @@ class Push:
 
         If it does not, the side is: ApiError, so that the whole batch is taken again until it is back (promise 7).
         """
+        error = errors[-1] if errors else ApiError(409, "", "the record keeps changing while we write it")
         if errors:
-            await self._target.read(mapping, [_ANY_ID])
-            return [_failed(item, errors[-1]) for item in waiting]
-        error = ApiError(409, "", "the record keeps changing while we write it")
+            try:
+                await self._target.read(mapping, [_ANY_ID])
+            except ApiError as refusal:
+                if refusal.transient:
+                    raise
         return [_failed(item, error) for item in waiting]
 
     async def _without_echoes(self, mapping: TableMapping, items: Sequence[Item]) -> tuple[list[Settled], list[Item]]:
@@ -158,7 +161,10 @@ class Push:
                 return replace(item, look=answer.status != 429)
             return replace(item, sent=item.sent or answer.status != 429)
         if isinstance(item, Create):
-            return await self._creation.taken(item) if is_duplicate(self._side, answer) else _failed(item, answer)
+            if is_duplicate(self._side, answer):
+                return await self._creation.taken(item)
+            # Only the answer to the write itself says that nothing of it can be there.
+            return replace(_failed(item, answer), refused=True)
         if is_missing(self._side, answer, item.partner.id):
             return self._gone(item)
         if is_stale(self._side, answer):
@@ -212,4 +218,4 @@ def _failed(item: Item, error: ApiError) -> Settled:
     partner = item.partner.id if isinstance(item, Modify) else None
     problem = problems.rejected(side, error)
     failed = Settled(item.change, item.mapping.name, Outcome.FAILED, partner=partner, problem=problem)
-    return replace(failed, transient=error.transient, refused=isinstance(item, Create) and not error.transient)
+    return replace(failed, transient=error.transient)

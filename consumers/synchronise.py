@@ -148,8 +148,8 @@ class Synchronise:
             lookups = await self._lookups(mapping, list(newest.values()))
         decisions = [
             _decide(change, mapping, couplings.get((mapping.name, key)), lookups, flags)
-            if key not in skipped
-            else Settled(change, mapping.name, Outcome.SKIPPED)
+            if key not in skipped or change.op is Op.DELETE
+            else _left_alone(change, mapping, couplings.get((mapping.name, key)))
             for key, change in newest.items()
         ]
         settled = await self._pushes[side.other].carry_out(mapping, decisions, lookups)
@@ -177,6 +177,12 @@ def _decide(
     except Exception as error:  # promise 7: one bad record never stops the others
         _log.exception("decide_failed", mapping=mapping.name, key=change.key)
         return Settled(change, mapping.name, Outcome.FAILED, problem=problems.crash(error))
+
+
+def _left_alone(change: Change, mapping: TableMapping, coupling: Coupling | None) -> Settled:
+    """business-central-sync 3.8: a skipped record is skipped whatever changes, on either side."""
+    partner = coupling.half(change.side.other).id if coupling else None
+    return Settled(change, mapping.name, Outcome.SKIPPED, partner=partner)
 
 
 def _read(message: Message) -> _Read:

@@ -50,7 +50,7 @@ class Metrics:
         self._couplings = self._gauge("coupled_couplings", "Records coupled.", "mapping")
         self._failures = self._gauge("coupled_failures", "Records that need a person.", "mapping", "state")
         self._position = self._gauge(
-            "coupled_capture_position_age_seconds", "Time since capture last moved.", "side", "table"
+            "coupled_capture_position_age_seconds", "Time since a table was last read to its end.", "side", "table"
         )
         self._outcomes: dict[Outcome, int] = {}
 

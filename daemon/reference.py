@@ -220,7 +220,7 @@ def _topics(words: Mapping[str, str], states: Mapping[str, str], outcomes: Mappi
         [f"`{topics.table(side, table)}`", " ".join((Topics.table.__doc__ or "").split())]
         for side, table in standard.captured()
     ]
-    models = command.FullSync, command.Sync, command.Answer, command.Pause, command.Resume
+    models = command.FullSync, command.Sync, command.Answer, command.Pause, command.Resume, command.Retry
     fields = {_name_of(model): model for model in models}
     told = _sentences(words, fields, "commands")
     commands = ([f"`{name}`", _fields(model), told[name]] for name, model in fields.items())

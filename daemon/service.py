@@ -145,7 +145,10 @@ class Daemon:
         control = self.control()
         unfinished = [*await self.store.commands.pending(), *await self.store.commands.unannounced()]
         for command_id in dict.fromkeys(logged.id for logged in unfinished):
-            await control.again(command_id)
+            try:
+                await control.again(command_id)
+            except Exception:  # one old command must not keep the daemon from starting
+                _log.exception("command_not_recovered", command=command_id)
 
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What runs beside the agents: capture of every table, and the runner of synchronisation runs."""
@@ -162,6 +165,8 @@ class Daemon:
             if not self.streams.is_leader():
                 capture.rest()
                 self.health.seen.pop((side, table), None)
+                self.health.up(capture.name)  # it is another worker's to tell
+                backoff = self.settings.capture.poll_seconds
             elif not await self._all_paused(side, table):
                 try:
                     await capture.once()

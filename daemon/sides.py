@@ -109,7 +109,9 @@ class _Reader:
 
     async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
         found = await self.target.read(mapping, ids)
-        if mapping.bc.name != currencies.TABLE or not found:
+        if mapping.bc.name != currencies.TABLE:
             return found
         enrich = Currencies(self.sides.clients[Side.BC], self.sides.company, mapping.mapped(Side.BC), self.sides.now_ms)
-        return dict(zip(found, await enrich(list(found.values())), strict=True))
+        rows_found = dict(zip(found, await enrich(list(found.values())), strict=True))
+        local = await enrich.local() if set(ids) - set(found) else None  # it is in no table
+        return rows_found | ({str(local["id"]): local} if local and local["id"] in ids else {})

@@ -3,8 +3,8 @@
 A record refused for good waits for its next change, a `sync` or a `retry` (promise 7, business-central-sync 3.3, 3.8).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from producers.ports import Log, Page, Position, Sweep
 from schemas import rows
 from schemas.change import Change, Op
+from schemas.errors import CoupledError
 from schemas.mapping import Mappings, TableMapping
 from schemas.side import Direction, Side
 from schemas.topics import Topics
@@ -22,22 +23,26 @@ _MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A failed record whose time has come; `key` is its id on the source side."""
+    """A failed record whose time has come; `key` is its id on the source side, `last_at` when it was last tried."""
 
     mapping: str
     direction: Direction
     key: str
+    last_at: datetime | None = field(default=None, compare=False)
 
 
 class Failures(Protocol):
-    async def due(self, now: datetime, limit: int) -> Sequence[Due]:
-        """In the order of mapping and direction."""
+    async def due(self, now: datetime, limit: int, served: Collection[tuple[str, Direction]]) -> Sequence[Due]:
+        """Of these mappings and directions, in their order."""
 
     async def failed(self, mapping: str, direction: Direction) -> Sequence[Due]:
         """The open failures of one direction that are not skipped: the retry set of a `sync`."""
 
     async def taken(self, due: Sequence[Due], now: datetime) -> None:
-        """They are on the log, and not due again before their outcome, or a good while, has passed."""
+        """They are on the log, and not due again before their outcome, or a good while, has passed.
+
+        One that was tried, or woken by its outcome, since `last_at` is left as it is.
+        """
 
     async def gone(self, due: Sequence[Due], now: datetime) -> None:
         """Their records no longer exist, so nothing is left to carry."""
@@ -68,13 +73,17 @@ class Retry:
         self._now = now
 
     async def once(self) -> int:
-        """How many records were put on the log again. ApiError if a side is away; they stay due."""
-        count = 0
-        due = await self._failures.due(self._now(), _MOST)
+        """How many records were put on the log again. CoupledError if a side or Kafka is away: its records stay due."""
+        served = [(mapping.name, way) for mapping in self._mappings.all for way in mapping.direction.one_ways]
+        due = await self._failures.due(self._now(), _MOST, served)
+        count, trouble = 0, None
         for (name, direction), group in groupby(due, key=lambda one: (one.mapping, one.direction)):
-            mapping = self._mappings.by_name.get(name)
-            if mapping:
-                count += await self._again(mapping, direction, list(group))
+            try:
+                count += await self._again(self._mappings[name], direction, list(group))
+            except CoupledError as error:  # the other side may be well
+                trouble = error
+        if trouble:
+            raise trouble
         return count
 
     async def _again(self, mapping: TableMapping, direction: Direction, due: Sequence[Due]) -> int:
@@ -123,6 +132,8 @@ async def _read(
     found = await reader.read(mapping, [one.key for one in due]) if due else {}
     table, now_ms = mapping.table(direction.source), int(now.timestamp() * 1000)
     changes = [
-        rows.change(table, found[one.key], Op.READ, now_ms, (job, mapping.name)) for one in due if one.key in found
+        replace(rows.change(table, found[one.key], Op.READ, now_ms, (job, mapping.name)), retry=True)
+        for one in due
+        if one.key in found
     ]
     return changes, [one for one in due if one.key not in found]

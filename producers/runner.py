@@ -138,6 +138,7 @@ class Runner:
         except LostLead:
             raise
         except Exception as error:  # whatever one job meets, the run goes on to its end
+            self._check_lead()
             _log.warning("job_failed", mapping=job.mapping, direction=job.direction.value, error=str(error))
             message = str(error) if isinstance(error, CoupledError) else f"{type(error).__name__}: {error}"
             await self._runs.finish_job(job.id, JobState.FAILED, self._now(), message)

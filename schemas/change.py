@@ -30,7 +30,7 @@ class Change:
 
     `version` is the side's etag; `sequence` orders the versions of one record: Sales' versionnumber, BC's
     last-modified time in ms. `ts_ms` is when the side says it changed, `captured_ms` when we read it.
-    A sweep names its `job` and the one `mapping` it is for; a retry only the mapping.
+    A sweep names its `job` and the one `mapping` it is for. `retry`: the record has failed before under that mapping.
     """
 
     op: Op
@@ -44,6 +44,7 @@ class Change:
     captured_ms: int
     job: int | None = None
     mapping: str | None = None
+    retry: bool = False
 
     @property
     def direction(self) -> Direction:
@@ -83,7 +84,7 @@ def _envelope(change: Change) -> dict[str, Any]:
         "ts_ms": change.ts_ms,
     }
     if change.mapping is not None:
-        source |= {"job": change.job, "mapping": change.mapping}
+        source |= {"job": change.job, "mapping": change.mapping, "retry": change.retry}
     return {
         "op": change.op.value,
         "before": None,
@@ -108,6 +109,7 @@ def _change(envelope: Any) -> Change:
             captured_ms=_number(envelope["ts_ms"]),
             job=_job(source.get("job")),
             mapping=None if source.get("mapping") is None else _name(source["mapping"]),
+            retry=source.get("retry") is True,
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"the message is not a change envelope: {error!r}") from error

@@ -63,8 +63,8 @@ class Retry(_Command):
     """Failed and skipped records, all of the mappings or the named ones (either side's id), are carried again."""
 
     command: Literal["retry"]
-    mappings: list[str] | None = None
-    records: list[str] | None = None
+    mappings: Names | None = None
+    records: Annotated[list[Text], Field(max_length=10_000)] | None = None
 
 
 Command = FullSync | Sync | Answer | Pause | Resume | Retry

@@ -20,6 +20,11 @@ FAILING = frozenset({Outcome.FAILED, Outcome.CONFLICT})
 # The record was not looked at, or left alone because it had failed: its failure stands.
 UNTOUCHED = frozenset({Outcome.IGNORED, Outcome.SKIPPED})
 NEWLY_COUPLED = frozenset({Outcome.INSERTED, Outcome.COUPLED})
+LEFT_ALONE = Problem(
+    "skipped",
+    "The record was left alone, because it or its partner has failed alike twice.",
+    "Mend the cause told for the other direction, then `coupled retry`.",
+)
 UNKNOWN = Problem("unknown", "The record failed without a reason.", "This is a mistake in coupled: please report it.")
 
 
@@ -44,6 +49,23 @@ async def skip_repeated(connection: AsyncConnection, settled: Sequence[Settled],
             skipped.values(skipped_at=now, last_at=now, attempts=FailureRow.attempts + 1, woken=False)
         )
     return final
+
+
+async def hold(connection: AsyncConnection, skipped: Sequence[Settled], now: datetime) -> None:
+    """A change that was skipped because its record, or its partner's, had failed is kept for the retry: it opens a
+    skipped failure of its own, unless one is open."""
+    if not skipped:
+        return
+    statement = upsert(connection, FailureRow)
+    names = ("bc_id", "sales_id", "outcome", "code", "message", "hint", "job_id", "transient", "waits_for")
+    new = {name: statement.excluded[name] for name in (*names, "woken", "skipped_at", "first_at", "last_at")}
+    statement = statement.on_conflict_do_update(
+        index_elements=["mapping", "direction", "source_key"],
+        set_={**new, "attempts": 1, "resolved_at": None},
+        where=FailureRow.resolved_at.is_not(None),
+    )
+    rows = [_failure(replace(one, problem=one.problem or LEFT_ALONE), now) | {"skipped_at": now} for one in skipped]
+    await connection.execute(statement, sorted(rows, key=_failure_key))
 
 
 def _permanent(one: Settled) -> bool:
@@ -168,7 +190,9 @@ def _failure(settled: Settled, now: datetime) -> dict[str, Any]:
 async def resolve(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> None:
     """Closes the failures of records whose last outcome in the batch is a good one."""
     last = {
-        (one.mapping, one.direction, one.change.key): one.outcome for one in settled if one.outcome not in UNTOUCHED
+        (one.mapping, one.direction, one.change.key): one.outcome
+        for one in settled
+        if one.outcome not in UNTOUCHED or _out_of_scope(one)
     }
     well: dict[tuple[str, Direction], list[str]] = defaultdict(list)
     for (mapping, direction, key), outcome in last.items():
@@ -182,6 +206,11 @@ async def resolve(connection: AsyncConnection, settled: Iterable[Settled], now: 
             await connection.execute(
                 update(row).where(*here, row.resolved_at.is_(None)).values(resolved_at=now, skipped_at=None)
             )
+
+
+def _out_of_scope(one: Settled) -> bool:
+    """A failed record that the mapping no longer is about: nothing is left to carry."""
+    return one.outcome is Outcome.IGNORED and one.change.retry and not one.missed
 
 
 async def _with_open_failures(connection: AsyncConnection, mappings: set[str]) -> set[str]:

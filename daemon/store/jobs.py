@@ -100,7 +100,11 @@ class Jobs:
         await self._set(JobRow, job_id, swept=True, **({} if total is None else {"total": total}))
 
     async def finish_job(self, job_id: int, state: JobState, at: datetime, message: str = "") -> None:
-        await self._set(JobRow, job_id, state=state.value, finished=at, message=message)
+        """A job that has ended stays as it ended, whoever comes later."""
+        ended = (JobState.FINISHED.value, JobState.FAILED.value)
+        statement = update(JobRow).where(JobRow.id == job_id, JobRow.state.not_in(ended))
+        async with self._database.write() as connection:
+            await connection.execute(statement.values(state=state.value, finished=at, message=message))
 
     async def _set(self, row: type[RunRow] | type[JobRow], row_id: str | int, **values: Any) -> None:
         async with self._database.write() as connection:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from consumers.ports import Applied
 from daemon.store.coupling_writes import write_couplings
 from daemon.store.database import chunks, upsert
-from daemon.store.failing import FAILING, fail, resolve, skip_repeated, wake
+from daemon.store.failing import FAILING, fail, hold, resolve, skip_repeated, wake
 from daemon.store.progress import advance
 from daemon.store.tables import IntentRow, JobRow, MappingStateRow
 from schemas.outcome import Outcome, Settled
@@ -33,6 +33,7 @@ async def record_batch(
     telling = [one for one in final if not one.superseded]
     await fail(connection, [one for one in telling if one.outcome in FAILING], now)
     await resolve(connection, telling, now)
+    await hold(connection, [one for one in telling if one.outcome is Outcome.SKIPPED], now)
     await wake(connection, telling)
     await _miss(connection, {one.mapping for one in telling if one.missed})
     await _finish_intents(connection, telling)

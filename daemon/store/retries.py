@@ -1,10 +1,10 @@
 """Which failed records are due again, and which are left alone (`producers.retry.Failures`, promise 7)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from daemon.store.database import Database, chunks
 from daemon.store.tables import FailureRow
@@ -20,11 +20,12 @@ class Retries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def due(self, now: datetime, limit: int) -> list[Due]:
+    async def due(self, now: datetime, limit: int, served: Collection[tuple[str, Direction]]) -> list[Due]:
         """Those woken, and those whose back-off is over, in the order of mapping and direction."""
         row = FailureRow
+        places = or_(*(and_(row.mapping == mapping, row.direction == way.value) for mapping, way in served))
         may = or_(row.woken, row.transient, row.waits_for.is_not(None))
-        query = select(*row.__table__.columns).where(*_open(), may).order_by(row.woken.desc(), row.last_at)
+        query = select(*row.__table__.columns).where(*_open(), may, places).order_by(row.woken.desc(), row.last_at)
         async with self._database.read() as connection:
             found = (await connection.execute(query.limit(_LOOKED_AT))).all()
         ready = [_due(one) for one in found if one.woken or one.last_at + _pause(one) <= now]
@@ -37,7 +38,12 @@ class Retries:
             return [_due(one) for one in await connection.execute(query.order_by(row.id))]
 
     async def taken(self, due: Sequence[Due], now: datetime) -> None:
-        await self._set(due, last_at=now, woken=False)
+        row = FailureRow
+        async with self._database.write() as connection:
+            for one in due:
+                here = (row.mapping == one.mapping, row.direction == one.direction.value, row.source_key == one.key)
+                seen = (row.last_at == one.last_at,) if one.last_at else ()
+                await connection.execute(update(row).where(*here, *seen).values(last_at=now, woken=False))
 
     async def gone(self, due: Sequence[Due], now: datetime) -> None:
         await self._set(due, resolved_at=now)
@@ -52,14 +58,16 @@ class Retries:
 
     async def retry(self, mappings: Iterable[str], records: Iterable[str] | None = None) -> int:
         """Open failures (of these records, by either id) are due at once, and skipped no more; how many."""
-        row = FailureRow
-        wanted: list[ColumnElement[bool]] = [row.mapping.in_(list(mappings)), row.resolved_at.is_(None)]
-        if records is not None:
-            ids = [one.lower() for one in records]
-            wanted.append(or_(row.bc_id.in_(ids), row.sales_id.in_(ids)))
+        row, count = FailureRow, 0
+        here = (row.mapping.in_(list(mappings)), row.resolved_at.is_(None))
+        again = update(row).where(*here).values(woken=True, skipped_at=None)
         async with self._database.write() as connection:
-            done = await connection.execute(update(row).where(*wanted).values(woken=True, skipped_at=None))
-            return int(done.rowcount)
+            if records is None:
+                return int((await connection.execute(again)).rowcount)
+            for ids in chunks([one.lower() for one in records]):
+                done = await connection.execute(again.where(or_(row.bc_id.in_(ids), row.sales_id.in_(ids))))
+                count += int(done.rowcount)
+        return count
 
     async def _set(self, due: Sequence[Due], **values: Any) -> None:
         row = FailureRow
@@ -75,7 +83,7 @@ def _open() -> tuple[ColumnElement[bool], ...]:
 
 
 def _due(row: Any) -> Due:
-    return Due(row.mapping, Direction(row.direction), row.source_key)
+    return Due(row.mapping, Direction(row.direction), row.source_key, row.last_at)
 
 
 def _pause(row: Any) -> timedelta:

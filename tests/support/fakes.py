@@ -251,7 +251,7 @@ class FakeMemory:
         return final
 
     def _recorded(self, one: Settled) -> Settled:
-        if one.change.side is Side.SALES and one.outcome in _ENDS_INTENT:
+        if one.change.side is Side.SALES and (one.outcome in _ENDS_INTENT or one.refused):
             self.begun.pop((one.mapping, one.change.key), None)
         if one.uncouple:
             held = self.coupling(one.change.side, one.change.key)

@@ -37,8 +37,9 @@ class Request:
 
     @property
     def poll(self) -> bool:
-        """Capture looking for changes: Dataverse's delta links, BC's time of change."""
-        return self.method == "GET" and ("deltatoken" in self.path or "lastModifiedDateTime%20g" in self.path)
+        """Capture looking for changes: Dataverse's delta links, BC's time of change, and once a minute its rates."""
+        looks = ("deltatoken", "lastModifiedDateTime%20g", "/currencyExchangeRates?")
+        return self.method == "GET" and any(look in self.path for look in looks)
 
     @property
     def table(self) -> str:

@@ -111,6 +111,16 @@ async def test_a_customer_whose_fate_is_unknown_while_the_side_is_away_is_not_cr
     assert len(bench.partners) == 1
 
 
+async def test_a_look_that_is_refused_for_good_does_not_forget_what_may_have_been_created() -> None:
+    bench = Bench(Side.SALES)
+    key = bench.new(name="Adatum", address1_city="Graz")
+    bench.target.fail(ANY, LOST, applied=True)
+    bench.target.after_fault = lambda: bench.target.read_faults.append(ApiError(403, "", "no privilege"))
+    assert outcomes(await bench.push(key)) == [Outcome.FAILED]
+    await bench.push(key)
+    assert len(bench.partners) == 1
+
+
 async def test_two_accounts_alike_get_a_customer_each_after_a_crash() -> None:
     bench = Bench(Side.SALES)
     keys = [bench.new(name="Adatum", address1_city="Graz") for _ in range(2)]

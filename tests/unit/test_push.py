@@ -114,6 +114,17 @@ async def test_when_patience_is_over_the_record_fails_and_its_coupling_stays() -
     assert bench.waits == list(DELAYS)
 
 
+async def test_a_side_that_answers_only_refusals_fails_the_record_and_goes_on() -> None:
+    bench = Bench()
+    here, there = bench.pair()
+    bench.bc.edit(bench.mapping.bc, here, city="Wien")
+    bench.sales.fail(there, BUSY, times=99)
+    bench.sales.read_faults.append(ApiError(403, "", "no privilege"))
+    (end,) = await bench.push(bench.decided(here))
+    assert end.outcome is Outcome.FAILED
+    assert end.transient
+
+
 async def test_while_the_whole_side_is_away_no_record_fails_and_the_batch_is_taken_again() -> None:
     bench = Bench()
     here, there = bench.pair()

@@ -1,6 +1,6 @@
 """Failed records are carried again on the same road as everything else (promise 7)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,8 +32,8 @@ class Desk:
         self.published: list[tuple[str, Change]] = []
         self.away = False
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Due]:
-        return self.open
+    async def due(self, now: datetime, limit: int, served: Collection[tuple[str, Direction]]) -> Sequence[Due]:
+        return [one for one in self.open if (one.mapping, one.direction) in served]
 
     async def failed(self, name: str, direction: Direction) -> Sequence[Due]:
         return self.open
@@ -64,6 +64,7 @@ async def test_a_due_record_goes_on_its_topic_as_it_is_now_for_its_mapping_only(
     ((topic, change),) = desk.published
     assert topic == "coupled.bc.customers"
     assert (change.op, change.key, change.mapping, change.job) == (Op.READ, ROW["id"], MAPPING.name, None)
+    assert change.retry
     assert decode(encode(change)) == [change]
     assert desk.was_taken == [HERE]
 

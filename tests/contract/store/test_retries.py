@@ -1,5 +1,6 @@
 """What becomes of failed records: tried again, waiting, skipped, left alone (promise 7, business-central-sync 3.8)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from .conftest import Clock
 from .made import CUSTOMER, NOWHERE, coupled, ended, failed
 
 TO_SALES, TO_BC = Direction.TO_SALES, Direction.TO_BC
+SERVED = [(CUSTOMER, TO_SALES), (CUSTOMER, TO_BC)]
 COMPANY = Reference(CUSTOMER, Side.BC, "contact", "CT1")
 
 
@@ -26,28 +28,28 @@ def due(key: str, direction: Direction = TO_SALES) -> Due:
 
 async def test_a_transient_failure_comes_again_after_a_pause_that_doubles(store: Store, clock: Clock) -> None:
     await record(store, failed("b1", transient=True), failed("b2"))
-    assert await store.retries.due(clock(), 10) == []
+    assert await store.retries.due(clock(), 10, SERVED) == []
     clock.forward(31)
-    assert await store.retries.due(clock(), 10) == [due("b1")]
+    assert await store.retries.due(clock(), 10, SERVED) == [due("b1")]
 
     await store.retries.taken([due("b1")], clock())
-    assert await store.retries.due(clock(), 10) == []
+    assert await store.retries.due(clock(), 10, SERVED) == []
     await record(store, failed("b1", transient=True))
-    assert await store.retries.due(clock() + timedelta(seconds=59), 10) == []
-    assert await store.retries.due(clock() + timedelta(seconds=61), 10) == [due("b1")]
+    assert await store.retries.due(clock() + timedelta(seconds=59), 10, SERVED) == []
+    assert await store.retries.due(clock() + timedelta(seconds=61), 10, SERVED) == [due("b1")]
 
 
 async def test_a_waiting_record_is_due_as_soon_as_its_partner_is_coupled(store: Store, clock: Clock) -> None:
     await record(store, failed("b1", waits_for=COMPANY))
     await record(store, coupled("b8", "s8", contact="CT8"))
-    assert await store.retries.due(clock(), 10) == []
+    assert await store.retries.due(clock(), 10, SERVED) == []
     await record(store, coupled("b9", "s9", contact="CT1"))
-    assert await store.retries.due(clock(), 10) == [due("b1")]
+    assert await store.retries.due(clock(), 10, SERVED) == [due("b1")]
 
 
 async def test_a_waiting_record_nobody_wakes_is_looked_at_now_and_then(store: Store, clock: Clock) -> None:
     await record(store, failed("b1", waits_for=COMPANY))
-    assert await store.retries.due(clock() + timedelta(minutes=6), 10) == [due("b1")]
+    assert await store.retries.due(clock() + timedelta(minutes=6), 10, SERVED) == [due("b1")]
 
 
 async def test_the_same_permanent_failure_twice_skips_the_record_in_both_directions(store: Store) -> None:
@@ -75,7 +77,7 @@ async def test_retrying_ends_the_skipping_and_makes_the_record_due(store: Store,
     assert await store.retries.failed(CUSTOMER, TO_SALES) == []
     assert await store.retries.retry([CUSTOMER], ["B1"]) == 1
     assert await store.memory.skipped(CUSTOMER, Side.BC) == {"b2"}
-    assert await store.retries.due(clock(), 10) == [due("b1")]
+    assert await store.retries.due(clock(), 10, SERVED) == [due("b1")]
     assert await store.retries.retry([CUSTOMER]) == 2
     assert await store.retries.retry(["OTHER"]) == 0
 
@@ -91,7 +93,7 @@ async def test_a_record_that_is_gone_has_nothing_left_to_carry(store: Store, clo
     await record(store, failed("b1", transient=True))
     await store.retries.gone([due("b1")], clock())
     assert await store.views.failures() == []
-    assert await store.retries.due(clock() + timedelta(hours=2), 10) == []
+    assert await store.retries.due(clock() + timedelta(hours=2), 10, SERVED) == []
 
 
 async def test_one_conflict_is_told_once_and_the_side_that_did_not_settle_it_is_read_again(
@@ -105,6 +107,45 @@ async def test_one_conflict_is_told_once_and_the_side_that_did_not_settle_it_is_
     (failure,) = await store.views.failures()
     assert failure.state == "conflict"
     await record(store, ended("b1", Outcome.MODIFIED, partner="s1"))
-    assert await store.retries.due(clock(), 10) == [due("s1", TO_BC)]
+    assert await store.retries.due(clock(), 10, SERVED) == [due("s1", TO_BC)]
     await record(store, ended("s1", Outcome.UNCHANGED, side=Side.SALES, partner="b1"))
     assert await store.views.failures() == []
+
+
+async def test_a_retried_record_that_has_left_the_filter_is_done_with_unless_the_mapping_is_paused(
+    store: Store,
+) -> None:
+    await record(store, failed("b1"), failed("b2"), failed("b3"))
+    out, paused, live = (ended(key, Outcome.IGNORED) for key in ("b1", "b2", "b3"))
+    retried = [replace(one, change=replace(one.change, retry=True)) for one in (out, paused)]
+    await record(store, retried[0], replace(retried[1], missed=True), live)
+    assert {failure.source_key for failure in await store.views.failures()} == {"b2", "b3"}
+
+
+async def test_failures_of_directions_that_are_not_served_any_more_take_nobodys_place(
+    store: Store, clock: Clock
+) -> None:
+    await record(store, failed("s1", side=Side.SALES, transient=True), failed("b1", transient=True))
+    clock.forward(31)
+    assert await store.retries.due(clock(), 1, [(CUSTOMER, TO_SALES)]) == [due("b1")]
+
+
+async def test_a_failure_told_anew_while_it_was_carried_is_not_put_off(store: Store, clock: Clock) -> None:
+    await record(store, failed("b1", transient=True))
+    carried = await store.retries.due(clock.forward(31), 10, SERVED)
+    await record(store, failed("b1", waits_for=COMPANY))
+    await record(store, coupled("b9", "s9", contact="CT1"))
+    await store.retries.taken(carried, clock())
+    assert await store.retries.due(clock(), 10, SERVED) == [due("b1")]
+
+
+async def test_a_change_skipped_for_its_partners_failure_is_carried_by_the_retry_too(
+    store: Store, clock: Clock
+) -> None:
+    await record(store, failed("b1", partner="s1"))
+    await record(store, failed("b1", partner="s1"))
+    await record(store, ended("s1", Outcome.SKIPPED, side=Side.SALES, partner="b1"))
+    assert {one.state for one in await store.views.failures()} == {"skipped"}
+    assert await store.retries.due(clock(), 10, SERVED) == []
+    assert await store.retries.retry([CUSTOMER], ["b1"]) == 2
+    assert await store.retries.due(clock(), 10, SERVED) == [due("s1", TO_BC), due("b1")]
