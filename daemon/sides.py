@@ -97,10 +97,6 @@ class Sides:
             return await dataverse.count(client, table, table.filter.text, since)
         return await business_central.count(client, self.company, table, since)
 
-    async def close(self) -> None:
-        for client in self.clients.values():
-            await client.aclose()
-
 
 @dataclass(frozen=True, slots=True)
 class _Reader:

@@ -9,7 +9,7 @@ import httpx
 
 from producers import currencies
 from producers.currencies import Currencies, Rates
-from producers.odata import Query, Trail, Watermark, get, get_count
+from producers.odata import Pages, Query, Watermark, get, get_count
 from producers.ports import Page, Position
 from schemas import business_central as bc
 from schemas.change import Change, Op
@@ -87,24 +87,18 @@ class BusinessCentralSweep:
         since: datetime | None = None,
         page_size: int = 1000,
     ) -> None:
-        self._client, self._table, self._job, self._now_ms = client, table, job, now_ms
-        self._first = bc.path(table, company_id) + query(
+        self._table, self._job, self._now_ms = table, job, now_ms
+        first = bc.path(table, company_id) + query(
             select=",".join(_columns(table, select, mapped)), expand=bc.expand(table), filter=_modified_since(since)
         )
-        self._prefer = f"odata.maxpagesize={page_size}"
+        self._pages = Pages(client, first, page_size)
         self._currencies = Currencies(client, company_id, mapped, now_ms) if table.name == currencies.TABLE else None
         self._with_local = since is None  # nobody ever modifies it
-        self._trail = Trail()
 
     async def read(self, position: Position | None) -> Page:
-        link = self._first if position is None else str(position["next"])
-        if not link:
+        found = await self._pages.read(position)
+        if found is None:
             return Page((), {"next": ""}, more=False)
-        if position is None:
-            self._trail.start()
-        self._trail.follow(link)
-        found = await get(self._client, link, self._prefer)
-        self._trail.check(found.next)
         rows = await self._completed(found.rows, last=not found.next)
         changes = tuple(self._change(row) for row in rows if self._table.filter.matches(row))
         return Page(changes, {"next": found.next}, more=bool(found.next))

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import structlog
 
-from producers.odata import EPOCH, Query, Trail, Watermark, get, get_count
+from producers.odata import EPOCH, Pages, Query, Trail, Watermark, get, get_count
 from producers.ports import Page, Position
 from schemas import dataverse
 from schemas.change import Change, Op
@@ -164,21 +164,15 @@ class DataverseSweep:
         since: datetime | None = None,
         page_size: int = 1000,
     ) -> None:
-        self._client, self._table, self._job, self._now_ms = client, table, job, now_ms
+        self._table, self._job, self._now_ms = table, job, now_ms
         text = both(filter_text, _modified_since(since))
-        self._first = dataverse.path(table.name) + query(select=",".join(select), filter=text)
-        self._prefer = f"odata.maxpagesize={page_size}"
-        self._trail = Trail()
+        first = dataverse.path(table.name) + query(select=",".join(select), filter=text)
+        self._pages = Pages(client, first, page_size)
 
     async def read(self, position: Position | None) -> Page:
-        link = self._first if position is None else str(position["next"])
-        if not link:
+        found = await self._pages.read(position)
+        if found is None:
             return Page((), {"next": ""}, more=False)
-        if position is None:
-            self._trail.start()
-        self._trail.follow(link)
-        found = await get(self._client, link, self._prefer)
-        self._trail.check(found.next)
         now = self._now_ms()
         changes = tuple(change(self._table, row, Op.READ, now, self._job) for row in found.rows)
         return Page(changes, {"next": found.next}, more=bool(found.next))

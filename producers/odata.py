@@ -74,6 +74,27 @@ class Trail:
         return link
 
 
+class Pages:
+    """The pages of one query, from `first` along the side's own links: what every sweep reads."""
+
+    def __init__(self, client: httpx.AsyncClient, first: str, page_size: int) -> None:
+        self._client, self._first = client, first
+        self._prefer = f"odata.maxpagesize={page_size}"
+        self._trail = Trail()
+
+    async def read(self, position: Position | None) -> Rows | None:
+        """The page at `position` (None: the first one); None if `position` is past the last."""
+        link = self._first if position is None else str(position["next"])
+        if not link:
+            return None
+        if position is None:
+            self._trail.start()
+        self._trail.follow(link)
+        found = await get(self._client, link, self._prefer)
+        self._trail.check(found.next)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """How to ask for the rows of a table in the order they changed."""

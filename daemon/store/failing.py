@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, case, select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.database import chunks, upsert
-from daemon.store.tables import FailureRow
+from daemon.store.tables import FailureRow, table_of
 from schemas.coupling import Reference
 from schemas.errors import Problem
 from schemas.outcome import Outcome, Settled
@@ -156,7 +156,7 @@ async def fail(connection: AsyncConnection, failing: Sequence[Settled], now: dat
 
 
 def _or_old(new: Any, name: str) -> Any:
-    return case((new.is_(None), _table(FailureRow).c[name]), else_=new)
+    return case((new.is_(None), table_of(FailureRow).c[name]), else_=new)
 
 
 def _failure_key(row: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -216,8 +216,3 @@ def _out_of_scope(one: Settled) -> bool:
 async def _with_open_failures(connection: AsyncConnection, mappings: set[str]) -> set[str]:
     query = select(FailureRow.mapping).where(FailureRow.mapping.in_(mappings), FailureRow.resolved_at.is_(None))
     return set(await connection.scalars(query.distinct()))
-
-
-def _table(row: Any) -> Table:
-    found: Table = row.__table__
-    return found

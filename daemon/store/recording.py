@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, update
+from sqlalchemy import bindparam, delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consumers.ports import Applied
@@ -13,7 +13,7 @@ from daemon.store.coupling_writes import write_couplings
 from daemon.store.database import chunks, upsert
 from daemon.store.failing import FAILING, fail, hold, resolve, skip_repeated, wake
 from daemon.store.progress import advance
-from daemon.store.tables import IntentRow, JobRow, MappingStateRow
+from daemon.store.tables import IntentRow, JobRow, MappingStateRow, table_of
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction
 
@@ -45,7 +45,7 @@ async def _count(connection: AsyncConnection, settled: Iterable[Settled]) -> Non
     counts = Counter((one.change.job, one.outcome) for one in settled if one.change.job is not None)
     if not counts:
         return
-    columns = _table(JobRow).c
+    columns = table_of(JobRow).c
     raised = {outcome.value: columns[outcome.value] + bindparam(f"more_{outcome.value}") for outcome in Outcome}
     statement = update(JobRow).where(JobRow.id == bindparam("job")).values(raised)
     rows: list[dict[str, Any]] = [
@@ -75,8 +75,3 @@ async def _finish_intents(connection: AsyncConnection, settled: Iterable[Settled
     for mapping, keys in sorted(finished.items()):
         for chunk in chunks(keys):
             await connection.execute(delete(row).where(row.mapping == mapping, row.sales_id.in_(chunk)))
-
-
-def _table(row: Any) -> Table:
-    found: Table = row.__table__
-    return found

@@ -6,7 +6,18 @@ Every timestamp is aware UTC, on SQLite too. JSON is compared by nobody in SQL, 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, Integer, MetaData, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -239,3 +250,10 @@ class SequenceRow(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     last: Mapped[int] = mapped_column(BigInteger)
+
+
+def table_of(row: type[Base]) -> Table:
+    """The table behind a row class, for statements that compute with its columns."""
+    found: Any = row.__table__
+    table: Table = found
+    return table
