@@ -26,6 +26,15 @@ def no_reference(rule: FieldRule, reference: Reference, name: str) -> Problem:
     )
 
 
+def value_missing(rule: FieldRule, source: Side) -> Problem:
+    """BC's own `TestField` (business-central-sync 1.3): a currency needs an exchange rate, an item a base unit."""
+    return Problem(
+        "value-missing",
+        f"The field {rule.name} must have a value.",
+        f"Fill it in in {source.label}; that change carries the record across, unless it is skipped: `coupled retry`.",
+    )
+
+
 def not_transformable(rule: FieldRule, value: Any, error: Exception) -> Problem:
     """The value is not what the transformation expects (business-central-sync 2.2)."""
     return Problem(

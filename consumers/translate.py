@@ -62,6 +62,8 @@ def _apply(rule: FieldRule, direction: Direction, values: Values, lookups: Looku
     value = _looked_up(rule, source, values, lookups) if rule.lookup else canonical(_transformed(rule, value))
     if value is None and rule.not_null:
         return {}
+    if rule.required and (value is None or (source is Side.BC and values[rule.bc[0]] == 0)):
+        raise Untranslatable(problems.value_missing(rule, source))
     if len(names) == 2:
         return dict(zip(names, _split(_cut(value, rule.max_length)), strict=True))
     return {names[0]: _fitted(rule, names[0], source.other, value)}

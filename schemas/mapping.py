@@ -75,6 +75,7 @@ class FieldRule:
     constant: Any = None
     generate: str = ""
     when: When = When.ALWAYS
+    required: bool = False
     not_null: bool = False
     clear_on_failure: bool = False
     max_length: int | None = None

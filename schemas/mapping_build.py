@@ -115,6 +115,7 @@ def _field(
         constant=part.constant,
         generate=part.generate,
         when=part.on,
+        required=part.required,
         not_null=part.not_null,
         clear_on_failure=part.clear_on_failure,
         max_length=part.max_length,
@@ -130,6 +131,9 @@ def _check_sources(part: FieldPart, sales: tuple[str, ...], place: tuple[int | s
         raise Mistake(place, "a field needs `bc` and `sales`, or one of them and a `constant`")
     if len(sales) > 2:
         raise Mistake((*place, "sales"), "one BC field can be split into two Sales fields, not more")
+    blanks = [name for name in ("required", "not_null", "clear_on_failure") if getattr(part, name)]
+    if len(blanks) > 1:
+        raise Mistake((*place, blanks[1]), f"{blanks[0]} and {blanks[1]} say different things about a blank: keep one")
 
 
 def _lookup(part: FieldPart, by_name: dict[str, MappingPart], place: tuple[int | str, ...]) -> Lookup | None:

@@ -39,6 +39,7 @@ class FieldPart(_Part):
     constant: str | int | float | bool | None = None
     generate: str = ""
     on: When = When.ALWAYS
+    required: bool = False
     not_null: bool = False
     clear_on_failure: bool = False
     max_length: int | None = Field(default=None, gt=0)

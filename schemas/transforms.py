@@ -1,6 +1,6 @@
 """Transformation rules: named steps on the source value, applied before anything is compared (DESIGN 4).
 
-A step gets text and gives text, except `round`; a blank value (None) passes every step untouched.
+A step gets text, except `round` and `at_least`, which get numbers; a blank value (None) passes every step untouched.
 """
 
 import re
@@ -64,6 +64,13 @@ def _round(argument: Any) -> _Step:
     return lambda value: round(float(value), argument)
 
 
+def _at_least(argument: Any) -> _Step:
+    smallest = None if isinstance(argument, bool) or not isinstance(argument, int | float) else float(argument)
+    if smallest is None:
+        raise ValueError("it takes the smallest number that is carried")
+    return lambda value: max(float(value), smallest)
+
+
 def _regex_match(argument: Any) -> _Step:
     """The first match, or blank; of a pattern with a group, the group."""
     try:
@@ -113,6 +120,7 @@ _PLAIN: dict[str, _Step] = {
     "alphanumeric": lambda text: "".join(character for character in text if character.isalnum()),
 }
 _WITH_ARGUMENT: dict[str, Callable[[Any], _Step]] = {
+    "at_least": _at_least,
     "replace": _replace,
     "regex_replace": _regex_replace,
     "regex_match": _regex_match,
@@ -122,6 +130,7 @@ _WITH_ARGUMENT: dict[str, Callable[[Any], _Step]] = {
     "substring": _substring,
     "round": _round,
 }
+_NUMERIC = frozenset({"round", "at_least"})
 NAMES = tuple(sorted([*_PLAIN, *_WITH_ARGUMENT]))
 
 
@@ -144,5 +153,5 @@ def apply(transforms: tuple[Transform, ...], value: Any) -> Any:
     for transform in transforms:
         if value is None:
             return None
-        value = compiled(transform)(str(value) if transform.name != "round" else value)
+        value = compiled(transform)(value if transform.name in _NUMERIC else str(value))
     return value

@@ -68,6 +68,7 @@ def test_a_good_file_becomes_mappings() -> None:
         ("sales: name}", "sales: [a, b, c]}", 13, "mappings.1.fields.0.sales", "not more"),
         ("sales: name}", "sales: name, max_length: 0}", 13, "mappings.1.fields.0.max_length", "greater than 0"),
         ("sales: name}", "sales: name, colour: red}", 13, "mappings.1.fields.0.colour", "no such setting: 'colour'"),
+        ("sales: name}", "sales: name, required: true, not_null: true}", 13, "mappings.1.fields.0.not_null", "blank"),
         ("sales: name}", "sales: name, transform: [uper]}", 13, "mappings.1.fields.0.transform.0", "'uper'"),
         ("sales: name}", "sales: name, transform: [{round: x}]}", 13, "mappings.1.fields.0.transform.0", "decimals"),
         ("sales: name}", "sales: name, direction: to_bc, constant: 1}", 13, "mappings.1.fields.0", "constant"),

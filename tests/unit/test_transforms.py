@@ -31,6 +31,9 @@ from schemas.transforms import NAMES, apply, compiled
         ("date_part", "weekday", "2026-11-22", 7),
         ("unix_time", None, "1970-01-02T00:00:00Z", 86_400),
         ("round", 2, 1.239, 1.24),
+        ("at_least", 0, -3, 0),
+        ("at_least", 0, 2.5, 2.5),
+        ("at_least", 1.5, "1", 1.5),
         ("round", 0, "2.6", 3.0),
     ],
 )
@@ -66,6 +69,9 @@ def test_numbers_become_text_for_text_steps() -> None:
         ("round", "two"),
         ("round", -1),
         ("round", True),
+        ("at_least", None),
+        ("at_least", "0"),
+        ("at_least", True),
     ],
 )
 def test_a_step_that_cannot_work_is_refused_before_any_record(name: str, argument: Any) -> None:

@@ -101,6 +101,16 @@ def test_a_blank_clears_unless_the_field_may_not_be_blank() -> None:
     assert to_sales({**plain, "not_null": True}, city="") == {}
 
 
+def test_a_blank_of_a_required_field_fails_the_record() -> None:
+    field = {"bc": "creditLimit", "sales": "creditlimit", "required": True}
+    for carry in (lambda: to_sales(field, creditLimit=0), lambda: to_bc(field, creditlimit=None)):
+        with pytest.raises(Untranslatable) as refusal:
+            carry()
+        assert refusal.value.problem.code == "value-missing"
+    assert to_bc(field, creditlimit=0) == {"creditLimit": 0}  # a blank in BC only
+    assert to_sales(field) == {}  # the record does not carry it
+
+
 def test_a_value_that_its_transformation_empties_is_blank_too() -> None:
     letters = {"bc": "city", "sales": "address1_city", "not_null": True, "transform": ["alphanumeric"]}
     assert to_sales(letters, city="---") == {}
