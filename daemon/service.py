@@ -10,22 +10,17 @@ from functools import partial
 
 import structlog
 
-from consumers.control import Control, Stored
-from consumers.push import Patience, Push
-from consumers.synchronise import Message, Synchronise
+from consumers.control import Control
 from daemon import preflight
 from daemon.governor import Hooks
 from daemon.kafka import KafkaLog, ensure_topics
 from daemon.metrics import Metrics
 from daemon.settings import Settings
 from daemon.sides import Sides, sessions
-from daemon.store.engine import Store, open_store, utc_now
+from daemon.store.engine import open_store, utc_now
 from daemon.streams import Cluster, Streams
-from daemon.sweeps import StoredSweeps
-from producers.capture import Capture
-from producers.retry import Retry
-from producers.runner import Pace, Runner, run_forever
-from schemas.command_outcome import CommandOutcome
+from daemon.wiring import Clock, Parts
+from producers.runner import Pace, run_forever
 from schemas.errors import CoupledError
 from schemas.mapping import Mappings
 from schemas.outcome import Settled
@@ -34,10 +29,6 @@ from schemas.topics import Topics
 
 _log = structlog.get_logger(__name__)
 _MAX_BACKOFF = 60.0
-
-
-def now_ms() -> int:
-    return int(utc_now().timestamp() * 1000)
 
 
 @dataclass
@@ -83,12 +74,7 @@ class Daemon:
     """Everything that runs, wired. Made by `running`, which also takes it down."""
 
     settings: Settings
-    mappings: Mappings
-    store: Store
-    sides: Sides
-    log: KafkaLog
-    topics: Topics
-    log_ids: dict[str, str]
+    parts: Parts
     streams: Streams
     metrics: Metrics
     health: Health
@@ -97,69 +83,30 @@ class Daemon:
 
     def wire(self) -> None:
         """An agent per table topic and one for commands; the worker that has the control topic leads."""
-        pushes = {
-            side: Push(self.sides.target(side), self.store.memory, side, asyncio.sleep, Patience()) for side in Side
-        }
-        synchronise = Synchronise(self.mappings, self.store.memory, pushes, self._settled)
-        for topic in self.log_ids:
-            handler = partial(self._changes, synchronise)
-            self.streams.handle(topic, self.settings.kafka.partitions, handler)
-        self.streams.handle(self.topics.control, 1, partial(self._commands, self.control()))
-        self.streams.lead_by(self.topics.control)
-
-    def control(self) -> Control:
-        return Control(
-            mappings=self.mappings,
-            stored=Stored(self.store.commands, self.store.jobs, self.store.states, self.store.retries),
-            only_coupled=self._only_coupled,
-            announce=self.announce,
-            now=utc_now,
-            woken=self.woken.set,
-        )
-
-    async def _only_coupled(self) -> dict[str, bool]:
-        flags = await self.store.memory.flags(self.mappings.all)
-        return {name: flag.only_coupled for name, flag in flags.items()}
-
-    async def announce(self, outcome: CommandOutcome) -> None:
-        """On the outcomes topic first, then noted: a crash in between repeats it, with the same content (promise 8)."""
-        await self.log.announce(outcome)
-        await self.store.commands.update(outcome.id, outcome.state, error=outcome.error)
-        await self.store.commands.announced(outcome.id, outcome.state)
-
-    def _settled(self, settled: Sequence[Settled]) -> None:
-        self.metrics.record(settled, now_ms())
-        self.applied.set()
-
-    async def _changes(self, synchronise: Synchronise, topic: str, messages: Sequence[Message]) -> None:
-        for message, reason in await synchronise.batch(topic, self.log_ids[topic], messages):
-            _log.error("message_unreadable", topic=topic, partition=message.partition, offset=message.offset)
-            await self.log.dead_letter(topic, message.key, message.value, reason)
-
-    async def _commands(self, control: Control, topic: str, messages: Sequence[Message]) -> None:
-        for message in messages:
-            await control.take(message.value, f"{topic}-{message.partition}-{message.offset}")
+        parts, synchronise = self.parts, self.parts.synchronise(self._settled)
+        for topic in parts.log_ids:
+            self.streams.handle(topic, self.settings.kafka.partitions, partial(parts.changes, synchronise))
+        self.streams.handle(parts.topics.control, 1, partial(parts.commands, self._control()))
+        self.streams.lead_by(parts.topics.control)
 
     async def recover(self) -> None:
-        """Commands accepted before a crash take effect now; what was not announced is."""
-        control = self.control()
-        unfinished = [*await self.store.commands.pending(), *await self.store.commands.unannounced()]
-        for command_id in dict.fromkeys(logged.id for logged in unfinished):
-            try:
-                await control.again(command_id)
-            except Exception:  # one old command must not keep the daemon from starting
-                _log.exception("command_not_recovered", command=command_id)
+        await self.parts.recover(self._control())
+
+    def _control(self) -> Control:
+        return self.parts.control(self.woken.set)
+
+    def _settled(self, settled: Sequence[Settled]) -> None:
+        self.metrics.record(settled, self.parts.clock.now_ms())
+        self.applied.set()
 
     def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What runs beside the agents: capture of every table, and the runner of synchronisation runs."""
-        captured = self.mappings.captured()
+        captured = self.parts.mappings.captured()
         captures = {f"capture {side.value} {table}": partial(self._capture, side, table) for side, table in captured}
         return {**captures, "runner": self._run, "retry": self._retry}
 
     async def _capture(self, side: Side, table: str) -> None:
-        topic = self.topics.table(side, table)
-        log_id = self.log_ids[topic]
-        capture = Capture(self.sides.source(side, table), topic, self.log, log_id, self.store.positions)
+        capture = self.parts.capture(side, table)
         backoff = self.settings.capture.poll_seconds
         while True:
             if not self.streams.is_leader():
@@ -182,21 +129,18 @@ class Daemon:
             await asyncio.sleep(backoff)
 
     async def _all_paused(self, side: Side, table: str) -> bool:
-        flags = await self.store.memory.flags(self.mappings.reading(side, table))
+        flags = await self.parts.store.memory.flags(self.parts.mappings.reading(side, table))
         return all(flag.paused for flag in flags.values())
 
     async def _run(self) -> None:
-        sweeps = StoredSweeps(self.sides, self.topics, self.log, self.log_ids, self.store)
         pace = Pace(
             self.streams.is_leader, self._applied_soon, lambda tries: asyncio.sleep(min(2.0**tries, _MAX_BACKOFF))
         )
-        runner = Runner(self.mappings, self.store.jobs, self.store.states, sweeps, self.announce, utc_now, pace)
-        await run_forever(runner, self.woken, self.streams.is_leader, idle=1.0)
+        await run_forever(self.parts.runner(pace), self.woken, self.streams.is_leader, idle=1.0)
 
     async def _retry(self) -> None:
         """Failed records whose time has come go on their topics again, about every second."""
-        readers = {side: self.sides.reader(side) for side in Side}
-        retry = Retry(self.mappings, self.store.retries, readers, self.log, self.topics, utc_now)
+        retry = self.parts.retry()
         while True:
             if self.streams.is_leader():
                 with contextlib.suppress(CoupledError):  # a side or Kafka is away: told by capture, tried again
@@ -225,7 +169,8 @@ async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id
         company = await preflight.connect(clients, settings.business_central.company)
         mappings = await preflight.served(clients, company, mappings)
         await preflight.check_mappings(clients, company, mappings)
-        sides = Sides(clients, company, mappings, settings.capture.overlap_seconds, now_ms)
+        clock = Clock()
+        sides = Sides(clients, company, mappings, settings.capture.overlap_seconds, clock.now_ms)
         topics = Topics(settings.kafka.topic_prefix)
         tables = [topics.table(side, table) for side, table in mappings.captured()]
         found = await asyncio.to_thread(ensure_topics, settings.kafka, bootstrap, topics, tables)
@@ -234,7 +179,8 @@ async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id
         stack.push_async_callback(log.close)
         cluster = Cluster(settings.kafka, bootstrap)
         streams = Streams(settings.kafka.topic_prefix, cluster, settings.batch, trouble=health.stuck)
-        daemon = Daemon(settings, mappings, store, sides, log, topics, log_ids, streams, metrics, health)
+        parts = Parts(mappings, store, sides, log, topics, log_ids, clock)
+        daemon = Daemon(settings, parts, streams, metrics, health)
         daemon.wire()
         await daemon.recover()
         await streams.start()

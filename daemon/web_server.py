@@ -36,11 +36,11 @@ async def web_server(daemon: Daemon) -> AsyncIterator[str]:
     """The address it listens at. ConfigurationError if the port is taken."""
     web = daemon.settings.web
     listener = _listen(web)
-    reader = StoreReader(daemon.store, daemon.mappings, _Reachable(daemon).sides)
+    reader = StoreReader(daemon.parts.store, daemon.parts.mappings, _Reachable(daemon).sides)
     services = Services(
         reader=reader,
         metrics=daemon.metrics,
-        submit=daemon.log.submit,
+        submit=daemon.parts.log.submit,
         unready=daemon.health.unready,
         started=utc_now(),
         stalled=daemon.health.stalled,
@@ -80,7 +80,7 @@ def _summary(daemon: Daemon) -> dict[str, str]:
         "Sales": settings.sales.url,
         "Kafka": settings.kafka.bootstrap_servers,
         "Store": settings.store.shown,
-        "Mappings": daemon.mappings.source,
+        "Mappings": daemon.parts.mappings.source,
         "Capture": f"every {settings.capture.poll_seconds:g} s",
     }
 
@@ -115,10 +115,10 @@ async def _refresh(metrics: Metrics, reader: StoreReader, daemon: Daemon) -> Non
 
 async def _in_flight(daemon: Daemon) -> dict[str, int]:
     """Records published and not applied yet, by topic; the store tells, since the embedded broker cannot (DESIGN 7)."""
-    lag = dict.fromkeys(daemon.log_ids, 0)
-    for position in await daemon.store.views.positions():
+    lag = dict.fromkeys(daemon.parts.log_ids, 0)
+    for position in await daemon.parts.store.views.positions():
         kind, _, rest = position.name.partition(":")
         side, _, table = rest.partition(":")
         if kind == "live" and table:
-            lag[daemon.topics.table(Side(side), table)] = position.records_in_flight
+            lag[daemon.parts.topics.table(Side(side), table)] = position.records_in_flight
     return lag

@@ -1,0 +1,126 @@
+"""The parts between the topics and both sides, wired: everything of the daemon but Kafka's groups and the waiting.
+
+`daemon/service.py` runs them for good; a test may run them step by step, in a time of its own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from consumers.control import Control, Stored
+from consumers.push import Patience, Push
+from consumers.synchronise import Message, Synchronise
+from daemon.sides import Sides
+from daemon.store.engine import Store, utc_now
+from daemon.sweeps import StoredSweeps
+from producers import ports
+from producers.capture import Capture
+from producers.retry import Retry
+from producers.runner import Pace, Runner
+from schemas.command import Command
+from schemas.command_outcome import CommandOutcome
+from schemas.mapping import Mappings
+from schemas.outcome import Settled
+from schemas.side import Side
+from schemas.topics import Topics
+
+_log = structlog.get_logger(__name__)
+
+
+class Log(ports.Log, Protocol):
+    """All that is put on topics. Unreachable if Kafka does not acknowledge in time."""
+
+    async def announce(self, outcome: CommandOutcome) -> None:
+        """What became of a command, on the outcomes topic, keyed by the command's id."""
+
+    async def submit(self, command: Command) -> None:
+        """A command, on the control topic, keyed by its id."""
+
+    async def dead_letter(self, topic: str, key: bytes | None, value: bytes | None, reason: str) -> None:
+        """Keeps a message nobody can read, byte for byte, with where it came from and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where time comes from, so that tests need not wait."""
+
+    now: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+
+    def now_ms(self) -> int:
+        return int(self.now().timestamp() * 1000)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What they share. `log_ids` names the log behind every table topic: it changes when the topic is made anew."""
+
+    mappings: Mappings
+    store: Store
+    sides: Sides
+    log: Log
+    topics: Topics
+    log_ids: Mapping[str, str]
+    clock: Clock
+
+    def synchronise(self, observe: Callable[[Sequence[Settled]], None]) -> Synchronise:
+        patience, memory = Patience(), self.store.memory
+        pushes = {side: Push(self.sides.target(side), memory, side, self.clock.sleep, patience) for side in Side}
+        return Synchronise(self.mappings, memory, pushes, observe)
+
+    def control(self, woken: Callable[[], None]) -> Control:
+        return Control(
+            mappings=self.mappings,
+            stored=Stored(self.store.commands, self.store.jobs, self.store.states, self.store.retries),
+            only_coupled=self._only_coupled,
+            announce=self.announce,
+            now=self.clock.now,
+            woken=woken,
+        )
+
+    async def _only_coupled(self) -> dict[str, bool]:
+        flags = await self.store.memory.flags(self.mappings.all)
+        return {name: flag.only_coupled for name, flag in flags.items()}
+
+    async def announce(self, outcome: CommandOutcome) -> None:
+        """On the outcomes topic first, then noted: a crash in between repeats it, with the same content (promise 8)."""
+        await self.log.announce(outcome)
+        await self.store.commands.update(outcome.id, outcome.state, error=outcome.error)
+        await self.store.commands.announced(outcome.id, outcome.state)
+
+    def capture(self, side: Side, table: str) -> Capture:
+        topic = self.topics.table(side, table)
+        return Capture(self.sides.source(side, table), topic, self.log, self.log_ids[topic], self.store.positions)
+
+    def runner(self, pace: Pace) -> Runner:
+        sweeps = StoredSweeps(self.sides, self.topics, self.log, self.log_ids, self.store)
+        jobs, states = self.store.jobs, self.store.states
+        return Runner(self.mappings, jobs, states, sweeps, self.announce, self.clock.now, pace)
+
+    def retry(self) -> Retry:
+        readers = {side: self.sides.reader(side) for side in Side}
+        return Retry(self.mappings, self.store.retries, readers, self.log, self.topics, self.clock.now)
+
+    async def changes(self, synchronise: Synchronise, topic: str, messages: Sequence[Message]) -> None:
+        """A batch of a table topic; what nobody can read is kept aside."""
+        for message, reason in await synchronise.batch(topic, self.log_ids[topic], messages):
+            _log.error("message_unreadable", topic=topic, partition=message.partition, offset=message.offset)
+            await self.log.dead_letter(topic, message.key, message.value, reason)
+
+    async def commands(self, control: Control, topic: str, messages: Sequence[Message]) -> None:
+        """A batch of the control topic."""
+        for message in messages:
+            await control.take(message.value, f"{topic}-{message.partition}-{message.offset}")
+
+    async def recover(self, control: Control) -> None:
+        """Commands accepted before a crash take effect now; what was not announced is."""
+        unfinished = [*await self.store.commands.pending(), *await self.store.commands.unannounced()]
+        for command_id in dict.fromkeys(logged.id for logged in unfinished):
+            try:
+                await control.again(command_id)
+            except Exception:  # one old command must not keep the daemon from starting
+                _log.exception("command_not_recovered", command=command_id)
