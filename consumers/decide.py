@@ -15,7 +15,7 @@ from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half, Lookups
 from schemas.mapping import FieldRule, OnDelete, TableMapping, When
 from schemas.outcome import Outcome, Settled
-from schemas.side import Side
+from schemas.side import Direction, Side
 
 _MISSING = object()
 Values = Mapping[str, Any]
@@ -125,6 +125,7 @@ def modify(
         rule
         for rule in rules_for(mapping, change.direction, *moments)
         if _touched(rule, change.side, seen.base, mine.base)
+        and not _left_to_partner(rule, mapping, change.side, (seen.base, mine.base, theirs.base))
     ]
     translated = translate(touched, change.direction, seen.base, lookups)
     there = change.side.other
@@ -152,6 +153,27 @@ def adopt(change: Change, mapping: TableMapping, row: rows.Row, lookups: Lookups
 def _touched(rule: FieldRule, source: Side, seen: Values, base: Values) -> bool:
     names = rule.fields(source)
     return not names or any(name in seen and seen[name] != base.get(name, _MISSING) for name in names)
+
+
+def _left_to_partner(
+    rule: FieldRule, mapping: TableMapping, source: Side, known: tuple[Values, Values, Values]
+) -> bool:
+    """A field mapped since both sides last agreed, blank on our side: theirs may hold the only value, and carries it.
+
+    `known`: our values now, and what each side held when they agreed. A value of ours is written, as in a full
+    synchronisation.
+    """
+    seen, mine, theirs = known
+    if rule.direction is not Direction.BOTH or mapping.direction is not Direction.BOTH:
+        return False
+    agreed = any(name in mine for name in rule.fields(source))
+    agreed = agreed or any(name in theirs for name in rule.fields(source.other))
+    return not agreed and all(_is_blank(source, seen.get(name)) for name in rule.fields(source))
+
+
+def _is_blank(side: Side, value: Any) -> bool:
+    """BC has no nulls: its 0 and false are blanks too (wire-protocols A2)."""
+    return value is None or (side is Side.BC and value == 0)
 
 
 def _moved(mine: Half, seen: Half, mapping: TableMapping, change: Change) -> Half:
