@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from consumers import problems
-from consumers.decide import Create, Decision, Modify
+from consumers.decide import Create, Decision, Modify, adopt
 from consumers.ports import Memory, Row, Target
 from schemas import rows
 from schemas.canonical import is_code
+from schemas.coupling import Lookups
 from schemas.errors import ApiError
 from schemas.mapping import FieldRule, TableMapping
 from schemas.outcome import Intent, Outcome, Settled
@@ -34,7 +35,7 @@ class Creation:
         creates = [item for item in items if isinstance(item, Create)]
         if not creates:
             return list(items)
-        prepared = {item.change.key: replace(item, look=mapping.couple_existing) for item in creates}
+        prepared = {item.change.key: replace(_with_template(item), look=mapping.couple_existing) for item in creates}
         if self._side is Side.BC:
             prepared = await self._intend(mapping, prepared)
         return [prepared[item.change.key] if isinstance(item, Create) else item for item in items]
@@ -157,6 +158,26 @@ class Creation:
         half = step.coupling.half(self._side)
         whole = replace(half, references={**half.references, **found.get(half.id, {})})
         return replace(step, coupling=step.coupling.with_half(self._side, whole))
+
+
+def _with_template(item: Create) -> Create:
+    """The values of the insert template overwrite mapped ones (business-central-sync 2.1); a blank one sets nothing."""
+    template = item.mapping.template(item.change.side.other, item.change.after or {})
+    if template is None:
+        return item
+    return replace(item, fields={n: v for n, v in {**item.fields, **template.values}.items() if v is not None})
+
+
+def adopted(item: Create, row: Row, lookups: Lookups) -> Settled | Modify:
+    """The existing record becomes the partner and takes over what differs, but for what we set by a template on it."""
+    step = adopt(item.change, item.mapping, row, lookups)
+    seen = rows.values(item.mapping, item.change.side.other, row)
+    if isinstance(step, Settled) or not (step.partner.id == item.change.key or _bears(seen, item.traces)):
+        return step
+    left = {n: v for n, v in step.fields.items() if n not in item.fields or seen.get(n) != item.fields[n]}
+    if left:
+        return replace(step, fields=left)
+    return Settled(item.change, item.mapping.name, step.outcome, step.coupling, partner=step.partner.id)
 
 
 def _is_new(step: Decision) -> bool:

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from consumers import problems
-from consumers.create import Creation
-from consumers.decide import Create, Decision, Modify, adopt
+from consumers.create import Creation, adopted
+from consumers.decide import Create, Decision, Modify
 from consumers.ports import Memory, Target
 from consumers.resolve import resolve
 from consumers.translate import rules_for
@@ -142,7 +142,7 @@ class Push:
             if isinstance(item, Create):
                 row = partners.get(item.change.key)
                 missed = replace(item, look=False, looked=item.looked or item.look)
-                steps.append(adopt(item.change, mapping, row, lookups) if row else missed)
+                steps.append(adopted(item, row, lookups) if row else missed)
             elif item.partner.version:
                 steps.append(item)
             elif item.partner.id in found:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from consumers import problems
-from schemas.canonical import as_code, canonical, is_code
+from schemas.canonical import canonical, stored
 from schemas.coupling import Lookups, Reference
 from schemas.errors import Problem
 from schemas.mapping import FieldRule, TableMapping, When
@@ -115,8 +115,7 @@ def _split(value: Any) -> tuple[str | None, str | None]:
 
 def _fitted(rule: FieldRule, name: str, destination: Side, value: Any) -> Any:
     """As the destination would store it: cut to the shorter length, codes upper-case (business-central-sync 2.2)."""
-    value = canonical(_cut(value, rule.max_length))
-    return as_code(value) if destination is Side.BC and is_code(name) else value
+    return stored(destination, name, _cut(value, rule.max_length))
 
 
 def _cut(value: Any, length: int | None) -> Any:

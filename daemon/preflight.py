@@ -65,7 +65,7 @@ async def check_mappings(clients: Mapping[Side, httpx.AsyncClient], company: str
 async def _check(client: httpx.AsyncClient, company: str, mapping: TableMapping, side: Side) -> CoupledError | None:
     table = mapping.table(side)
     try:
-        await odata.get(client, _first(table, company, rows.select(side, table.name, [mapping])))
+        await odata.get(client, _first(table, company, _columns(mapping, side)))
     except ApiError as error:
         if error.transient:
             return _away(side, client, error)
@@ -76,6 +76,14 @@ async def _check(client: httpx.AsyncClient, company: str, mapping: TableMapping,
             _hint(table, error),
         )
     return None
+
+
+def _columns(mapping: TableMapping, side: Side) -> tuple[str, ...]:
+    """What is read of a table, and what insert templates write to it under a column's own name."""
+    written = (name for one in mapping.templates if one.side is side for name in one.values)
+    known = {*mapping.mapped(side)}
+    more = (name for name in written if "@" not in name and name not in known)
+    return tuple(dict.fromkeys([*rows.select(side, mapping.table(side).name, [mapping]), *more]))
 
 
 def _first(table: Table, company: str, select: tuple[str, ...]) -> str:

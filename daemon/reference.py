@@ -39,6 +39,8 @@ _NAMED = {
     "SidePart": "table",
     "dict[str, ReferencePart]": "table by name",
     "list[str]": "list of names",
+    "list[TemplatePart]": "list of templates",
+    "dict[str, str | int | float | bool]": "table of values by field",
     "list[FieldPart]": "list of fields",
     "list[list[MatchPart]]": "list of lists of pairs",
     "str | int | float | bool": "text, number, true or false",
@@ -50,6 +52,7 @@ _MAPPING_PARTS: dict[str, type[BaseModel]] = {
     "`bc:` and `sales:`": mapping_parts.SidePart,
     "`references:`": mapping_parts.ReferencePart,
     "a field": mapping_parts.FieldPart,
+    "a template": mapping_parts.TemplatePart,
     "a `match_on` pair": mapping_parts.MatchPart,
 }
 

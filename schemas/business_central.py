@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from schemas.canonical import ZERO_GUID, as_code, blank_like, canonical, is_code
+from schemas.canonical import ZERO_GUID, blank_like, stored
 from schemas.mapping import Table, TableMapping
 from schemas.side import Side
 
@@ -43,7 +43,7 @@ def select(table: str, mappings: Iterable[TableMapping]) -> tuple[str, ...]:
     names = ["id", key_field(table)]
     for mapping in mappings:
         names += mapping.mapped(Side.BC)
-        names += sorted(mapping.bc.filter.fields)
+        names += mapping.filter_fields(Side.BC)
     return tuple(dict.fromkeys([*(name for name in names if name not in CURRENCY_FIELDS), MODIFIED]))
 
 
@@ -70,11 +70,7 @@ def sequence(row: Row) -> int:
 def values(mapping: TableMapping, row: Row) -> dict[str, Any]:
     """The mapped fields that the row carries, canonical, codes upper-case."""
     names = (name for name in mapping.mapped(Side.BC) if name in row)
-    return {name: _value(name, row[name]) for name in names}
-
-
-def _value(name: str, value: Any) -> Any:
-    return as_code(canonical(value)) if is_code(name) else canonical(value)
+    return {name: stored(Side.BC, name, row[name]) for name in names}
 
 
 def references(table: Table, row: Row) -> dict[str, str]:

@@ -8,6 +8,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from schemas.side import Side
+
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 _BLANKS = frozenset({"", ZERO_GUID, "0001-01-01", "0001-01-01T00:00:00Z", "_x0020_"})
@@ -36,6 +38,12 @@ def is_code(bc_field: str) -> bool:
 
 def as_code(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
+
+
+def stored(side: Side, field: str, value: Any) -> Any:
+    """The value as a side stores it, canonical: codes of BC are upper-case."""
+    found = canonical(value)
+    return as_code(found) if side is Side.BC and is_code(field) else found
 
 
 def blank_like(value: Any) -> Any:

@@ -42,7 +42,7 @@ def select(table: str, mappings: Iterable[TableMapping]) -> tuple[str, ...]:
     for mapping in mappings:
         names.append(mapping.sales.id)
         names += (column(mapping, name) for name in mapping.mapped(Side.SALES))
-        names += sorted(mapping.sales.filter.fields)
+        names += mapping.filter_fields(Side.SALES)
     return tuple(dict.fromkeys([*names, MODIFIED]))
 
 

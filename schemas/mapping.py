@@ -1,6 +1,6 @@
 """Integration table mappings: which tables, which fields, in which direction, by which rules (DESIGN 4)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -120,6 +120,20 @@ class Table:
     references: tuple[ChildReference, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Template:
+    """An insert template: `values` for a record created on `side`, if the source row is in the filter.
+
+    The original's configuration templates (business-central-sync 2.1). Values are as `side` stores them.
+    """
+
+    name: str
+    side: Side
+    priority: int
+    filter: Filter
+    values: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class TableMapping:
     """One integration table mapping. Names are unique; tables need not be (business-central-sync U15)."""
@@ -135,6 +149,7 @@ class TableMapping:
     on_update_conflict: OnUpdateConflict = OnUpdateConflict.FAIL
     on_delete: OnDelete = OnDelete.IGNORE
     match_on: tuple[tuple[tuple[str, str, bool], ...], ...] = ()
+    templates: tuple[Template, ...] = ()
 
     def table(self, side: Side) -> Table:
         return self.bc if side is Side.BC else self.sales
@@ -157,6 +172,18 @@ class TableMapping:
     def mapped(self, side: Side) -> tuple[str, ...]:
         """The side's field names this mapping reads or writes, in order, without repeats."""
         return self._mapped[side]
+
+    def template(self, side: Side, row: Mapping[str, Any]) -> Template | None:
+        """For a record to be created on `side` from the other side's `row`: of the templates whose filter it is in, the
+        one with the lowest priority (business-central-sync 2.1); of several alike, the first.
+        """
+        fitting = (one for one in self.templates if one.side is side and one.filter.matches(row))
+        return min(fitting, key=lambda one: one.priority, default=None)
+
+    def filter_fields(self, side: Side) -> tuple[str, ...]:
+        """What the filters over this side's rows read: the table's, and those of templates for the other side."""
+        filters = (self.table(side).filter, *(one.filter for one in self.templates if one.side is side.other))
+        return tuple(sorted({name for one in filters for name in one.fields}))
 
     @cached_property
     def lookup_columns(self) -> frozenset[str]:

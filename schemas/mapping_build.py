@@ -3,8 +3,9 @@
 from typing import Any
 
 from schemas import business_central, dataverse
+from schemas.canonical import stored
 from schemas.filters import Filter
-from schemas.mapping import ChildReference, FieldRule, Lookup, Mappings, Table, TableMapping, Transform
+from schemas.mapping import ChildReference, FieldRule, Lookup, Mappings, Table, TableMapping, Template, Transform
 from schemas.mapping_parts import FieldPart, FilePart, MappingPart, SidePart
 from schemas.side import Direction, Side
 from schemas.transforms import compiled
@@ -71,7 +72,18 @@ def _mapping(part: MappingPart, by_name: dict[str, MappingPart], place: tuple[in
         on_update_conflict=part.on_update_conflict,
         on_delete=part.on_delete,
         match_on=tuple(tuple((m.bc, m.sales, m.ignore_case) for m in group) for group in part.match_on),
+        templates=tuple(_template(part, index, (*place, "templates", index)) for index in range(len(part.templates))),
     )
+
+
+def _template(mapping: MappingPart, index: int, place: tuple[int | str, ...]) -> Template:
+    part = mapping.templates[index]
+    if part.name in (earlier.name for earlier in mapping.templates[:index]):
+        raise Mistake((*place, "name"), f"two templates are named {part.name!r}")
+    if not mapping.direction.covers(Direction.from_side(part.side.other)):
+        raise Mistake((*place, "side"), f"the mapping creates nothing in {part.side.label}")
+    values = {name: stored(part.side, name, value) for name, value in part.values.items()}
+    return Template(part.name, part.side, part.priority, _filter(part.filter, (*place, "filter")), values)
 
 
 def _table(side: Side, part: SidePart, place: tuple[int | str, ...]) -> Table:

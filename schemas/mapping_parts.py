@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.mapping import OnDelete, OnUpdateConflict, When
-from schemas.side import Direction
+from schemas.side import Direction, Side
 
 
 class _Part(BaseModel):
@@ -53,6 +53,14 @@ class MatchPart(_Part):
     ignore_case: bool = False
 
 
+class TemplatePart(_Part):
+    name: str = Field(min_length=1)
+    side: Side
+    priority: int = 1
+    filter: str = ""
+    values: dict[str, str | int | float | bool] = Field(min_length=1)
+
+
 class MappingPart(_Part):
     name: str = Field(pattern=r"^[A-Z][A-Z0-9_-]{0,49}$")
     bc: SidePart
@@ -64,6 +72,7 @@ class MappingPart(_Part):
     on_update_conflict: OnUpdateConflict = OnUpdateConflict.FAIL
     on_delete: OnDelete = OnDelete.IGNORE
     match_on: list[list[MatchPart]] = []
+    templates: list[TemplatePart] = []
     fields: list[FieldPart] = Field(min_length=1)
 
 

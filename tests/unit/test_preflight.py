@@ -8,6 +8,7 @@ from schemas import mapping_file
 from schemas.errors import ConfigurationError, Unreachable
 from schemas.mapping import Mappings
 from schemas.side import Side
+from tests.support.made import mappings, part
 
 STANDARD = mapping_file.parse(mapping_file.standard_text())
 
@@ -53,3 +54,17 @@ async def test_a_side_that_is_down_is_unreachable() -> None:
     down = httpx.Response(503, text="maintenance")
     with pytest.raises(Unreachable, match=r"Business Central at .* does not let us in"):
         await preflight.check_mappings(clients(down), "c", STANDARD)
+
+
+async def test_a_column_that_only_an_insert_template_writes_is_checked_too() -> None:
+    template = {"name": "A", "side": "sales", "values": {"creditonhld": True, "ownerid@odata.bind": "/systemusers(1)"}}
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params["$select"])
+        return httpx.Response(200, json={"value": []})
+
+    side = httpx.AsyncClient(base_url="http://127.0.0.1", transport=httpx.MockTransport(answer))
+    await preflight.check_mappings(dict.fromkeys(Side, side), "c", mappings(part(templates=[template])))
+    assert [select.count("creditonhld") for select in asked] == [0, 1]
+    assert not any("odata" in select for select in asked)

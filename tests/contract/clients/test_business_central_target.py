@@ -231,3 +231,12 @@ async def test_d_123_an_answer_lost_after_commit_is_an_unknown_outcome(count: in
         writes = [Write(ITEMS, "", {"number": f"I{n}", "displayName": "x"}) for n in range(count)]
         assert [error(one).status for one in await writer.write(writes)] == [504] * count
         assert all(is_duplicate(Side.BC, error(one)) for one in await writer.write(writes))
+
+
+async def test_fields_that_are_not_mapped_are_written_as_an_insert_template_has_them() -> None:
+    async with bc() as client:
+        writer = target(client)
+        (made,) = await writer.write([create(1, taxLiable=True, creditLimit=1000, type="Person")])
+        path = f"api/v2.0/companies({COMPANY})/customers({row(made)['id']})"
+        stored = (await client.get(path)).json()
+        assert (stored["taxLiable"], stored["creditLimit"], stored["type"]) == (True, 1000, "Person")

@@ -251,3 +251,12 @@ async def test_d_123_an_answer_lost_after_commit_is_an_unknown_outcome(kind: str
             assert isinstance(again, Written) or is_duplicate(Side.SALES, again)
         else:
             assert is_duplicate(Side.SALES, error(again))
+
+
+async def test_a_lookup_that_is_not_mapped_is_bound_as_an_insert_template_writes_it() -> None:
+    async with sales(pricelevels=[{"pricelevelid": GUID.format(7), "name": "Retail"}]) as client:
+        bound = {"defaultpricelevelid@odata.bind": f"/pricelevels({GUID.format(7)})", "creditonhold": True}
+        (made,) = await DataverseTarget(client).write([create(1, **bound)])
+        assert isinstance(made, Written)
+        stored = (await client.get(f"api/data/v9.2/accounts({GUID.format(1)})")).json()
+        assert (stored["_defaultpricelevelid_value"], stored["creditonhold"]) == (GUID.format(7), True)
