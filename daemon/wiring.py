@@ -16,7 +16,7 @@ from consumers.push import Patience, Push
 from consumers.synchronise import Message, Synchronise
 from daemon.sides import Sides
 from daemon.store.engine import Store, utc_now
-from daemon.sweeps import StoredSweeps
+from daemon.works import StoredWorks
 from producers import ports
 from producers.capture import Capture
 from producers.retry import Retry
@@ -97,9 +97,9 @@ class Parts:
         return Capture(self.sides.source(side, table), topic, self.log, self.log_ids[topic], self.store.positions)
 
     def runner(self, pace: Pace) -> Runner:
-        sweeps = StoredSweeps(self.sides, self.topics, self.log, self.log_ids, self.store)
+        works = StoredWorks(self.sides, self.topics, self.log, self.log_ids, self.store)
         jobs, states = self.store.jobs, self.store.states
-        return Runner(self.mappings, jobs, states, sweeps, self.announce, self.clock.now, pace)
+        return Runner(self.mappings, jobs, states, works, self.announce, self.clock.now, pace)
 
     def retry(self) -> Retry:
         readers = {side: self.sides.reader(side) for side in Side}

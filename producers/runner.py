@@ -12,8 +12,6 @@ from typing import Protocol
 
 import structlog
 
-from producers.ports import Sweep
-from producers.sweep import JobSweep
 from schemas.command_outcome import CommandOutcome, job_dict
 from schemas.errors import ApiError, ConfigurationError, CoupledError, Problem
 from schemas.job import Job, JobState, Keep, Run, RunKind, RunState
@@ -50,13 +48,21 @@ class States(Protocol):
     async def set_only_coupled(self, names: Sequence[str], value: bool | None) -> None: ...
 
 
-class Sweeps(Protocol):
-    """Makes the sweep of a job: whole tables for full runs, what was modified since last time for the others."""
+class Work(Protocol):
+    """What a job does. Resumable: another `Work` of the same job goes on where this one was (promise 6)."""
 
-    async def sweep(self, run: Run, job: Job) -> tuple[Sweep, JobSweep]: ...
+    async def run(self, progress: Callable[[int], Awaitable[None]]) -> None:
+        """To its end. `progress` gets the number of records of each page. CoupledError if a side or Kafka is away."""
 
-    async def finished(self, run: Run, job: Job) -> None:
-        """The job is through: next time's "modified since" counts from its start."""
+    async def applied(self) -> bool:
+        """Is the outcome of everything it has published stored?"""
+
+    async def finished(self) -> None:
+        """The job is through."""
+
+
+class Works(Protocol):
+    async def work(self, run: Run, job: Job) -> Work: ...
 
 
 class LostLead(Exception):
@@ -85,7 +91,7 @@ class Runner:
         mappings: Mappings,
         runs: Runs,
         states: States,
-        sweeps: Sweeps,
+        works: Works,
         announce: Callable[[CommandOutcome], Awaitable[None]],
         now: Callable[[], datetime],
         pace: Pace,
@@ -93,7 +99,7 @@ class Runner:
         self._mappings = mappings
         self._runs = runs
         self._states = states
-        self._sweeps = sweeps
+        self._works = works
         self._announce = announce
         self._now = now
         self._pace = pace
@@ -134,7 +140,7 @@ class Runner:
             await self._runs.start_job(job.id, self._now())
         await self._tell(run, RunState.RUNNING)
         try:
-            position = await self._swept(run, job)
+            work = await self._worked(run, job)
         except LostLead:
             raise
         except Exception as error:  # whatever one job meets, the run goes on to its end
@@ -144,15 +150,15 @@ class Runner:
             await self._runs.finish_job(job.id, JobState.FAILED, self._now(), message)
             return
         await self._runs.swept(job.id)
-        while not await position.applied():
+        while not await work.applied():
             await self._tell(run, RunState.RUNNING)
             await self._pace.pause()
-        await self._sweeps.finished(run, job)
+        await work.finished()
         await self._runs.finish_job(job.id, JobState.FINISHED, self._now())
         await self._tell(run, RunState.RUNNING)
 
-    async def _swept(self, run: Run, job: Job) -> JobSweep:
-        """Sweeps to the end, going on where it was as often as a side or Kafka comes back (promise 7)."""
+    async def _worked(self, run: Run, job: Job) -> Work:
+        """Works to the end, going on where it was as often as a side or Kafka comes back (promise 7)."""
         tries = 0
 
         async def progress(count: int) -> None:
@@ -162,8 +168,8 @@ class Runner:
 
         while True:
             try:
-                sweep, position = await self._sweeps.sweep(run, job)
-                await position.run(sweep, progress)
+                work = await self._works.work(run, job)
+                await work.run(progress)
             except CoupledError as error:
                 permanent = isinstance(error, ConfigurationError) or (
                     isinstance(error, ApiError) and not error.transient
@@ -176,7 +182,7 @@ class Runner:
                 self._check_lead()
                 await self._pace.wait(tries)
             else:
-                return position
+                return work
 
     async def _blocked(self, run: Run, job: Job) -> str:
         """A dependency of this run whose job itself failed; failed records do not block (business-central-sync 4.3)."""

@@ -37,6 +37,8 @@ def job_dict(job: Job) -> dict[str, Any]:
         "total": job.total,
         "settled": job.settled,
         "message": job.message,
+        "read": job.read,
+        "found": dict(job.found),
         **{outcome.value: job.counters.get(outcome, 0) for outcome in Outcome},
     }
 

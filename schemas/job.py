@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from schemas.errors import Problem
 from schemas.outcome import Outcome
@@ -14,6 +15,10 @@ class RunKind(StrEnum):
     FULL = "full-sync"
     MODIFIED = "sync"
     CATCH_UP = "catch-up"
+    PREVIEW = "preview"
+    MATCH = "match"
+    VERIFY = "verify"
+    UNCOUPLE = "uncouple"
 
 
 class RunState(StrEnum):
@@ -48,7 +53,10 @@ class JobState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Job:
     """One direction of one mapping in one run. `published` is how many records its sweep has put on the topic;
-    `swept` that there are no more to come. Finished when every published record has an outcome."""
+    `swept` that there are no more to come. Finished when every published record has an outcome.
+
+    A survey (match, verify, dry run) has `read` that many records of both sides, and `found` so many of each kind.
+    """
 
     id: int
     run: str
@@ -61,6 +69,8 @@ class Job:
     total: int | None = None
     swept: bool = False
     message: str = ""
+    read: int = 0
+    found: Mapping[str, int] = field(default_factory=dict)
     counters: Mapping[Outcome, int] = field(default_factory=dict)
 
     @property
@@ -75,10 +85,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One full, modified-only or catch-up synchronisation. `id` is the id of the command that asked for it.
+    """One synchronisation, survey or uncoupling. `id` is the id of the command that asked for it.
 
     `cleared` names the mappings whose "only coupled" the run has off while it is running; it is what *restore*
-    leaves as it was and *keep* turns off for good. Durable from the first moment (promise 6).
+    leaves as it was and *keep* turns off for good. Durable from the first moment (promise 6). `options` are those of
+    the command that its kind of run has.
     """
 
     id: str
@@ -92,6 +103,7 @@ class Run:
     started: datetime | None = None
     finished: datetime | None = None
     error: Problem | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

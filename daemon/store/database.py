@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from daemon.store.tables import Base
+from daemon.store.columns import Base
 from schemas.errors import Unreachable
 
 T = TypeVar("T")

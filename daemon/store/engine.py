@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -154,6 +155,20 @@ def _engine(target: URL, readonly: bool) -> AsyncEngine:
     return engine
 
 
+def _write_ahead(cursor: Any) -> None:
+    """SQLite refuses at once to change a new file's mode while another process does, whatever the busy timeout."""
+    deadline = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _tune_sqlite(engine: AsyncEngine, readonly: bool) -> None:
     """Pragmas of every connection, and transactions begun by us instead of by Python's driver."""
 
@@ -164,7 +179,7 @@ def _tune_sqlite(engine: AsyncEngine, readonly: bool) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         if not readonly:
-            cursor.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(cursor)
         # Promise 1 speaks of a killed process: what WAL has committed survives that without a sync per commit.
         # A power cut may cost the last commits, never consistency; capture then resumes from the older position.
         cursor.execute("PRAGMA synchronous = NORMAL")

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from daemon.store.columns import table_of
 from daemon.store.database import chunks, upsert
-from daemon.store.tables import FailureRow, table_of
+from daemon.store.tables import FailureRow
 from schemas.coupling import Reference
 from schemas.errors import Problem
 from schemas.outcome import Outcome, Settled

@@ -127,6 +127,7 @@ class Jobs:
             "started": run.started,
             "finished": run.finished,
             "error": None if run.error is None else run.error.as_dict(),
+            "options": dict(run.options),
         }
 
 
@@ -153,6 +154,7 @@ def _run(row: Row[Any]) -> Run:
         started=row.started,
         finished=row.finished,
         error=as_problem(row.error),
+        options=row.options,
     )
 
 
@@ -172,5 +174,7 @@ def job_of(row: Row[Any]) -> Job:
         total=row.total,
         swept=row.swept,
         message=row.message,
+        read=row.read,
+        found=row.found,
         counters=counters,
     )

@@ -9,11 +9,12 @@ from sqlalchemy import bindparam, delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consumers.ports import Applied
+from daemon.store.columns import table_of
 from daemon.store.coupling_writes import write_couplings
 from daemon.store.database import chunks, upsert
 from daemon.store.failing import FAILING, fail, hold, resolve, skip_repeated, wake
 from daemon.store.progress import advance
-from daemon.store.tables import IntentRow, JobRow, MappingStateRow, table_of
+from daemon.store.tables import IntentRow, JobRow, MappingStateRow
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction
 

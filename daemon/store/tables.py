@@ -1,61 +1,12 @@
-"""The tables, as declarative models; the statements on them are Core-style, so that batches stay batches.
+"""The tables, as declarative models; the statements on them are Core-style, so that batches stay batches."""
 
-Every timestamp is aware UTC, on SQLite too. JSON is compared by nobody in SQL, so it is plain JSON on both databases.
-"""
-
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    DateTime,
-    Dialect,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    UniqueConstraint,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
-# SQLite numbers rows by itself only when the key is declared INTEGER.
-RowId = BigInteger().with_variant(Integer, "sqlite")
-Json = JSON(none_as_null=True)
-NAMES = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment; SQLite keeps no zone, so UTC is what it stores and what is read back."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError(f"a moment without a time zone cannot be stored: {value!r}")
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
-        datetime: UtcDateTime(),
-        dict[str, Any]: Json,
-        list[str]: Json,
-    }
+from daemon.store.columns import Base, RowId
 
 
 class CouplingRow(Base):
@@ -105,6 +56,7 @@ class RunRow(Base):
     started: Mapped[datetime | None]
     finished: Mapped[datetime | None]
     error: Mapped[dict[str, Any] | None]
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
 
 
 class JobRow(Base):
@@ -135,6 +87,8 @@ class JobRow(Base):
     coupled: Mapped[int] = mapped_column(default=0)
     uncoupled: Mapped[int] = mapped_column(default=0)
     ignored: Mapped[int] = mapped_column(default=0)
+    read: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    found: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
 
 
 class FailureRow(Base):
@@ -170,6 +124,7 @@ class FailureRow(Base):
     first_at: Mapped[datetime]
     last_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]
+    cause: Mapped[str] = mapped_column(default="", server_default="", index=True)
 
 
 class PositionRow(Base):
@@ -216,6 +171,7 @@ class MappingStateRow(Base):
     only_coupled: Mapped[bool | None]
     paused_at: Mapped[datetime | None]
     missed: Mapped[bool] = mapped_column(default=False)
+    definition: Mapped[dict[str, Any] | None]
 
 
 class CommandRow(Base):
@@ -252,8 +208,41 @@ class SequenceRow(Base):
     last: Mapped[int] = mapped_column(BigInteger)
 
 
-def table_of(row: type[Base]) -> Table:
-    """The table behind a row class, for statements that compute with its columns."""
-    found: Any = row.__table__
-    table: Table = found
-    return table
+class FindingRow(Base):
+    """One thing that match, verify or a dry run has found, with how it is called on its side."""
+
+    __tablename__ = "findings"
+    __table_args__ = (Index(None, "job_id", "kind"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    mapping: Mapped[str]
+    kind: Mapped[str]
+    direction: Mapped[str]
+    bc_id: Mapped[str | None]
+    sales_id: Mapped[str | None]
+    label: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+
+
+class SurveyRecordRow(Base):
+    """A record as a survey has read it, until its job is over."""
+
+    __tablename__ = "survey_records"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    side: Mapped[str] = mapped_column(primary_key=True)
+    record_id: Mapped[str] = mapped_column(primary_key=True)
+    row: Mapped[dict[str, Any]]
+
+
+class OwedReferenceRow(Base):
+    """A record that went through without a look-up it still needs: carried again once that one is coupled."""
+
+    __tablename__ = "owed_references"
+
+    mapping: Mapped[str] = mapped_column(primary_key=True)
+    direction: Mapped[str] = mapped_column(primary_key=True)
+    source_key: Mapped[str] = mapped_column(primary_key=True)
+    waits_for: Mapped[str] = mapped_column(primary_key=True, index=True)
+    woken: Mapped[bool] = mapped_column(default=False)

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from producers.ports import Position
-from producers.runner import Pace, Runner
-from producers.sweep import JobSweep
+from producers.runner import Pace, Runner, Work
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import ApiError, Problem
 from schemas.job import Job, JobState, Keep, Run, RunKind, RunState
@@ -106,14 +104,10 @@ class Office:
         self._step(f"only coupled {value}")
         self.kept.append(tuple(names))
 
-    async def sweep(self, run: Run, job: Job) -> tuple[Any, JobSweep]:
+    async def work(self, run: Run, job: Job) -> Work:
         if job.mapping in self.broken:
             raise KeyError(job.mapping)
-        position: Any = FakeSweep(self, job)
-        return position, position
-
-    async def finished(self, run: Run, job: Job) -> None:
-        self._step(f"remembered {job.mapping}")
+        return FakeWork(self, job)
 
     @property
     def states(self) -> list[JobState]:
@@ -123,13 +117,13 @@ class Office:
         return [line for line in self.story if line.split()[0] in words]
 
 
-class FakeSweep:
-    """A sweep and its position in one; the consumers need `unapplied` more looks to be done."""
+class FakeWork:
+    """A job's work; the consumers need `unapplied` more looks to be done."""
 
     def __init__(self, office: Office, job: Job) -> None:
         self._office, self._job = office, job
 
-    async def run(self, sweep: Any, progress: Any) -> None:
+    async def run(self, progress: Any) -> None:
         if self._job.mapping in self._office.refused:
             raise ApiError(403, "", "the privilege is missing")
         if self._office.away.get(self._job.mapping, 0):
@@ -143,8 +137,8 @@ class FakeSweep:
         self._office.unapplied[self._job.mapping] = left - 1
         return left <= 0
 
-    async def read(self, position: Position | None) -> Any:
-        raise NotImplementedError
+    async def finished(self) -> None:
+        self._office._step(f"remembered {self._job.mapping}")
 
 
 async def test_jobs_run_one_after_the_other_in_order() -> None:

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from daemon.store.tables import Base
+from daemon.store import tables  # noqa: F401 - declares the tables
+from daemon.store.columns import Base
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata, compare_type=True)
 with context.begin_transaction():

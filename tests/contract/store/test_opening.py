@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from daemon.settings import Store as StoreSettings
+from daemon.store.columns import Base
 from daemon.store.engine import Store, async_url, open_readonly, open_store, where
 from daemon.store.migrate import downgrade
-from daemon.store.tables import Base
 from schemas.errors import ConfigurationError, CoupledError, Refused, Unreachable
 from schemas.outcome import Outcome
 

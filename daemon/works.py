@@ -1,0 +1,93 @@
+"""What the jobs of the runner do: which table, from which position, since when (`producers.runner.Works`)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from daemon.sides import Sides
+from daemon.store.engine import Store, utc_now
+from daemon.store.positions import SqlPositions
+from producers.ports import Log, Sweep
+from producers.retry import FailedFirst
+from producers.runner import Work
+from producers.sweep import NEWEST, JobSweep
+from schemas.errors import ApiError, ConfigurationError
+from schemas.job import Job, Run, RunKind
+from schemas.mapping import TableMapping
+from schemas.topics import Topics
+
+
+class StoredWorks:
+    """The sweeps of synchronisation runs: whole tables for full ones, what was modified since for the others.
+
+    "Modified since last time" is remembered per mapping and direction, in the side's own clock.
+    """
+
+    def __init__(self, sides: Sides, topics: Topics, log: Log, log_ids: Mapping[str, str], store: Store) -> None:
+        self._sides = sides
+        self._topics = topics
+        self._log = log
+        self._log_ids = log_ids
+        self._positions, self._jobs, self._failures = store.positions, store.jobs, store.retries
+
+    async def work(self, run: Run, job: Job) -> Work:
+        if job.mapping not in self._sides.mappings.by_name:
+            raise ConfigurationError("mapping-gone", f"The mapping {job.mapping} is no longer in the mappings file.")
+        return await self._sweeping(run, job)
+
+    async def _sweeping(self, run: Run, job: Job) -> Work:
+        modified = run.kind is RunKind.MODIFIED
+        since = await self._since(job) if modified else None
+        await self._expect(job, since)
+        sweep, side = self._sides.sweep(job, since), job.direction.source
+        mapping = self._sides.mappings[job.mapping]
+        if modified:
+            work = (job.id, job.direction)
+            sweep = FailedFirst(sweep, self._failures, self._sides.reader(side), mapping, work, utc_now)
+        return Sweeping(sweep, self._job_sweep(mapping, job), job, self._positions)
+
+    def _job_sweep(self, mapping: TableMapping, job: Job) -> JobSweep:
+        side = job.direction.source
+        topic = self._topics.table(side, mapping.table(side).name)
+        return JobSweep(job, topic, self._log, self._log_ids[topic], self._positions)
+
+    async def _expect(self, job: Job, since: datetime | None) -> None:
+        """A total is for the progress bar only: a side that cannot count is no reason to fail."""
+        try:
+            total = await self._sides.count(job, since)
+        except ApiError:
+            return
+        if total is not None and job.started:
+            await self._jobs.start_job(job.id, job.started, total)
+
+    async def _since(self, job: Job) -> datetime | None:
+        marks = await self._positions.load(_name(job))
+        newest = marks.applied.get(NEWEST) if marks else None
+        return datetime.fromtimestamp(newest / 1000, UTC) if newest else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeping:
+    """A sweep as the work of a job (`producers.runner.Work`)."""
+
+    sweep: Sweep
+    position: JobSweep
+    job: Job
+    positions: SqlPositions
+
+    async def run(self, progress: Callable[[int], Awaitable[None]]) -> None:
+        await self.position.run(self.sweep, progress)
+
+    async def applied(self) -> bool:
+        return await self.position.applied()
+
+    async def finished(self) -> None:
+        """Next time's "modified since" counts from the newest record seen."""
+        marks = await self.positions.load(self.position.name)
+        if marks and marks.applied.get(NEWEST):
+            await self.positions.begin(_name(self.job), {NEWEST: marks.applied[NEWEST]}, "")
+        await self.positions.forget(self.position.name)
+
+
+def _name(job: Job) -> str:
+    return f"modified:{job.mapping}:{job.direction.value}"
