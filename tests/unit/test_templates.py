@@ -81,15 +81,22 @@ async def test_an_existing_record_is_coupled_without_template() -> None:
     assert [(row["creditLimit"], row["country"]) for row in world.partners] == [(5, "GB")]
 
 
-@pytest.mark.parametrize("source", Side)
-async def test_what_a_template_set_before_the_answer_was_lost_stays(source: Side) -> None:
-    credit = {"name": "CREDIT", "side": source.other.value, "values": {"creditLimit": 9, "creditlimit": 9}}
-    world = bench(source, templates=[credit])
-    fields = BRITISH if source is Side.SALES else {"displayName": "Adatum", "creditLimit": 5}
-    world.target.fail(ANY if source is Side.SALES else (key := world.new(**fields)), LOST, applied=True)
-    (end,) = await world.push(world.new(**fields) if source is Side.SALES else key)
+async def test_what_a_template_set_on_a_customer_before_the_answer_was_lost_stays() -> None:
+    world = bench(templates=[{"name": "CREDIT", "side": "bc", "values": {"creditLimit": 9}}])
+    world.target.fail(ANY, LOST, applied=True)
+    (end,) = await world.push(world.new(**BRITISH))
     assert end.coupling is not None
-    assert [row.get("creditLimit", row.get("creditlimit")) for row in world.partners] == [9]
+    assert [row["creditLimit"] for row in world.partners] == [9]
+
+
+async def test_what_a_template_set_on_an_account_before_a_crash_stays_and_the_rest_is_brought_up_to_date() -> None:
+    world = bench(Side.BC, templates=[{"name": "CREDIT", "side": "sales", "values": {"creditlimit": 9}}])
+    key = world.new(displayName="Adatum", city="York", creditLimit=5)
+    await world.carried_out(key)  # and then the process is killed: nothing recorded
+    world.edit(key, city="Leeds")
+    (end,) = await world.push(key)
+    assert end.outcome is Outcome.COUPLED
+    assert [(row["creditlimit"], row["address1_city"]) for row in world.partners] == [(9, "Leeds")]
 
 
 def test_what_filters_read_is_asked_for_on_the_source_side_only() -> None:
