@@ -54,6 +54,10 @@ class Push:
         self._sleep = sleep
         self._patience = patience
 
+    @property
+    def target(self) -> Target:
+        return self._target
+
     async def carry_out(self, mapping: TableMapping, decisions: Sequence[Decision], lookups: Lookups) -> list[Settled]:
         """One outcome per decision. All decisions are of one mapping and go to this side."""
         done = [decision for decision in decisions if isinstance(decision, Settled)]

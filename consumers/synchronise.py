@@ -12,12 +12,13 @@ import structlog
 
 from consumers import problems
 from consumers.decide import Decision, decide
+from consumers.outside import outside
 from consumers.ports import Applied, Flags, Memory, Overtaken
 from consumers.push import Push
 from consumers.translate import references, rules_for
 from schemas import rows
 from schemas.change import Change, Op, decode
-from schemas.coupling import Coupling, Lookups
+from schemas.coupling import Coupling, Lookups, Reference
 from schemas.errors import CoupledError
 from schemas.mapping import Mappings, TableMapping, When
 from schemas.outcome import Outcome, Settled
@@ -146,12 +147,19 @@ class Synchronise:
         with _storing():
             couplings = await self._memory.couplings([mapping.name], side, newest)
             lookups = await self._lookups(mapping, list(newest.values()))
-        decisions = [
-            _decide(change, mapping, couplings.get((mapping.name, key)), lookups, flags)
-            if key not in skipped or change.op is Op.DELETE
-            else _left_alone(change, mapping, couplings.get((mapping.name, key)))
-            for key, change in newest.items()
-        ]
+
+        def decided(change: Change) -> Decision:
+            coupling = couplings.get((mapping.name, change.key))
+            if change.key in skipped and change.op is not Op.DELETE:
+                return _left_alone(change, mapping, coupling)
+            return _decide(change, mapping, coupling, lookups, flags)
+
+        decisions = [decided(change) for change in newest.values()]
+        asked: set[Reference] = set()
+        while missing := {one for one in map(_waits_for, decisions) if one} - lookups.keys() - asked:
+            asked |= missing
+            lookups = {**lookups, **await outside(self._mappings, mapping, missing, self._pushes[side].target)}
+            decisions = [decided(one.change) if _waits_for(one) in missing else one for one in decisions]
         settled = await self._pushes[side.other].carry_out(mapping, decisions, lookups)
         passed = [Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True) for change in superseded]
         return settled + passed
@@ -167,6 +175,10 @@ class Synchronise:
             for reference in references(rules, direction, rows.values(mapping, change.side, change.after))
         }
         return await self._memory.lookups(wanted) if wanted else {}
+
+
+def _waits_for(decision: Decision) -> Reference | None:
+    return decision.waits_for if isinstance(decision, Settled) else None
 
 
 def _decide(

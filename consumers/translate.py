@@ -5,7 +5,7 @@ from typing import Any
 
 from consumers import problems
 from schemas.canonical import canonical, stored
-from schemas.coupling import Lookups, Reference
+from schemas.coupling import OUTSIDE, Lookups, Reference
 from schemas.errors import Problem
 from schemas.mapping import FieldRule, TableMapping, When
 from schemas.side import Direction, Side
@@ -92,7 +92,7 @@ def _looked_up(rule: FieldRule, source: Side, values: Values, lookups: Lookups) 
     wanted = rule.lookup.to if source is Side.BC else rule.lookup.by
     if partner is not None and wanted in partner:
         return partner[wanted]
-    if rule.clear_on_failure:
+    if rule.clear_on_failure or (rule.blank_outside and partner is OUTSIDE):
         return None
     missing = problems.no_reference(rule, reference, wanted) if partner else problems.not_coupled(rule, reference)
     raise Untranslatable(missing, reference)

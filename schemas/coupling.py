@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from schemas.side import Side
@@ -54,4 +55,6 @@ class Reference:
 
 
 # A lookup's answer: the coupling's references on the other side, `id` among them.
+# OUTSIDE itself, in place of an answer: not coupled, and on its own side not in the filter of its mapping.
+OUTSIDE: Mapping[str, str] = MappingProxyType({})
 Lookups = Mapping[Reference, Mapping[str, str]]

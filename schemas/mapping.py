@@ -78,6 +78,7 @@ class FieldRule:
     required: bool = False
     not_null: bool = False
     clear_on_failure: bool = False
+    blank_outside: bool = False
     max_length: int | None = None
     transforms: tuple[Transform, ...] = ()
 

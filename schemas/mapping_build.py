@@ -130,6 +130,7 @@ def _field(
         required=part.required,
         not_null=part.not_null,
         clear_on_failure=part.clear_on_failure,
+        blank_outside=part.blank_outside,
         max_length=part.max_length,
         transforms=_transforms(part, place),
     )
@@ -150,6 +151,8 @@ def _check_sources(part: FieldPart, sales: tuple[str, ...], place: tuple[int | s
 
 def _lookup(part: FieldPart, by_name: dict[str, MappingPart], place: tuple[int | str, ...]) -> Lookup | None:
     if part.lookup is None:
+        if part.blank_outside:
+            raise Mistake((*place, "blank_outside"), "blank_outside needs a `lookup`")
         return None
     if part.lookup not in by_name:
         raise Mistake((*place, "lookup"), f"there is no mapping {part.lookup!r}")

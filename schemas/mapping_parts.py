@@ -42,6 +42,7 @@ class FieldPart(_Part):
     required: bool = False
     not_null: bool = False
     clear_on_failure: bool = False
+    blank_outside: bool = False
     max_length: int | None = Field(default=None, gt=0)
     transform: list[str | dict[str, Any]] = []
     status: Literal["enabled", "disabled"] = "enabled"
