@@ -157,6 +157,8 @@ class KafkaLog:
     async def dead_letter(self, topic: str, key: bytes | None, value: bytes | None, reason: str) -> None:
         """Keeps a message nobody can read, byte for byte, with where it came from and why."""
         headers = [("topic", topic.encode()), ("reason", reason.encode())]
+        if key is None and value is None:
+            value = b""  # the client refuses to send neither, and the topic it came from would stand still
         await self._send(self._topics.dead_letters, key, value, headers)
 
     async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:

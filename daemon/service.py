@@ -114,7 +114,7 @@ class Daemon:
                 self.health.seen.pop((side, table), None)
                 self.health.up(capture.name)  # it is another worker's to tell
                 backoff = self.settings.capture.poll_seconds
-            elif not await self._all_paused(side, table):
+            elif not await self.parts.all_paused(side, table):
                 try:
                     await capture.once()
                     self.health.up(capture.name)
@@ -127,10 +127,6 @@ class Daemon:
                     self.health.down(capture.name, str(error) or type(error).__name__)
                     backoff = min(backoff * 2, _MAX_BACKOFF)
             await asyncio.sleep(backoff)
-
-    async def _all_paused(self, side: Side, table: str) -> bool:
-        flags = await self.parts.store.memory.flags(self.parts.mappings.reading(side, table))
-        return all(flag.paused for flag in flags.values())
 
     async def _run(self) -> None:
         pace = Pace(

@@ -96,6 +96,11 @@ class Parts:
         topic = self.topics.table(side, table)
         return Capture(self.sides.source(side, table), topic, self.log, self.log_ids[topic], self.store.positions)
 
+    async def all_paused(self, side: Side, table: str) -> bool:
+        """Nobody wants the table's changes now."""
+        flags = await self.store.memory.flags(self.mappings.reading(side, table))
+        return all(flag.paused for flag in flags.values())
+
     def runner(self, pace: Pace) -> Runner:
         works = StoredWorks(self.sides, self.topics, self.log, self.log_ids, self.store)
         jobs, states = self.store.jobs, self.store.states

@@ -55,9 +55,12 @@ class Request:
 class Side:
     """One simulator as a third party sees it: records by plain HTTP, the request log, faults to arm."""
 
-    def __init__(self, name: str, host: str, root: str, audience: str) -> None:
+    def __init__(
+        self, name: str, host: str, root: str, audience: str, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self.name, self.host, self.root, self._audience = name, host, root, audience
-        self.control = httpx.Client(base_url=f"{host}/_sandbox", timeout=30)
+        self._transport = transport
+        self.control = httpx.Client(base_url=f"{host}/_sandbox", timeout=30, transport=transport)
         self._client: httpx.Client | None = None
 
     @property
@@ -66,9 +69,9 @@ class Side:
         if self._client is None:
             form = {"grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET}
             form["scope"] = f"{self._audience}/.default"
-            answer = httpx.post(f"{self.host}/{TENANT}/oauth2/v2.0/token", data=form).raise_for_status()
-            token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-            self._client = httpx.Client(base_url=self.root, headers=token, timeout=30)
+            self._client = httpx.Client(base_url=self.root, timeout=30, transport=self._transport)
+            answer = self._client.post(f"{self.host}/{TENANT}/oauth2/v2.0/token", data=form).raise_for_status()
+            self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return self._client
 
     def get(self, path: str) -> Row:
@@ -93,6 +96,9 @@ class Side:
         answer = self.http.post(path, json=fields, headers={"Prefer": "return=representation"}).raise_for_status()
         made: Row = answer.json()
         return made
+
+    def delete(self, path: str) -> None:
+        self.http.delete(path, headers={"If-Match": "*"}).raise_for_status()
 
     def mark(self) -> int:
         """Where the log is now."""

@@ -1,0 +1,148 @@
+"""The log in memory and the one on Kafka do the same: what is published, where it lands, and how it is read back."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from consumers.synchronise import Message
+from daemon.kafka import PACK_RECORDS, KafkaLog, ensure_topics
+from daemon.settings import Kafka
+from daemon.wiring import Log
+from schemas import command, command_outcome
+from schemas.change import Change, Op, decode
+from schemas.command_outcome import CommandOutcome
+from schemas.job import RunState
+from schemas.side import Side
+from schemas.topics import Topics
+from tests.support.brokers import Brokers
+from tests.support.memory_log import Headers, MemoryLog
+
+PARTITIONS = 3
+KEYS = [f"{number:08d}-0000-4000-8000-000000000000" for number in range(20)]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A log, and how a stranger reads a topic of it: its messages by partition and offset, with their headers."""
+
+    log: Log
+    topics: Topics
+    read: Callable[[str, int], list[tuple[Message, Headers]]]
+
+    @property
+    def table(self) -> str:
+        return self.topics.table(Side.BC, "customers")
+
+
+def _in_memory() -> Subject:
+    topics = Topics("t")
+    log = MemoryLog(topics, PARTITIONS)
+    return Subject(log, topics, lambda topic, _: log.read(topic))
+
+
+def _read_kafka(bootstrap: str, topic: str, count: int) -> list[tuple[Message, Headers]]:
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None)
+    partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+    consumer.assign(partitions)
+    consumer.seek_to_beginning(*partitions)
+    found: list[tuple[Message, Headers]] = []
+    for _ in range(100):
+        for messages in consumer.poll(timeout_ms=200).values():
+            found += [(Message(m.partition, m.offset, m.key, m.value), list(m.headers)) for m in messages]
+        if len(found) >= count:
+            break
+    consumer.close()
+    return sorted(found, key=lambda one: (one[0].partition, one[0].offset))
+
+
+@pytest.fixture(params=["memory", "embedded"])
+async def subject(request: pytest.FixtureRequest, brokers: Brokers) -> AsyncIterator[Subject]:
+    if request.param == "memory":
+        yield _in_memory()
+        return
+    bootstrap = brokers.bootstrap(request.param)
+    topics = Topics(f"t-{uuid.uuid4().hex[:12]}")
+    settings = Kafka(bootstrap_servers=bootstrap, topic_prefix=topics.prefix, partitions=PARTITIONS)
+    await asyncio.to_thread(ensure_topics, settings, bootstrap, topics, [topics.table(Side.BC, "customers")])
+    log = await asyncio.to_thread(KafkaLog, settings, bootstrap, topics)
+    yield Subject(log, topics, lambda topic, count: _read_kafka(bootstrap, topic, count))
+    await log.close()
+
+
+def change(key: str, number: int = 1) -> Change:
+    return Change(Op.UPDATE, Side.BC, "customers", key, {"id": key, "n": number}, f'W/"{number}"', number, 1, 2)
+
+
+def placed(subject: Subject, count: int) -> list[tuple[int, Change]]:
+    """(partition, change) in the order a consumer sees them."""
+    messages = subject.read(subject.table, count)
+    return [(message.partition, one) for message, _ in messages for one in decode(message.value)]
+
+
+async def test_each_change_is_a_message_with_its_key_and_the_last_offsets_are_told(subject: Subject) -> None:
+    changes = [change(key) for key in KEYS]
+    told = await subject.log.publish(subject.table, changes, packed=False)
+    messages = [message for message, _ in subject.read(subject.table, len(KEYS))]
+    assert sorted(message.key or b"" for message in messages) == [key.encode() for key in KEYS]
+    assert told.topic == subject.table
+    assert told.offsets == {message.partition: message.offset for message in messages}
+    assert len(told.offsets) == PARTITIONS
+
+
+async def test_changes_of_one_record_keep_their_order_also_when_packed(subject: Subject) -> None:
+    await subject.log.publish(subject.table, [change(key, 1) for key in KEYS], packed=False)
+    told = await subject.log.publish(subject.table, [change(key, 2) for key in KEYS], packed=True)
+    await subject.log.publish(subject.table, [change(key, 3) for key in KEYS], packed=False)
+    seen = placed(subject, 2 * len(KEYS) + len(told.offsets))
+    for key in KEYS:
+        mine = [(partition, one.sequence) for partition, one in seen if one.key == key]
+        assert [number for _, number in mine] == [1, 2, 3]
+        assert len({partition for partition, _ in mine}) == 1
+
+
+async def test_a_packed_page_is_one_message_without_a_key_per_partition(subject: Subject) -> None:
+    told = await subject.log.publish(subject.table, [change(key) for key in KEYS], packed=True)
+    messages = [message for message, _ in subject.read(subject.table, len(told.offsets))]
+    assert [message.key for message in messages] == [None] * len(told.offsets)
+    assert sorted(one.key for message in messages for one in decode(message.value)) == KEYS
+
+
+async def test_a_long_page_is_several_messages_below_the_limit(subject: Subject) -> None:
+    told = await subject.log.publish(subject.table, [change(KEYS[0], n) for n in range(2 * PACK_RECORDS)], packed=True)
+    messages = [message for message, _ in subject.read(subject.table, 2)]
+    assert [len(decode(message.value)) for message in messages] == [PACK_RECORDS, PACK_RECORDS]
+    assert set(told.offsets.values()) == {1}
+
+
+async def test_nothing_to_publish_is_nothing_published(subject: Subject) -> None:
+    told = await subject.log.publish(subject.table, [], packed=True)
+    assert told.offsets == {}
+    await subject.log.publish(subject.table, [change(KEYS[0])], packed=False)
+    assert len(placed(subject, 1)) == 1
+
+
+async def test_outcomes_and_commands_are_in_order_and_keyed_by_the_command(subject: Subject) -> None:
+    states = [RunState.ACCEPTED, RunState.RUNNING, RunState.DONE]
+    for state in states:
+        await subject.log.announce(CommandOutcome("c-1", "sync", state))
+    await subject.log.submit(command.Sync(id="c-1", command="sync"))
+    told = [message for message, _ in subject.read(subject.topics.outcomes, len(states))]
+    assert [command_outcome.decode(message.value or b"").state for message in told] == states
+    [asked] = [message for message, _ in subject.read(subject.topics.control, 1)]
+    assert command.parse(asked.value).id == "c-1"
+    assert {message.key for message in [*told, asked]} == {b"c-1"}
+
+
+async def test_dead_letters_keep_key_and_value_and_say_whence_and_why(subject: Subject) -> None:
+    await subject.log.dead_letter("t.bc.customers", b"key", b"\xff", "it is not JSON")
+    await subject.log.dead_letter("t.bc.customers", None, None, "it is empty")
+    letters = subject.read(subject.topics.dead_letters, 2)
+    assert [(message.key, message.value) for message, _ in letters] == [(b"key", b"\xff"), (None, b"")]
+    assert [dict(headers)["reason"] for _, headers in letters] == [b"it is not JSON", b"it is empty"]
+    assert all(dict(headers)["topic"] == b"t.bc.customers" for _, headers in letters)

@@ -1,0 +1,75 @@
+"""The simulators without sockets, and a time that passes only when somebody says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import httpx
+from starlette.types import ASGIApp
+
+T = TypeVar("T")
+
+
+class Clock:
+    """Stands still until somebody ticks it or sleeps."""
+
+    def __init__(self, start: datetime = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)) -> None:
+        self._start, self._passed = start, 0.0
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._passed)
+
+    def timestamp(self) -> float:
+        return self.now().timestamp()
+
+    def monotonic(self) -> float:
+        """As exact as the waits that are made from it: those shorter than a datetime can tell pass too."""
+        return self._passed
+
+    def tick(self, seconds: float = 1.0, **more: float) -> None:
+        """Lets time pass: seconds, or any other measure of a timedelta besides."""
+        self._passed += seconds + timedelta(**more).total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        self.tick(seconds)
+
+
+class Daemons(httpx.AsyncBaseTransport):
+    """Where the daemon's requests go; each takes a hundredth of a second."""
+
+    def __init__(self, app: ASGIApp, clock: Clock) -> None:
+        self._inner, self._clock = httpx.ASGITransport(app), clock
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._clock.tick(0.01)
+        return await self._inner.handle_async_request(request)
+
+
+class Strangers(httpx.BaseTransport):
+    """Where a third party's requests go, answered at once, also from inside a running event loop: a simulator waits for
+    nothing but its clients. Writes come a second apart, so that no two records were changed at the same time."""
+
+    def __init__(self, app: ASGIApp, clock: Clock) -> None:
+        self._inner, self._clock = httpx.ASGITransport(app), clock
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method != "GET" and not request.url.path.startswith("/_sandbox"):
+            self._clock.tick()
+        return _at_once(self._answer, request)
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._inner.handle_async_request(request)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+
+
+def _at_once(work: Callable[..., Coroutine[Any, Any, T]], *given: Any) -> T:
+    running = work(*given)
+    try:
+        running.send(None)
+    except StopIteration as done:
+        answer: T = done.value
+        return answer
+    running.close()
+    raise AssertionError("a simulator waited for something")
