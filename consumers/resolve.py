@@ -5,7 +5,7 @@ from typing import Any
 
 from consumers import problems
 from consumers.decide import Modify
-from consumers.translate import same
+from consumers.translate import rounded, same
 from schemas import rows
 from schemas.coupling import Half
 from schemas.mapping import OnUpdateConflict
@@ -21,8 +21,10 @@ def resolve(item: Modify, row: rows.Row) -> Settled | Modify:
     Fields the partner changed and we do not write keep their old base, so its own change event still carries them.
     """
     now = rows.half(item.mapping, item.destination, row)
-    theirs = {name for name, value in now.base.items() if value != item.partner.base.get(name)}
-    clashing = _clashing(item, now, theirs)
+    moved = {name for name, value in now.base.items() if value != item.partner.base.get(name)}
+    # What an earlier try wrote, and Sales has rounded, is no edit of a user.
+    ours = {name for name in moved if item.sent and rounded(item.fields.get(name), now.base[name])}
+    clashing = _clashing(item, now, moved - ours)
     fields = dict(item.fields)
     if clashing:
         winner = _WINNER.get(item.mapping.on_update_conflict)
@@ -31,7 +33,7 @@ def resolve(item: Modify, row: rows.Row) -> Settled | Modify:
         if winner is item.destination:
             fields = {name: value for name, value in fields.items() if name not in clashing}
     there = item.destination
-    fields_left = {name: value for name, value in fields.items() if not same(there, value, now.base.get(name))}
+    fields_left = {n: value for n, value in fields.items() if n not in ours and not same(there, value, now.base.get(n))}
     base = {**item.partner.base, **{name: now.base.get(name) for name in fields if name not in fields_left}}
     partner = replace(item.partner, version=now.version, sequence=now.sequence, base=base)
     updated = replace(item, coupling=item.coupling.with_half(item.destination, partner), fields=fields_left)

@@ -1,10 +1,11 @@
 """Field rules, pure: one side's canonical values to the other's (business-central-sync 2.2)."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from consumers import problems
-from schemas.canonical import canonical, stored
+from schemas.canonical import canonical, cut, stored
 from schemas.coupling import OUTSIDE, Lookups, Reference
 from schemas.errors import Problem
 from schemas.mapping import FieldRule, TableMapping, When
@@ -52,6 +53,14 @@ def translate(rules: Iterable[FieldRule], direction: Direction, values: Values, 
 def same(destination: Side, value: Any, stored: Any) -> bool:
     """Would writing `value` leave `stored` as it is? BC stores its blank, 0 or false, where we say None."""
     return bool(value == stored) or (destination is Side.BC and value is None and stored == 0)
+
+
+def rounded(value: Any, stored: Any) -> bool:
+    """May `stored` be what Sales made of the number `value`? It keeps two decimals or more of money (B2)."""
+    if not isinstance(value, int | float) or not isinstance(stored, int | float) or isinstance(value, bool):
+        return False
+    decimals = max(2, -int(Decimal(repr(stored)).as_tuple().exponent))
+    return abs(Decimal(repr(value)) - Decimal(repr(stored))) * 2 <= Decimal(1).scaleb(-decimals)
 
 
 def _apply(rule: FieldRule, direction: Direction, values: Values, lookups: Lookups) -> dict[str, Any]:
@@ -119,4 +128,4 @@ def _fitted(rule: FieldRule, name: str, destination: Side, value: Any) -> Any:
 
 
 def _cut(value: Any, length: int | None) -> Any:
-    return value[:length] if length and isinstance(value, str) else value
+    return cut(value, length) if length and isinstance(value, str) else value

@@ -75,11 +75,11 @@ def values(mapping: TableMapping, row: Row) -> dict[str, Any]:
 
 def references(table: Table, row: Row) -> dict[str, str]:
     """The names lookups may use for this record: its key, and what its parts tell."""
-    found = {table.key: str(row[table.key]).upper()} if row.get(table.key) else {}
+    found = {table.key: as_code(str(row[table.key]))} if row.get(table.key) else {}
     for reference in table.references:
         for child in row.get(reference.child) or ():
             if reference.where.matches(child) and child.get(reference.field):
-                found[reference.name] = str(child[reference.field]).upper()
+                found[reference.name] = as_code(str(child[reference.field]))
                 break
     return found
 

@@ -6,11 +6,14 @@ A step gets text, except `round` and `at_least`, which get numbers; a blank valu
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from math import isfinite
 from typing import Any
 
 from schemas.mapping import Transform
 
 _Step = Callable[[Any], Any]
+_MOST_DECIMALS = 12  # Dataverse keeps no more (B2)
 
 
 def _pairs(argument: Any) -> list[tuple[str, str]]:
@@ -47,7 +50,9 @@ def _regex_replace(argument: Any) -> _Step:
 
 
 def _map(argument: Any) -> _Step:
-    table = dict(_pairs(argument))
+    """A number stays one: Sales takes its choices as numbers only (D94)."""
+    _pairs(argument)
+    table = {str(old): new if isinstance(new, int | float) else str(new) for old, new in argument.items()}
     return lambda text: table.get(text, text)
 
 
@@ -59,16 +64,30 @@ def _substring(argument: Any) -> _Step:
 
 
 def _round(argument: Any) -> _Step:
-    if isinstance(argument, bool) or not (isinstance(argument, int) and argument >= 0):
-        raise ValueError("it takes the number of decimals")
-    return lambda value: round(float(value), argument)
+    if isinstance(argument, bool) or not (isinstance(argument, int) and 0 <= argument <= _MOST_DECIMALS):
+        raise ValueError(f"it takes the number of decimals, {_MOST_DECIMALS} at most")
+    unit = Decimal(1).scaleb(-argument)
+
+    def step(value: Any) -> float:
+        """Halves go up in size, as BC rounds, in the decimals one sees: 1.005 is 1.01."""
+        with localcontext(prec=400):  # more digits than any number has
+            return float(Decimal(repr(_number(value))).quantize(unit, ROUND_HALF_UP))
+
+    return step
 
 
 def _at_least(argument: Any) -> _Step:
     smallest = None if isinstance(argument, bool) or not isinstance(argument, int | float) else float(argument)
-    if smallest is None:
+    if smallest is None or not isfinite(smallest):
         raise ValueError("it takes the smallest number that is carried")
-    return lambda value: max(float(value), smallest)
+    return lambda value: max(_number(value), smallest)
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if not isfinite(number):
+        raise ValueError(f"{value} is no number")
+    return number
 
 
 def _regex_match(argument: Any) -> _Step:
@@ -149,9 +168,12 @@ def compiled(transform: Transform) -> _Step:
 
 
 def apply(transforms: tuple[Transform, ...], value: Any) -> Any:
-    """The value after the chain."""
+    """The value after the chain; ValueError if a step does not fit it."""
     for transform in transforms:
         if value is None:
             return None
-        value = compiled(transform)(value if transform.name in _NUMERIC else str(value))
+        try:
+            value = compiled(transform)(value if transform.name in _NUMERIC else str(value))
+        except (TypeError, ArithmeticError) as error:
+            raise ValueError(str(error)) from error
     return value

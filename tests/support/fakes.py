@@ -53,6 +53,7 @@ class FakeSide:
         self._faults: dict[str, list[tuple[ApiError, bool]]] = defaultdict(list)
         self.after_fault: Callable[[], object] = lambda: None
         self.read_faults: list[ApiError] = []
+        self.stores: Callable[[Row], Row] = dict  # what the side makes of a row it is given
 
     def put(self, table: Table, **fields: Any) -> str:
         """A user's new record; its id."""
@@ -83,7 +84,7 @@ class FakeSide:
         self.now += 1
         stamp = f"2026-01-01T{self.now // 3600:02d}:{self.now // 60 % 60:02d}:{self.now % 60:02d}Z"
         time = "lastModifiedDateTime" if self.side is Side.BC else "modifiedon"
-        return {**row, "@odata.etag": f'W/"{self.now}"', time: stamp}
+        return {**self.stores(row), "@odata.etag": f'W/"{self.now}"', time: stamp}
 
     async def write(self, writes: Sequence[Write]) -> Sequence[Answer]:
         return [self._written(write) for write in writes]

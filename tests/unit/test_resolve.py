@@ -1,5 +1,6 @@
 """The partner moved too: every policy, field by field (business-central-sync 3.6)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -142,3 +143,20 @@ def test_two_blanks_of_different_kinds_are_no_conflict() -> None:
     item = decide(change, mapped, held, {}, OPEN)
     assert isinstance(item, Modify)
     assert resolve(item, bc_row(at=11, discount=0)).outcome is Outcome.UNCHANGED
+
+
+@pytest.mark.parametrize("policy", ["fail", "merge"])
+@pytest.mark.parametrize(
+    ("stored", "outcome"), [(10.1235, Outcome.MODIFIED), (10.12, Outcome.MODIFIED), (10.9, Outcome.CONFLICT)]
+)
+def test_our_own_write_that_sales_has_rounded_is_no_edit_of_a_user(
+    policy: str, stored: float, outcome: Outcome
+) -> None:
+    """Its answer was lost. Money is rounded to its currency's decimals; taken for an edit it was a conflict."""
+    used = mapping(on_update_conflict=policy, fields=[{"bc": "creditLimit", "sales": "creditlimit"}])
+    held = coupled(used, bc_row(at=10, creditLimit=5), sales_row(at=10, creditlimit=5))
+    item = decide(change_of(used, Side.BC, bc_row(at=11, creditLimit=10.12345)), used, held, {}, OPEN)
+    assert isinstance(item, Modify)
+    end = resolve(replace(item, sent=True), sales_row(at=12, creditlimit=stored))
+    assert isinstance(end, Settled)
+    assert end.outcome is outcome

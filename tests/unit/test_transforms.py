@@ -35,6 +35,10 @@ from schemas.transforms import NAMES, apply, compiled
         ("at_least", 0, 2.5, 2.5),
         ("at_least", 1.5, "1", 1.5),
         ("round", 0, "2.6", 3.0),
+        ("round", 2, 1.005, 1.01),  # half up, as BC rounds
+        ("round", 2, -2.675, -2.68),
+        ("map", {"Ship": 1}, "Ship", 1),  # a choice is a number
+        ("map", {1: "Ship"}, 1, "Ship"),
     ],
 )
 def test_a_step_does_what_its_name_says(name: str, argument: Any, before: Any, after: Any) -> None:
@@ -69,6 +73,7 @@ def test_numbers_become_text_for_text_steps() -> None:
         ("round", "two"),
         ("round", -1),
         ("round", True),
+        ("round", 10**10),
         ("at_least", None),
         ("at_least", "0"),
         ("at_least", True),
@@ -82,3 +87,16 @@ def test_a_step_that_cannot_work_is_refused_before_any_record(name: str, argumen
 def test_an_unknown_step_is_answered_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match="choose from " + ", ".join(NAMES)):
         compiled(Transform("shout"))
+
+
+@pytest.mark.parametrize("value", ["nan", "Infinity", "-inf", "1e999", "abc", [1], 10**400])
+@pytest.mark.parametrize("name", ["round", "at_least"])
+def test_what_is_no_number_is_refused(name: str, value: Any) -> None:
+    """A "not a number" equals nothing, so it would be written again for ever."""
+    with pytest.raises(ValueError, match=r"\w"):
+        apply((Transform(name, 1),), value)
+
+
+def test_a_moment_before_all_time_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        apply((Transform("unix_time"),), "0001-01-01T00:00:00+99:00")

@@ -83,6 +83,19 @@ def test_text_is_cut_to_the_shorter_length_without_a_trailing_space() -> None:
     assert to_sales(short, displayName="Adatu mills") == {"name": "Adatu"}
 
 
+def test_a_code_that_would_grow_is_no_longer_than_it_may_be() -> None:
+    """`ß` stays one letter, as in BC: upper-cased to SS it was refused for its length."""
+    assert to_bc({"bc": "country", "sales": "address1_country", "max_length": 4}, address1_country="ßßßßß") == {
+        "country": "ßßßß"
+    }
+
+
+def test_an_emoji_at_the_cut_is_left_out_whole() -> None:
+    short = {"bc": "displayName", "sales": "name", "max_length": 6}
+    assert to_sales(short, displayName="Adatu👍") == {"name": "Adatu"}
+    assert to_sales(FULL_NAME, displayName="👍" * 60) == {"firstname": None, "lastname": "👍" * 25}
+
+
 def test_a_one_way_field_travels_one_way() -> None:
     credit = {"bc": "creditLimit", "sales": "creditlimit", "direction": "to_sales"}
     assert to_sales(credit, creditLimit=5) == {"creditlimit": 5}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemon.sandbox.business_central.errors import bad_request
+from daemon.sandbox.business_central.fields import capitals
 from daemon.sandbox.business_central.rows import Record
 from daemon.sandbox.business_central.store import Store
 from daemon.sandbox.business_central.tables import TABLES
@@ -38,8 +39,8 @@ def complete_contact(store: Store, values: Mapping[str, Any], changes: dict[str,
         changes["companyNumber"], changes["companyName"] = after["number"], after["displayName"]
     else:
         changes["companyName"] = _company_name(store, after["companyNumber"])
-    if after["searchName"] in ("", str(values["displayName"]).upper()):
-        changes["searchName"] = after["displayName"].upper()
+    if after["searchName"] in ("", capitals(str(values["displayName"]))):
+        changes["searchName"] = capitals(after["displayName"])
 
 
 def _company_name(store: Store, number: str) -> str:
@@ -59,7 +60,7 @@ def contact_for(store: Store, customer: Mapping[str, Any], number: str) -> dict[
     """The values of the contact that a new customer gets."""
     values = {**_CONTACTS.blanks, **{name: customer[name] for name in SHARED}}
     values |= {"id": store.new_id(), "number": number, "type": customer["type"], "contactBusinessRelation": "Customer"}
-    values |= {"searchName": customer["displayName"].upper()}
+    values |= {"searchName": capitals(customer["displayName"])}
     if values["type"] == "Company":
         values |= {"companyNumber": number, "companyName": values["displayName"]}
     return values
@@ -102,7 +103,7 @@ def _carry(store: Store, customer: Record, contact: Record) -> None:
     if not changes:
         return
     if "displayName" in changes:
-        changes["searchName"] = changes["displayName"].upper()
+        changes["searchName"] = capitals(changes["displayName"])
         if contact.values["type"] == "Company":
             changes["companyName"] = changes["displayName"]
     after = store.update(_CONTACTS, contact, changes)

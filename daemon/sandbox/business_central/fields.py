@@ -66,13 +66,19 @@ def _mismatch(field: Field, value: Any) -> ApiError:
     return bad_request(f"Cannot convert the literal '{value}' to the expected type '{kind}'.")
 
 
+def capitals(text: str) -> str:
+    """Upper case as .NET makes it, one letter for each; lengths are .NET's too: UTF-16 units."""
+    return "".join(letter if len(letter.upper()) > 1 else letter.upper() for letter in text)
+
+
 def _text(field: Field, value: Any) -> str:
     if not isinstance(value, str):
         raise _mismatch(field, value)
-    stored = value.strip().upper() if field.kind == "code" else value
-    if field.length and len(stored) > field.length:
+    stored = capitals(value.strip()) if field.kind == "code" else value
+    length = len(stored) if stored.isascii() else len(stored.encode("utf-16-le", "surrogatepass")) // 2
+    if field.length and length > field.length:
         raise bad_request(
-            f"The length of the string is {len(stored)}, but it must be less than or equal to {field.length} "
+            f"The length of the string is {length}, but it must be less than or equal to {field.length} "
             f"characters. Value: {stored}",
             "Application_StringExceededLength",
         )

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from daemon.sandbox.business_central.contacts import contact_for
-from daemon.sandbox.business_central.fields import seed_values
+from daemon.sandbox.business_central.fields import capitals, seed_values
 from daemon.sandbox.business_central.relations import UNSERVED
 from daemon.sandbox.business_central.store import Store, increment, iso, to_milliseconds
 from daemon.sandbox.business_central.tables import TABLES, ZERO_GUID, Table
@@ -119,7 +119,7 @@ def _contacts(contacts: _Rows) -> _Rows:
         if values["type"] == "Company":
             values["companyNumber"] = values["number"]
         values["companyName"] = names.get(values["companyNumber"], "")
-        values["searchName"] = values["searchName"] or values["displayName"].upper()
+        values["searchName"] = values["searchName"] or capitals(values["displayName"])
         if values["contactBusinessRelation"] == "_x0020_":
             values["contactBusinessRelation"] = "None"
     return contacts

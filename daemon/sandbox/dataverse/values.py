@@ -56,7 +56,7 @@ def _unfit(table: Table, column: Column, value: Any) -> DataverseError:
 def _text(table: Table, column: Column, value: Any) -> str:
     if not isinstance(value, str):
         raise _unfit(table, column, value)
-    if len(value) > column.max_length:
+    if len(value.encode("utf-16-le", "surrogatepass")) > 2 * column.max_length:  # .NET counts UTF-16 units
         raise bad_request(
             f"A validation error occurred. The length of the '{column.name}' attribute of the '{table.logical}' entity "
             f"exceeded the maximum allowed length of '{column.max_length}'.",
