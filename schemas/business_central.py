@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from schemas.canonical import ZERO_GUID, blank_like, stored
+from schemas.canonical import ZERO_GUID, as_code, blank_like, stored
 from schemas.mapping import Table, TableMapping
 from schemas.side import Side
 
