@@ -23,7 +23,7 @@ _LARGEST_BLIND_BATCH = 20
 
 
 class BusinessCentralTarget:
-    """Creates with POST (the service chooses the id), changes only what is still at the known version."""
+    """Creates with POST (the service chooses the id), changes and deletes only what is still at the known version."""
 
     def __init__(
         self, client: httpx.AsyncClient, company_id: str, batch_size: int = _LARGEST_BATCH, parallel: int = 4
@@ -59,13 +59,15 @@ class BusinessCentralTarget:
 
     def _part(self, number: int, write: Write) -> dict[str, Any]:
         method, url, headers, body = self._request(write)
-        all_headers = {**headers, "Content-Type": JSON}
-        return {"id": str(number), "method": method, "url": url, "headers": all_headers, "body": body}
+        part = {"id": str(number), "method": method, "url": url, "headers": headers}
+        return part if body is None else {**part, "headers": {**headers, "Content-Type": JSON}, "body": body}
 
-    def _request(self, write: Write) -> tuple[str, str, dict[str, str], dict[str, Any]]:
+    def _request(self, write: Write) -> tuple[str, str, dict[str, str], dict[str, Any] | None]:
         """Method, url below the API's root, headers, body."""
-        body = rows.body(write.mapping, Side.BC, write.fields, write.blanks)
         url = f"companies({self._company})/{write.mapping.bc.name}"
+        if write.deletes:
+            return "DELETE", f"{url}({write.id})", {"If-Match": str(write.version)}, None
+        body = rows.body(write.mapping, Side.BC, write.fields, write.blanks)
         if write.version is None:
             return "POST", url, {}, body
         return "PATCH", f"{url}({write.id})", {"If-Match": write.version}, body

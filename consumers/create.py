@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from consumers import problems
-from consumers.decide import Create, Decision, Modify, adopt
+from consumers.decide import Create, Decision, Delete, Modify, adopt
 from consumers.ports import Memory, Row, Target
 from schemas import rows
 from schemas.canonical import is_code
@@ -19,7 +19,7 @@ from schemas.mapping import FieldRule, TableMapping
 from schemas.outcome import Intent, Outcome, Settled
 from schemas.side import Side
 
-Item = Create | Modify
+Item = Create | Modify | Delete
 
 
 class Creation:

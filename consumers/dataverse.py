@@ -21,7 +21,9 @@ _REPRESENTATION = "return=representation"
 
 
 class DataverseTarget:
-    """Creates under ids we chose (`If-None-Match: *`, promise 2), changes only what is still at the known version."""
+    """Creates under ids we chose (`If-None-Match: *`, promise 2), changes and deletes only what is still at the
+    known version.
+    """
 
     def __init__(self, client: httpx.AsyncClient, batch_size: int = 100, parallel: int = 4) -> None:
         self._client, self._batch_size, self._parallel = client, min(batch_size, 1000), parallel
@@ -34,8 +36,8 @@ class DataverseTarget:
 
     async def _send(self, writes: Sequence[Write]) -> Sequence[Answer]:
         if len(writes) == 1:
-            url, body, headers = _request(writes[0])
-            return [await direct(self._client, "PATCH", url, body, headers)]
+            method, url, body, headers = _request(writes[0])
+            return [await direct(self._client, method, url, body, headers)]
         boundary = f"batch_{uuid4()}"
         headers = {"Content-Type": f"multipart/mixed; boundary={boundary}", "Prefer": "odata.continue-on-error"}
         content = multipart.encode([self._part(write) for write in writes], boundary)
@@ -53,9 +55,11 @@ class DataverseTarget:
         return _answers(response, len(writes))
 
     def _part(self, write: Write) -> multipart.Request:
-        url, body, headers = _request(write)
+        method, url, body, headers = _request(write)
         target = self._client.base_url.raw_path.decode() + url
-        return multipart.Request("PATCH", target, {**headers, "Content-Type": JSON, "Accept": JSON}, orjson.dumps(body))
+        if body is None:
+            return multipart.Request(method, target, {**headers, "Accept": JSON}, b"")
+        return multipart.Request(method, target, {**headers, "Content-Type": JSON, "Accept": JSON}, orjson.dumps(body))
 
     async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
         found = await self.find(mapping, mapping.sales.id, ids)
@@ -93,13 +97,16 @@ class DataverseTarget:
         return await get_all(self._client, urls, self._parallel)
 
 
-def _request(write: Write) -> tuple[str, dict[str, Any], dict[str, str]]:
+def _request(write: Write) -> tuple[str, str, dict[str, Any] | None, dict[str, str]]:
+    """Method, url, body, headers."""
     mapping = write.mapping
+    url = f"{dataverse.path(mapping.sales.name)}({write.id})"
+    if write.deletes:
+        return "DELETE", url, None, {"If-Match": str(write.version)}
     columns = rows.select(Side.SALES, mapping.sales.name, (mapping,))
-    url = f"{dataverse.path(mapping.sales.name)}({write.id}){query(select=','.join(columns))}"
     condition = {"If-None-Match": "*"} if write.version is None else {"If-Match": write.version}
     body = rows.body(mapping, Side.SALES, write.fields, write.blanks)
-    return url, body, {**condition, "Prefer": _REPRESENTATION}
+    return "PATCH", url + query(select=",".join(columns)), body, {**condition, "Prefer": _REPRESENTATION}
 
 
 def _answers(response: httpx.Response, count: int) -> Sequence[Answer]:

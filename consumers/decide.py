@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from consumers import problems
 from consumers.ports import Flags
 from consumers.translate import Untranslatable, rules_for, same, translate
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half, Lookups
-from schemas.mapping import FieldRule, OnDelete, TableMapping, When
+from schemas.mapping import FieldRule, TableMapping, When
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 
@@ -26,7 +25,8 @@ class Create:
     """The record has no partner yet. `look`: an earlier try may have made one, so look before writing.
 
     `looked`: that was done, and there is none. `sent`: what a try before a crash sent, if not `fields`: the record may
-    have changed since, so it is found by the one and created with the other.
+    have changed since, so it is found by the one and created with the other. `replaces`: the coupling with the deleted
+    partner that the new one stands in for.
     """
 
     change: Change
@@ -36,6 +36,7 @@ class Create:
     look: bool = False
     looked: bool = False
     sent: Values | None = None
+    replaces: Coupling | None = None
 
     @property
     def traces(self) -> Values:
@@ -47,7 +48,7 @@ class Create:
 class Modify:
     """Write `fields` to the partner. `coupling` already holds the source's new half, to be stored with the outcome.
 
-    `outcome` is how it will end. `sent`: a try was made whose outcome is unknown.
+    `outcome` is how it will end. `sent`: a try was made whose outcome is unknown. `replaces`: as in `Create`.
     """
 
     change: Change
@@ -56,6 +57,7 @@ class Modify:
     fields: Values
     outcome: Outcome = Outcome.MODIFIED
     sent: bool = False
+    replaces: Coupling | None = None
 
     @property
     def destination(self) -> Side:
@@ -66,19 +68,41 @@ class Modify:
         return self.coupling.half(self.destination)
 
 
-Decision = Settled | Create | Modify
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete the partner of a deleted record, if it is still at the version both last agreed on."""
+
+    change: Change
+    mapping: TableMapping
+    coupling: Coupling
+
+    @property
+    def partner(self) -> Half:
+        return self.coupling.half(self.change.side.other)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A coupled record is said to be deleted: what follows takes a look at both records (`consumers.deletions`)."""
+
+    change: Change
+    mapping: TableMapping
+    coupling: Coupling
+
+
+Decision = Settled | Create | Modify | Delete
 
 
 def decide(
     change: Change, mapping: TableMapping, coupling: Coupling | None, lookups: Lookups, flags: Flags
-) -> Decision:
+) -> Decision | Deletion:
     """One change under one mapping."""
     partner = coupling.half(change.side.other).id if coupling else None
     ignored = Settled(change, mapping.name, Outcome.IGNORED, partner=partner)
     if flags.paused:
         return replace(ignored, missed=True)
     if change.op is Op.DELETE or change.after is None:
-        return _deleted(change, mapping, coupling) if coupling else ignored
+        return Deletion(change, mapping, coupling) if coupling else ignored
     if coupling and _outdated(change, coupling):
         return replace(ignored, outcome=Outcome.UNCHANGED, superseded=True)
     if not mapping.table(change.side).filter.matches(change.after):
@@ -97,20 +121,26 @@ def _outdated(change: Change, coupling: Coupling) -> bool:
     return 0 < change.sequence < coupling.half(change.side).sequence
 
 
-def _deleted(change: Change, mapping: TableMapping, coupling: Coupling) -> Settled:
-    settled = Settled(change, mapping.name, Outcome.IGNORED, partner=coupling.half(change.side.other).id)
-    if mapping.on_delete is OnDelete.UNCOUPLE:
-        return replace(settled, outcome=Outcome.UNCOUPLED, uncouple=True)
-    if mapping.on_delete is OnDelete.FAIL:
-        return replace(settled, outcome=Outcome.FAILED, problem=problems.deleted(coupling, change.side))
-    return settled
-
-
 def _create(change: Change, mapping: TableMapping, lookups: Lookups) -> Create:
     source = rows.half(mapping, change.side, change.after or {})
     rules = rules_for(mapping, change.direction, When.ALWAYS, When.INSERT)
     fields = translate(rules, change.direction, source.base, lookups)
     return Create(change, mapping, source, {name: value for name, value in fields.items() if value is not None})
+
+
+def restore(change: Change, mapping: TableMapping, coupling: Coupling, lookups: Lookups) -> Settled | Create:
+    """The survivor's partner is created again, and takes the deleted one's place (business-central-sync 3.7)."""
+    try:
+        return replace(_create(change, mapping, lookups), replaces=coupling)
+    except Untranslatable as error:
+        failed = Settled(change, mapping.name, Outcome.FAILED, unagreed(coupling), problem=error.problem)
+        return replace(failed, partner=coupling.half(change.side.other).id, waits_for=error.waits_for)
+
+
+def unagreed(coupling: Coupling) -> Coupling:
+    """As if the two had never agreed on anything: the survivor's next carry finds its partner gone, and restores it."""
+    bc, sales = (replace(coupling.half(side), version="", sequence=0, base={}) for side in (Side.BC, Side.SALES))
+    return replace(coupling, bc=bc, sales=sales)
 
 
 def modify(

@@ -76,11 +76,11 @@ def answer(status: int, content: bytes) -> Answer:
 
 
 async def direct(client: httpx.AsyncClient, method: str, url: str, body: Any, headers: Mapping[str, str]) -> Answer:
-    """One write as a request of its own."""
+    """One write as a request of its own; `body` None: it has none."""
+    content = None if body is None else orjson.dumps(body)
+    typed = {**headers, "Content-Type": JSON} if content else headers
     try:
-        response = await call(
-            client, method, url, content=orjson.dumps(body), headers={**headers, "Content-Type": JSON}
-        )
+        response = await call(client, method, url, content=content, headers=typed)
     except ApiError as error:
         return error
     return answer(response.status_code, response.content)

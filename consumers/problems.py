@@ -49,7 +49,17 @@ def deleted(coupling: Coupling, gone: Side) -> Problem:
     return Problem(
         "coupled-to-deleted",
         f"The record is coupled to {gone.label} record {coupling.half(gone).id}, which has been deleted.",
-        "Restore the deleted record, or set on_delete: uncouple.",
+        "Set on_delete: restore or uncouple and retry, or `coupled uncouple` the pair.",
+    )
+
+
+def deleted_but_changed(coupling: Coupling, gone: Side) -> Problem:
+    """Under `on_delete: delete`: nothing that one side has seen alone is lost."""
+    return Problem(
+        "deleted-but-changed",
+        f"{gone.label} record {coupling.half(gone).id} has been deleted, and its partner "
+        f"{coupling.half(gone.other).id} has changed since both last agreed, so it is kept.",
+        "Delete the partner yourself, or set on_delete: restore or uncouple and retry.",
     )
 
 

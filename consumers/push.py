@@ -7,10 +7,12 @@ it is created. After a try whose outcome is unknown nothing is repeated blindly:
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from consumers import problems
 from consumers.create import Creation, adopted
-from consumers.decide import Create, Decision, Modify
+from consumers.decide import Create, Decision, Delete, Modify, unagreed
+from consumers.deletions import deleted, found_gone
 from consumers.ports import Memory, Target
 from consumers.resolve import resolve
 from consumers.translate import rules_for
@@ -18,12 +20,12 @@ from schemas import rows
 from schemas.answers import is_duplicate, is_missing, is_stale
 from schemas.coupling import Coupling, Half, Lookups
 from schemas.errors import ApiError
-from schemas.mapping import OnDelete, TableMapping, When
+from schemas.mapping import TableMapping, When
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 from schemas.write import Answer, Write, Written
 
-Item = Create | Modify
+Item = Create | Modify | Delete
 _IMMEDIATE_ROUNDS = 20
 # No record has it: reading it tells only whether the side answers.
 _ANY_ID = "00000000-0000-0000-0000-000000000001"
@@ -94,19 +96,19 @@ class Push:
             except ApiError as refusal:
                 if refusal.transient:
                     raise
-        return [_failed(item, error) for item in waiting]
+        return [_ended(item, _failed(item, error)) for item in waiting]
 
     async def _without_echoes(self, mapping: TableMapping, items: Sequence[Item]) -> tuple[list[Settled], list[Item]]:
         """Before any intent is written: our own records, come back before their cause was recorded, are left to it."""
-        creates = [item for item in items if isinstance(item, Create)]
+        creates = [item for item in items if _is_fresh(item)]
         try:
             echoes = await self._creation.echoes(mapping, creates)
         except ApiError as error:
             if error.transient:
                 raise  # nothing is written yet: the whole batch is taken again
-            return [_failed(item, error) for item in creates], [item for item in items if isinstance(item, Modify)]
+            return [_failed(item, error) for item in creates], [item for item in items if not _is_fresh(item)]
         ignored = [Settled(item.change, mapping.name, Outcome.IGNORED) for item in creates if item.change.key in echoes]
-        return ignored, [item for item in items if isinstance(item, Modify) or item.change.key not in echoes]
+        return ignored, [item for item in items if not _is_fresh(item) or item.change.key not in echoes]
 
     async def _round(
         self, mapping: TableMapping, items: Sequence[Item], lookups: Lookups
@@ -117,11 +119,14 @@ class Push:
             looked = await self._looked(mapping, items, lookups)
         except ApiError as error:
             return [], list(items), [error]
-        ended = [step for step in looked if isinstance(step, Settled)]
-        ready = await self._creation.renew(mapping, [step for step in looked if not isinstance(step, Settled)])
+        later = [step for step in looked if not _is_ready(step)]
+        ready = await self._creation.renew(mapping, [step for step in looked if _is_ready(step)])
         answers = await self._target.write([_write(item) for item in ready]) if ready else []
-        steps = [await self._after(item, answer, errors) for item, answer in zip(ready, answers, strict=True)]
-        steps = await self._creation.complete(mapping, [*ended, *steps])
+        steps = [
+            _in_place(item, await self._after(item, answer, lookups, errors))
+            for item, answer in zip(ready, answers, strict=True)
+        ]
+        steps = await self._creation.complete(mapping, [*later, *steps])
         settled = [step for step in steps if isinstance(step, Settled)]
         return settled, [step for step in steps if not isinstance(step, Settled)], errors
 
@@ -133,7 +138,7 @@ class Push:
             if error.transient:
                 raise
             if len(items) == 1:
-                return [_failed(items[0], error)]
+                return [_in_place(items[0], _failed(items[0], error))]
         return [step for item in items for step in await self._looked(mapping, [item], lookups)]
 
     async def _look(self, mapping: TableMapping, items: Sequence[Item], lookups: Lookups) -> list[Decision]:
@@ -146,47 +151,85 @@ class Push:
             if isinstance(item, Create):
                 row = partners.get(item.change.key)
                 missed = replace(item, look=False, looked=item.looked or item.look)
-                steps.append(adopted(item, row, lookups) if row else missed)
-            elif item.partner.version:
+                steps.append(_in_place(item, adopted(item, row, lookups)) if row else missed)
+            elif isinstance(item, Delete) or item.partner.version:
                 steps.append(item)
             elif item.partner.id in found:
-                steps.append(resolve(item, found[item.partner.id]))
+                steps.append(_in_place(item, resolve(item, found[item.partner.id])))
             else:
-                steps.append(self._gone(item))
+                steps.append(_in_place(item, await self._gone(item, lookups)))
         return steps
 
-    async def _after(self, item: Item, answer: Answer, errors: list[ApiError]) -> Decision:
+    async def _after(self, item: Item, answer: Answer, lookups: Lookups, errors: list[ApiError]) -> Decision:
         """The next step of an item after its write was answered."""
+        if isinstance(answer, ApiError) and answer.transient:
+            errors.append(answer)
+            return _again(item, answer)
+        if isinstance(item, Delete):
+            return deleted(item, answer)
         if isinstance(answer, Written):
             return _created(item, answer) if isinstance(item, Create) else _modified(item, answer)
-        if answer.transient:
-            errors.append(answer)
-            if isinstance(item, Create):
-                return replace(item, look=answer.status != 429)
-            return replace(item, sent=item.sent or answer.status != 429)
         if isinstance(item, Create):
             if is_duplicate(self._side, answer):
                 return await self._creation.taken(item)
             # Only the answer to the write itself says that nothing of it can be there.
             return replace(_failed(item, answer), refused=True)
         if is_missing(self._side, answer, item.partner.id):
-            return self._gone(item)
+            return await self._gone(item, lookups)
         if is_stale(self._side, answer):
             return _unknown_version(item)
         return _failed(item, answer)
 
-    def _gone(self, item: Modify) -> Settled:
-        """The partner was deleted: it ends as if its deletion had been seen first (business-central-sync 3.7)."""
-        if item.mapping.on_delete is OnDelete.UNCOUPLE:
-            return Settled(item.change, item.mapping.name, Outcome.UNCOUPLED, uncouple=True, partner=item.partner.id)
-        problem = problems.deleted(item.coupling, self._side)
-        return Settled(item.change, item.mapping.name, Outcome.FAILED, partner=item.partner.id, problem=problem)
+    async def _gone(self, item: Modify, lookups: Lookups) -> Decision:
+        """The partner was deleted: what the mapping says of it (business-central-sync 3.7)."""
+        step = found_gone(item, lookups)
+        if isinstance(step, Create):
+            (prepared,) = await self._creation.prepare(item.mapping, [step])
+            return prepared
+        return step
+
+
+def _is_fresh(item: Item) -> TypeGuard[Create]:
+    """Is it for a record that has had no partner so far?"""
+    return isinstance(item, Create) and item.replaces is None
+
+
+def _is_ready(step: Decision) -> TypeGuard[Item]:
+    """To be written now: neither ended, nor to be looked for first."""
+    return not isinstance(step, Settled) and not (isinstance(step, Create) and step.look)
 
 
 def _write(item: Item) -> Write:
     if isinstance(item, Create):
         return Write(item.mapping, item.change.key if item.change.side is Side.BC else "", item.fields)
+    if isinstance(item, Delete):
+        return Write(item.mapping, item.partner.id, {}, item.partner.version, deletes=True)
     return Write(item.mapping, item.partner.id, item.fields, item.partner.version, item.partner.base)
+
+
+def _again(item: Item, error: ApiError) -> Item:
+    """To be tried once more; unless it was refused before it was begun, it may have been carried out."""
+    if isinstance(item, Create):
+        return replace(item, look=error.status != 429)
+    return item if isinstance(item, Delete) else replace(item, sent=item.sent or error.status != 429)
+
+
+def _in_place(item: Item, step: Decision) -> Decision:
+    """A restored record takes the deleted one's place; until it does, every step knows whose."""
+    if isinstance(step, Settled):
+        return _ended(item, step)
+    if isinstance(item, Delete) or isinstance(step, Delete) or item.replaces is None:
+        return step
+    return replace(step, replaces=item.replaces)
+
+
+def _ended(item: Item, end: Settled) -> Settled:
+    """If a record cannot be restored now, its partner's next carry finds it gone, and tries again."""
+    if isinstance(item, Delete) or item.replaces is None:
+        return end
+    if end.coupling is None:
+        return replace(end, coupling=unagreed(item.replaces))
+    return replace(end, uncouple=True, gone=item.replaces.half(item.change.side.other).id)
 
 
 def _created(item: Create, answer: Written) -> Decision:
@@ -219,7 +262,7 @@ def _unknown_version(item: Modify) -> Modify:
 
 def _failed(item: Item, error: ApiError) -> Settled:
     side = item.change.side.other
-    partner = item.partner.id if isinstance(item, Modify) else None
+    partner = None if isinstance(item, Create) else item.partner.id
     problem = problems.rejected(side, error)
     failed = Settled(item.change, item.mapping.name, Outcome.FAILED, partner=partner, problem=problem)
     return replace(failed, transient=error.transient)

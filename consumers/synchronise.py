@@ -11,10 +11,11 @@ from functools import partial
 import structlog
 
 from consumers import problems
-from consumers.decide import Decision, decide
+from consumers.decide import Decision, Deletion, decide
 from consumers.outside import outside
 from consumers.ports import Applied, Flags, Memory, Overtaken
 from consumers.push import Push
+from consumers.survivors import Survivors
 from consumers.translate import references, rules_for
 from schemas import rows
 from schemas.change import Change, Op, decode
@@ -63,6 +64,7 @@ class Synchronise:
         self._mappings = mappings
         self._memory = memory
         self._pushes = pushes
+        self._survivors = Survivors(pushes, self._lookups)
         self._observe = observe
 
     async def batch(self, topic: str, log_id: str, messages: Sequence[Message]) -> list[tuple[Message, str]]:
@@ -148,7 +150,7 @@ class Synchronise:
             couplings = await self._memory.couplings([mapping.name], side, newest)
             lookups = await self._lookups(mapping, list(newest.values()))
 
-        def decided(change: Change) -> Decision:
+        def decided(change: Change) -> Decision | Deletion:
             coupling = couplings.get((mapping.name, change.key))
             if change.key in skipped and change.op is not Op.DELETE:
                 return _left_alone(change, mapping, coupling)
@@ -160,7 +162,10 @@ class Synchronise:
             asked |= missing
             lookups = {**lookups, **await outside(self._mappings, mapping, missing, self._pushes[side].target)}
             decisions = [decided(one.change) if _waits_for(one) in missing else one for one in decisions]
-        settled = await self._pushes[side.other].carry_out(mapping, decisions, lookups)
+        deletions = [one for one in decisions if isinstance(one, Deletion)]
+        settled = await self._survivors.carry_out(mapping, deletions)
+        others = [one for one in decisions if not isinstance(one, Deletion)]
+        settled += await self._pushes[side.other].carry_out(mapping, others, lookups)
         passed = [Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True) for change in superseded]
         return settled + passed
 
@@ -177,13 +182,13 @@ class Synchronise:
         return await self._memory.lookups(wanted) if wanted else {}
 
 
-def _waits_for(decision: Decision) -> Reference | None:
+def _waits_for(decision: Decision | Deletion) -> Reference | None:
     return decision.waits_for if isinstance(decision, Settled) else None
 
 
 def _decide(
     change: Change, mapping: TableMapping, coupling: Coupling | None, lookups: Lookups, flags: Flags
-) -> Decision:
+) -> Decision | Deletion:
     try:
         return decide(change, mapping, coupling, lookups, flags)
     except Exception as error:  # promise 7: one bad record never stops the others

@@ -44,9 +44,6 @@ class Failures(Protocol):
         One that was tried, or woken by its outcome, since `last_at` is left as it is.
         """
 
-    async def gone(self, due: Sequence[Due], now: datetime) -> None:
-        """Their records no longer exist, so nothing is left to carry."""
-
 
 class Reader(Protocol):
     async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
@@ -87,8 +84,7 @@ class Retry:
         return count
 
     async def _again(self, mapping: TableMapping, direction: Direction, due: Sequence[Due]) -> int:
-        changes, gone = await _read(self._readers[direction.source], mapping, direction, due, self._now())
-        await self._failures.gone(gone, self._now())
+        changes = await _read(self._readers[direction.source], mapping, direction, due, self._now())
         topic = self._topics.table(direction.source, mapping.table(direction.source).name)
         await self._log.publish(topic, changes, packed=False)
         await self._failures.taken(due, self._now())
@@ -115,8 +111,7 @@ class FailedFirst:
         if position is not None:
             return await self._sweep.read(None if position.get("begin") else position)
         due = await self._failures.failed(self._mapping.name, self._direction)
-        changes, gone = await _read(self._reader, self._mapping, self._direction, due, self._now(), self._job)
-        await self._failures.gone(gone, self._now())
+        changes = await _read(self._reader, self._mapping, self._direction, due, self._now(), self._job)
         return Page(tuple(changes), {"next": "", "begin": True}, more=True)
 
 
@@ -127,13 +122,15 @@ async def _read(
     due: Sequence[Due],
     now: datetime,
     job: int | None = None,
-) -> tuple[list[Change], list[Due]]:
-    """The records as they are now, for this mapping only, and those that are gone."""
+) -> list[Change]:
+    """The records as they are now, for this mapping only. One that is gone is told as deleted: if it was coupled, its
+    deletion may be what failed; if not, nothing is left to carry."""
     found = await reader.read(mapping, [one.key for one in due]) if due else {}
     table, now_ms = mapping.table(direction.source), int(now.timestamp() * 1000)
-    changes = [
-        replace(rows.change(table, found[one.key], Op.READ, now_ms, (job, mapping.name)), retry=True)
-        for one in due
+    changes = (
+        rows.change(table, found[one.key], Op.READ, now_ms)
         if one.key in found
-    ]
-    return changes, [one for one in due if one.key not in found]
+        else rows.deletion(table, one.key, now_ms)
+        for one in due
+    )
+    return [replace(change, job=job, mapping=mapping.name, retry=True) for change in changes]

@@ -24,11 +24,17 @@ class OnUpdateConflict(StrEnum):
 
 
 class OnDelete(StrEnum):
-    """What happens to the partner of a record deleted on one side (business-central-sync 3.7)."""
+    """What happens to the partner of a record deleted on one side (business-central-sync 3.7).
+
+    ignore: nothing until the partner is carried, which then fails. restore: the deleted record is created again from
+    its partner. delete: the partner is deleted too, unless it has changed. Where both are gone, their coupling goes.
+    """
 
     IGNORE = "ignore"
     FAIL = "fail"
+    RESTORE = "restore"
     UNCOUPLE = "uncouple"
+    DELETE = "delete"
 
 
 class When(StrEnum):

@@ -27,11 +27,13 @@ class Outcome(StrEnum):
 class Settled:
     """The end of one change under one mapping, with what to store because of it.
 
-    `coupling` is written as given (None: leave the store's as it is); `uncouple` removes the coupling instead.
+    `coupling` is written as given (None: leave the store's as it is); `uncouple` removes the one the record had, before
+    that.
     `partner` is the id on the other side, where known; `problem` says why it failed. `missed`: the mapping is paused,
     so resuming must catch up. `refused`: the side has refused to create the record, so nothing of it can be there.
     A failure is `transient` if the side may take the record later, or `waits_for` a partner that is not coupled yet;
     any other is permanent (promise 7).
+    `gone`: the id on the other side of a record that no longer exists, so that nothing of it is left to carry.
     `superseded`: a newer version decides (promise 3); this one is counted, and says nothing about the record.
     """
 
@@ -46,6 +48,7 @@ class Settled:
     refused: bool = False
     transient: bool = False
     waits_for: Reference | None = None
+    gone: str | None = None
     superseded: bool = False
 
     @property

@@ -10,7 +10,7 @@ from schemas.mapping import TableMapping
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Create (`version` None) or change (only if still at `version`) one record.
+    """Create (`version` None), change or, if it `deletes`, delete (only if still at `version`) one record.
 
     `fields` are canonical values by field name; `blanks` the base they replace, which tells what kind of blank BC
     wants. A create carries the id for Sales; for BC the id is empty and the service chooses it.
@@ -21,6 +21,7 @@ class Write:
     fields: Mapping[str, Any]
     version: str | None = None
     blanks: Mapping[str, Any] = field(default_factory=dict)
+    deletes: bool = False
 
     @property
     def creates(self) -> bool:

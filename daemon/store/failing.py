@@ -189,12 +189,13 @@ def _failure(settled: Settled, now: datetime) -> dict[str, Any]:
 
 
 async def resolve(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> None:
-    """Closes the failures of records whose last outcome in the batch is a good one."""
-    last = {
-        (one.mapping, one.direction, one.change.key): one.outcome
-        for one in settled
-        if one.outcome not in UNTOUCHED or _out_of_scope(one)
-    }
+    """Closes the failures of records whose last outcome in the batch is a good one, and of those that are gone."""
+    last: dict[tuple[str, Direction, str], Outcome] = {}
+    for one in settled:
+        if one.gone:
+            last[one.mapping, Direction.from_side(one.change.side.other), one.gone] = one.outcome
+        if one.outcome not in UNTOUCHED or _out_of_scope(one):
+            last[one.mapping, one.direction, one.change.key] = one.outcome
     well: dict[tuple[str, Direction], list[str]] = defaultdict(list)
     for (mapping, direction, key), outcome in last.items():
         if outcome not in FAILING:

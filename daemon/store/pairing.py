@@ -38,7 +38,6 @@ class Pairing:
         """The settled as it is to be recorded."""
         if settled.uncouple:
             self._uncouple(settled)
-            return settled
         if settled.coupling is None:
             return settled
         taken = self._taken(settled.coupling)
@@ -99,7 +98,7 @@ def _touched(settled: Iterable[Settled]) -> dict[tuple[str, Side], list[str]]:
     for one in settled:
         if one.uncouple:
             ids[one.mapping, one.change.side].append(one.change.key)
-        elif one.coupling is not None:
+        if one.coupling is not None:
             for side in Side:
                 ids[one.coupling.mapping, side].append(one.coupling.half(side).id)
     return ids

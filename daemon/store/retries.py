@@ -45,9 +45,6 @@ class Retries:
                 seen = (row.last_at == one.last_at,) if one.last_at else ()
                 await connection.execute(update(row).where(*here, *seen).values(last_at=now, woken=False))
 
-    async def gone(self, due: Sequence[Due], now: datetime) -> None:
-        await self._set(due, resolved_at=now)
-
     async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
         """The ids on `side` of records that are left alone, in whichever direction they failed."""
         row = FailureRow
@@ -68,14 +65,6 @@ class Retries:
                 done = await connection.execute(again.where(or_(row.bc_id.in_(ids), row.sales_id.in_(ids))))
                 count += int(done.rowcount)
         return count
-
-    async def _set(self, due: Sequence[Due], **values: Any) -> None:
-        row = FailureRow
-        async with self._database.write() as connection:
-            for chunk in chunks([one.key for one in due]):
-                for mapping, direction in {(one.mapping, one.direction) for one in due}:
-                    here = (row.mapping == mapping, row.direction == direction.value, row.source_key.in_(chunk))
-                    await connection.execute(update(row).where(*here, row.resolved_at.is_(None)).values(**values))
 
 
 def _open() -> tuple[ColumnElement[bool], ...]:

@@ -90,7 +90,7 @@ class FakeSide:
         return [self._written(write) for write in writes]
 
     def _written(self, write: Write) -> Answer:
-        assert write.fields or write.creates, "a write without fields is no write"
+        assert write.fields or write.creates or write.deletes, "a write without fields is no write"
         assert write.version != "", "a change must say which version it changes"
         assert bool(write.id) or (write.creates and self.side is Side.BC), "only BC chooses ids"
         self.writes.append(write)
@@ -115,6 +115,9 @@ class FakeSide:
             return self._error(_MISSING, write.id)
         if held[write.id]["@odata.etag"] != write.version:
             return self._error(_STALE, write.id)
+        if write.deletes:
+            self.remove(table, write.id)
+            return Written({})
         self.edit(table, write.id, **body)
         return Written(held[write.id])
 

@@ -15,7 +15,6 @@ from tests.support.made import (
     BC_ID,
     CITY,
     NAME,
-    SALES_ID,
     bc_row,
     change_of,
     coupled,
@@ -104,24 +103,6 @@ def test_a_record_outside_the_filter_is_ignored(known: bool) -> None:
 def test_a_paused_mapping_notes_that_it_missed_something() -> None:
     missed = settled(after_bc(bc_row(at=11, displayName="New"), flags=Flags(False, True)))
     assert (missed.outcome, missed.missed) == (Outcome.IGNORED, True)
-
-
-@pytest.mark.parametrize(
-    ("policy", "outcome", "uncouples"),
-    [
-        ("ignore", Outcome.IGNORED, False),
-        ("fail", Outcome.FAILED, False),
-        ("uncouple", Outcome.UNCOUPLED, True),
-    ],
-)
-def test_a_deletion_ends_as_the_mapping_says(policy: str, outcome: Outcome, uncouples: bool) -> None:
-    mapped = mapping(on_delete=policy)
-    end = settled(decide(deletion_of(mapped, Side.BC, BC_ID), mapped, agreed(mapped), {}, OPEN))
-    assert (end.outcome, end.uncouple, end.partner) == (outcome, uncouples, SALES_ID)
-    if outcome is Outcome.FAILED:
-        assert end.problem is not None
-        assert BC_ID in end.problem.message
-        assert end.problem.hint
 
 
 def test_the_deletion_of_a_record_nobody_coupled_is_ignored() -> None:

@@ -28,7 +28,6 @@ class Desk:
     def __init__(self, *open_ones: Due) -> None:
         self.open = list(open_ones)
         self.was_taken: list[Due] = []
-        self.was_gone: list[Due] = []
         self.published: list[tuple[str, Change]] = []
         self.away = False
 
@@ -40,9 +39,6 @@ class Desk:
 
     async def taken(self, due: Sequence[Due], now: datetime) -> None:
         self.was_taken += due
-
-    async def gone(self, due: Sequence[Due], now: datetime) -> None:
-        self.was_gone += due
 
     async def read(self, table: TableMapping, ids: Sequence[str]) -> Mapping[str, Any]:
         if self.away:
@@ -69,10 +65,12 @@ async def test_a_due_record_goes_on_its_topic_as_it_is_now_for_its_mapping_only(
     assert desk.was_taken == [HERE]
 
 
-async def test_a_record_that_no_longer_exists_is_let_go() -> None:
-    desk = Desk(HERE, GONE)
+async def test_a_record_that_no_longer_exists_is_told_as_deleted() -> None:
+    desk = Desk(GONE)
     assert await desk.retry().once() == 1
-    assert desk.was_gone == [GONE]
+    ((_, change),) = desk.published
+    assert (change.op, change.key, change.mapping, change.retry) == (Op.DELETE, GONE.key, MAPPING.name, True)
+    assert decode(encode(change)) == [change]
 
 
 async def test_while_the_side_is_away_everything_stays_due() -> None:
@@ -80,7 +78,7 @@ async def test_while_the_side_is_away_everything_stays_due() -> None:
     desk.away = True
     with pytest.raises(ApiError):
         await desk.retry().once()
-    assert (desk.was_taken, desk.was_gone, desk.published) == ([], [], [])
+    assert (desk.was_taken, desk.published) == ([], [])
 
 
 async def test_failures_of_a_mapping_that_has_left_the_file_are_left_alone() -> None:
@@ -98,7 +96,10 @@ async def test_a_sync_begins_with_what_failed_before_counted_in_its_job() -> Non
     desk = Desk(HERE, GONE)
     sweep = FailedFirst(OnePage(), desk, desk, MAPPING, (7, TO_SALES), lambda: NOON)
     first = await sweep.read(None)
-    assert [(change.key, change.job) for change in first.changes] == [(ROW["id"], 7)]
+    assert [(change.key, change.op, change.job) for change in first.changes] == [
+        (ROW["id"], Op.READ, 7),
+        (GONE.key, Op.DELETE, 7),
+    ]
     assert first.more
     assert "next" in first.position
     assert not (await sweep.read(first.position)).more

@@ -2,13 +2,15 @@
 
 import asyncio
 
+import pytest
+
 from daemon.store.engine import Store
 from schemas.coupling import Reference
-from schemas.outcome import Outcome
+from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 
 from .conftest import Another
-from .made import CUSTOMER, NOWHERE, coupled, coupling, ended, uncoupled
+from .made import CUSTOMER, NOWHERE, change, coupled, coupling, ended, uncoupled
 
 
 async def test_a_recorded_coupling_is_loaded_as_it_was_from_either_side(store: Store) -> None:
@@ -85,6 +87,22 @@ async def test_uncoupling_frees_both_for_the_next_of_the_same_batch(store: Store
     assert [one.outcome for one in recorded].count(Outcome.FAILED) == 0
     assert await _pairs(store) == {("b1", "s3")}
     assert await store.memory.lookups([Reference(CUSTOMER, Side.BC, "number", "10000")]) == {}
+
+
+@pytest.mark.parametrize("new", ["b2", "b1"])
+async def test_a_restored_record_takes_the_deleted_ones_place(store: Store, new: str) -> None:
+    await store.memory.record([coupled("b1", "s1", number="10000")], NOWHERE)
+    told = change("s1", Side.SALES)
+    restored = Settled(
+        told, CUSTOMER, Outcome.INSERTED, coupling(new, "s1", number="20000"), uncouple=True, partner=new, gone="b1"
+    )
+
+    (recorded,) = await store.memory.record([restored], NOWHERE)
+
+    assert recorded.outcome is Outcome.INSERTED
+    assert await _pairs(store) == {(new, "s1")}
+    found = await store.memory.couplings([CUSTOMER], Side.SALES, ["s1"])
+    assert found[CUSTOMER, "s1"].bc.references == {"number": "20000"}
 
 
 async def test_no_coupling_given_leaves_the_stored_one(store: Store) -> None:

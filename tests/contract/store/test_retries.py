@@ -89,11 +89,10 @@ async def test_the_retry_set_of_a_direction_is_its_open_failures(store: Store) -
     assert await store.retries.failed(CUSTOMER, TO_BC) == [due("s1", TO_BC)]
 
 
-async def test_a_record_that_is_gone_has_nothing_left_to_carry(store: Store, clock: Clock) -> None:
-    await record(store, failed("b1", transient=True))
-    await store.retries.gone([due("b1")], clock())
-    assert await store.views.failures() == []
-    assert await store.retries.due(clock() + timedelta(hours=2), 10, SERVED) == []
+async def test_of_a_record_that_is_gone_nothing_is_left_to_carry(store: Store) -> None:
+    await record(store, failed("b1"), failed("b2"))
+    await record(store, ended("s1", Outcome.DELETED, side=Side.SALES, partner="b1", gone="b1"))
+    assert await store.retries.failed(CUSTOMER, TO_SALES) == [due("b2")]
 
 
 async def test_one_conflict_is_told_once_and_the_side_that_did_not_settle_it_is_read_again(
