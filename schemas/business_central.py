@@ -39,11 +39,12 @@ def key_field(entity_set: str) -> str:
 
 
 def select(table: str, mappings: Iterable[TableMapping]) -> tuple[str, ...]:
-    """The columns to ask for: mapped fields, what filters read, the key, and when it changed."""
+    """The columns to ask for: mapped fields, what filters and matching read, the key, and when it changed."""
     names = ["id", key_field(table)]
     for mapping in mappings:
         names += mapping.mapped(Side.BC)
         names += mapping.filter_fields(Side.BC)
+        names += mapping.match_fields(Side.BC)
     return tuple(dict.fromkeys([*(name for name in names if name not in CURRENCY_FIELDS), MODIFIED]))
 
 

@@ -37,12 +37,13 @@ def key_field(entity_set: str) -> str:
 
 
 def select(table: str, mappings: Iterable[TableMapping]) -> tuple[str, ...]:
-    """The columns to ask for: mapped ones (lookups as `_x_value`), what filters read, and when it changed."""
+    """The columns to ask for: mapped ones (lookups as `_x_value`), those of filters and matching, when it changed."""
     names: list[str] = []
     for mapping in mappings:
         names.append(mapping.sales.id)
         names += (column(mapping, name) for name in mapping.mapped(Side.SALES))
         names += mapping.filter_fields(Side.SALES)
+        names += mapping.match_fields(Side.SALES)
     return tuple(dict.fromkeys([*names, MODIFIED]))
 
 

@@ -192,6 +192,11 @@ class TableMapping:
         filters = (self.table(side).filter, *(one.filter for one in self.templates if one.side is side.other))
         return tuple(sorted({name for one in filters for name in one.fields}))
 
+    def match_fields(self, side: Side) -> tuple[str, ...]:
+        """The side's fields that tell whether two records are one, mapped or not."""
+        pairs = ((bc, sales) for group in self.match_on for bc, sales, _ in group)
+        return tuple(dict.fromkeys(bc if side is Side.BC else sales for bc, sales in pairs))
+
     @cached_property
     def lookup_columns(self) -> frozenset[str]:
         """Sales columns that hold a reference: read as `_x_value`, written by binding (wire-protocols B2)."""

@@ -22,6 +22,7 @@ from daemon.store.memory import SqlMemory
 from daemon.store.positions import SqlPositions
 from daemon.store.retries import Retries
 from daemon.store.states import MappingStates
+from daemon.store.surveys import Surveys
 from daemon.store.tables import CouplingRow
 from daemon.store.urls import shown
 from daemon.store.views import Views
@@ -45,6 +46,7 @@ class Store:
     states: MappingStates
     views: Views
     retries: Retries
+    surveys: Surveys
 
     async def close(self) -> None:
         await self.database.close()
@@ -136,6 +138,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         states=MappingStates(database),
         views=Views(database, now),
         retries=Retries(database),
+        surveys=Surveys(database, now),
     )
 
 

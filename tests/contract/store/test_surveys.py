@@ -1,0 +1,65 @@
+"""What a survey keeps while it runs: pages and positions together, gone when it is over (promise 6)."""
+
+from dataclasses import replace
+
+from daemon.store.engine import Store
+from schemas.job import Run, RunKind, RunState
+from schemas.side import Direction, Side
+
+from .made import CUSTOMER, change
+
+
+async def _job(store: Store, run: str = "r1") -> int:
+    await store.jobs.create_run(Run(run, RunKind.MATCH, RunState.ACCEPTED, (CUSTOMER,)), [(CUSTOMER, Direction.BOTH)])
+    return (await store.jobs.jobs_of(run))[0].id
+
+
+async def _stage(store: Store, job: int, side: Side, *keys: str, position: str = "p") -> None:
+    changes = [replace(change(key, side), after={"id": key, "name": key.upper()}) for key in keys]
+    await store.surveys.stage(job, side, changes, {"next": position})
+
+
+async def test_a_page_is_kept_with_its_position_and_counted(store: Store) -> None:
+    job = await _job(store)
+    assert await store.surveys.position(job, Side.BC) == {}
+
+    await _stage(store, job, Side.BC, "b", "a", position="p1")
+    await _stage(store, job, Side.SALES, "a", position="p7")
+    await _stage(store, job, Side.BC, position="p2")
+
+    assert await store.surveys.position(job, Side.BC) == {"next": "p2"}
+    assert await store.surveys.position(job, Side.SALES) == {"next": "p7"}
+    assert (await store.jobs.jobs_of("r1"))[0].read == 3
+
+
+async def test_rows_come_in_the_order_of_their_ids_from_any_of_them_on(store: Store) -> None:
+    job, other = await _job(store), await _job(store, "r2")
+    await _stage(store, job, Side.BC, "c", "a", "b")
+    await _stage(store, other, Side.BC, "d")
+
+    first = await store.surveys.page(job, Side.BC, "", 2)
+    assert first == [("a", {"id": "a", "name": "A"}), ("b", {"id": "b", "name": "B"})]
+    assert [key for key, _ in await store.surveys.page(job, Side.BC, "b", 2)] == ["c"]
+    assert await store.surveys.page(job, Side.BC, "c", 2) == []
+    assert list(await store.surveys.rows(job, Side.BC, ["c", "d"])) == ["c"]
+    assert await store.surveys.rows(job, Side.SALES, ["c"]) == {}
+
+
+async def test_a_record_shown_twice_is_kept_as_it_was_read_last(store: Store) -> None:
+    job = await _job(store)
+    await _stage(store, job, Side.BC, "a")
+    await store.surveys.stage(job, Side.BC, [replace(change("a"), after={"id": "a", "name": "new"})], {"done": True})
+
+    assert await store.surveys.page(job, Side.BC, "", 9) == [("a", {"id": "a", "name": "new"})]
+
+
+async def test_what_is_over_is_forgotten_and_nothing_else(store: Store) -> None:
+    job, other = await _job(store), await _job(store, "r2")
+    for one in (job, other):
+        await _stage(store, one, Side.BC, "a")
+    await store.surveys.forget(job)
+
+    assert await store.surveys.page(job, Side.BC, "", 9) == []
+    assert await store.surveys.position(job, Side.BC) == {}
+    assert await store.surveys.position(other, Side.BC) == {"next": "p"}
+    assert len(await store.surveys.page(other, Side.BC, "", 9)) == 1
