@@ -2,7 +2,8 @@
 
 Promised: the same arguments give the same rows, ids included; every reference leads to a row of the same side; every
 record that the standard mappings let through can get exactly one partner (no customer, item, currency or unit of one
-side is also on the other, except the currency USD, the unit KG and the salespeople, which are coupled, not created).
+side is also on the other, except the currency USD, the unit KG and the salespeople, which are coupled, not created). Of
+the vendors, which no standard mapping is about, one is on both sides.
 
 Rows carry the real field names of either API. A key that begins with `_` and is no Dataverse lookup is for the
 simulator only: `_contactNumber` of a BC customer names its company contact.
@@ -43,4 +44,7 @@ def seed(customers: int = 100, seed: int = 1) -> Seed:
     sales.products()
     bc.out_of_filter()
     sales.out_of_filter()
+    known = next(row["name"] for row in sales.rows["accounts"] if row["customertypecode"] == 11)
+    for index in range(4):
+        bc.vendor(index, known.upper()[:100] if index == 3 else "")
     return Seed(bc.rows, sales.rows)

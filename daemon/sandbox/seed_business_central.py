@@ -10,7 +10,9 @@ from daemon.sandbox.seed_words import AWKWARD_FIRMS, ITEM_KINDS, ITEM_NOUNS, LON
 Row = dict[str, Any]
 LOCAL_CURRENCY = "EUR"  # not in the table of currencies, as in a real company
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
-_SETS = "currencies currencyExchangeRates salespeoplePurchasers unitsOfMeasure customers contacts items resources"
+_SETS = (
+    "currencies currencyExchangeRates salespeoplePurchasers unitsOfMeasure customers vendors contacts items resources"
+)
 # code: name, symbol, decimals, (date, LCY for 100)...
 _CURRENCIES: dict[str, tuple[str, str, str, tuple[tuple[str, float], ...]]] = {
     "USD": ("US-Dollar", "$", "2:2", (("2025-07-01", 92.7618), ("2026-01-01", 91.3242))),
@@ -112,6 +114,21 @@ class BusinessCentral:
         )
         for _ in range(make.random.randint(2, 4) if blocked == "_x0020_" else 0):
             self.person(firm, contact["number"], name)
+
+    def vendor(self, index: int, name: str = "") -> None:
+        """A vendor, with a company contact that the simulator makes; the second is blocked. `name`: not a new one."""
+        make, firm = self.make, self.make.firm()
+        code = make.random.choice(("", LOCAL_CURRENCY, "USD"))
+        self._add(
+            "vendors",
+            number=f"K{70000 + index * 10}",
+            displayName=name or firm.name,
+            blocked="All" if index == 1 else "_x0020_",
+            currencyCode=code,
+            currencyId=self._currencies[code],
+            taxRegistrationNumber=make.digits("DE#########"),
+            **_place(firm.place),
+        )
 
     def _contact(self, **values: Any) -> Row:
         name, number = values["displayName"], f"KT{len(self.rows['contacts']) + 1:06d}"

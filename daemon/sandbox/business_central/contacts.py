@@ -1,7 +1,7 @@
-"""How customers and contacts hang together (wire-protocols A2 and its notes on contactsInformation).
+"""How customers, vendors and contacts hang together (wire-protocols A2 and its notes on contactsInformation).
 
-A customer has one company contact, made with it, and its person contacts name that contact's number. The two records
-of one company carry the same name and address, and an edit of either reaches the other.
+A customer or vendor has one company contact, made with it, and its person contacts name that contact's number. The two
+records of one company carry the same name and address, and an edit of either reaches the other.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ SHARED = (
     "website",
     "taxRegistrationNumber",
 )
+# The business relation of a contact that belongs to a row of these sets.
+RELATIONS = {"customers": "Customer", "vendors": "Vendor"}
 _CONTACTS = TABLES["contacts"]
-_CUSTOMERS = TABLES["customers"]
 
 
 def complete_contact(store: Store, values: Mapping[str, Any], changes: dict[str, Any]) -> None:
@@ -56,50 +57,51 @@ def _company_name(store: Store, number: str) -> str:
     return str(company.values["displayName"])
 
 
-def contact_for(store: Store, customer: Mapping[str, Any], number: str) -> dict[str, Any]:
-    """The values of the contact that a new customer gets."""
-    values = {**_CONTACTS.blanks, **{name: customer[name] for name in SHARED}}
-    values |= {"id": store.new_id(), "number": number, "type": customer["type"], "contactBusinessRelation": "Customer"}
-    values |= {"searchName": capitals(customer["displayName"])}
+def contact_for(store: Store, set_name: str, firm: Mapping[str, Any], number: str) -> dict[str, Any]:
+    """The values of the contact that a new customer or vendor gets; a vendor has no type, and is a company."""
+    values = {**_CONTACTS.blanks, **{name: firm[name] for name in SHARED}}
+    values |= {"id": store.new_id(), "number": number, "type": firm.get("type", "Company")}
+    values |= {"contactBusinessRelation": RELATIONS[set_name], "searchName": capitals(firm["displayName"])}
     if values["type"] == "Company":
         values |= {"companyNumber": number, "companyName": values["displayName"]}
     return values
 
 
-def add_contact(store: Store, customer: Record) -> None:
-    """Make the contact of a customer just stored."""
-    values = contact_for(store, customer.values, store.next_number("contacts"))
-    contact = store.insert(_CONTACTS, values, {"customer": customer.id})
-    store.contact_of[customer.id] = contact.id
+def add_contact(store: Store, set_name: str, firm: Record) -> None:
+    """Make the contact of a customer or vendor just stored."""
+    values = contact_for(store, set_name, firm.values, store.next_number("contacts"))
+    contact = store.insert(_CONTACTS, values, {"firm": (set_name, firm.id)})
+    store.contact_of[firm.id] = contact.id
 
 
-def contact_of(store: Store, customer_id: str) -> Record | None:
-    """The contact that belongs to a customer, if it still exists."""
-    return store.rows("contacts").get(store.contact_of.get(customer_id, ""))
+def contact_of(store: Store, firm_id: str) -> Record | None:
+    """The contact that belongs to a customer or vendor, if it still exists."""
+    return store.rows("contacts").get(store.contact_of.get(firm_id, ""))
 
 
-def customer_changed(store: Store, customer: Record) -> None:
-    """Carry a customer's edit to its contact."""
-    contact = contact_of(store, customer.id)
+def firm_changed(store: Store, firm: Record) -> None:
+    """Carry a customer's or vendor's edit to its contact."""
+    contact = contact_of(store, firm.id)
     if contact is not None:
-        _carry(store, customer, contact)
+        _carry(store, firm, contact)
 
 
 def contact_changed(store: Store, before: Record, after: Record) -> None:
-    """Carry a contact's edit to its customer, and a company's name to its persons."""
-    customer = store.rows("customers").get(before.private.get("customer", ""))
-    if customer is not None and store.settings.contact_updates_customer:
-        changes = _differences(after, customer)
+    """Carry a contact's edit to its customer or vendor, and a company's name to its persons."""
+    set_name, firm_id = before.private.get("firm", ("customers", ""))
+    firm = store.rows(set_name).get(firm_id)
+    if firm is not None and store.settings.contact_updates_customer:
+        changes = _differences(after, firm)
         if changes:
-            store.update(_CUSTOMERS, customer, changes)
+            store.update(TABLES[set_name], firm, changes)
     name = after.values["displayName"]
     if after.values["type"] == "Company" and before.values["displayName"] != name:
         for person in persons_of(store, after.values["number"]):
             store.update(_CONTACTS, person, {"companyName": name})
 
 
-def _carry(store: Store, customer: Record, contact: Record) -> None:
-    changes = _differences(customer, contact)
+def _carry(store: Store, firm: Record, contact: Record) -> None:
+    changes = _differences(firm, contact)
     if not changes:
         return
     if "displayName" in changes:
@@ -127,16 +129,16 @@ def contact_removed(store: Store, contact: Record) -> None:
             store.delete(_CONTACTS, person)
 
 
-def customer_removed(store: Store, customer: Record) -> None:
-    """A deleted customer's contact stays, without a business relation."""
-    contact = contact_of(store, customer.id)
+def firm_removed(store: Store, firm: Record) -> None:
+    """A deleted customer's or vendor's contact stays, without a business relation."""
+    contact = contact_of(store, firm.id)
     if contact is not None:
         store.update(_CONTACTS, contact, {"contactBusinessRelation": "None"})
 
 
-def contacts_information(store: Store, customer: Record) -> list[dict[str, Any]]:
+def contacts_information(store: Store, firm: Record) -> list[dict[str, Any]]:
     """The rows of `customers({id})/contactsInformation`: the company contact, then its persons."""
-    contact = contact_of(store, customer.id)
+    contact = contact_of(store, firm.id)
     if contact is None:
         return []
     found = [contact]
@@ -149,8 +151,8 @@ def contacts_information(store: Store, customer: Record) -> list[dict[str, Any]]
             "contactNumber": record.values["number"],
             "contactName": record.values["displayName"],
             "contactType": record.values["type"],
-            "relatedId": customer.id,
-            "relatedType": "Customer",
+            "relatedId": firm.id,
+            "relatedType": contact.values["contactBusinessRelation"],
         }
         for record in found
     ]

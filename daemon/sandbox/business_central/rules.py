@@ -16,7 +16,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def create(store: Store, table: Table, changes: dict[str, Any]) -> Record:
-    """Store a new row; a customer gets its contact with it."""
+    """Store a new row; a customer or vendor gets its contact with it."""
     for name in table.mandatory:
         if name not in changes:
             raise dialog(f'A "{name}" must be provided.')
@@ -27,15 +27,15 @@ def create(store: Store, table: Table, changes: dict[str, Any]) -> Record:
     _give_number(store, table, changes)
     values = {**table.blanks, **changes}
     _check_unique(store, table, values, "")
-    if table.set_name == "customers" and "currencyCode" not in changes:
+    if table.set_name in contacts.RELATIONS and "currencyCode" not in changes:
         values["currencyCode"] = store.settings.local_currency
     if table.set_name == "contacts":
         values["contactBusinessRelation"] = "None"
         contacts.complete_contact(store, {**values, "displayName": ""}, values)
     values["id"] = _new_id(store, table, changes.get("id"))
     record = store.insert(table, values)
-    if table.set_name == "customers":
-        contacts.add_contact(store, record)
+    if table.set_name in contacts.RELATIONS:
+        contacts.add_contact(store, table.set_name, record)
     return record
 
 
@@ -53,8 +53,8 @@ def modify(store: Store, table: Table, before: Record, changes: dict[str, Any]) 
     if key and record.values[key] != old:
         cascade_rename(store, table, str(old), record.values[key])
         record = store.rows(table.set_name).get(record.id) or record
-    if table.set_name == "customers":
-        contacts.customer_changed(store, record)
+    if table.set_name in contacts.RELATIONS:
+        contacts.firm_changed(store, record)
     if table.set_name == "contacts":
         contacts.contact_changed(store, before, record)
     return record
@@ -68,8 +68,8 @@ def remove(store: Store, table: Table, record: Record) -> None:
             "year that has not been closed yet."
         )
     store.delete(table, record)
-    if table.set_name == "customers":
-        contacts.customer_removed(store, record)
+    if table.set_name in contacts.RELATIONS:
+        contacts.firm_removed(store, record)
     if table.set_name == "contacts":
         contacts.contact_removed(store, record)
 

@@ -1,6 +1,7 @@
 """Filling a new company from plain rows: any subset of fields, ids and numbers optional.
 
-A customer's `_contactNumber` names its company contact among the contact rows; without one a contact is made.
+A customer's or vendor's `_contactNumber` names its company contact among the contact rows; without one a contact is
+made.
 `_ledgerEntries` (or a balance) makes a row undeletable (wire-protocols D47).
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from daemon.sandbox.business_central.contacts import contact_for
+from daemon.sandbox.business_central.contacts import RELATIONS, contact_for
 from daemon.sandbox.business_central.fields import capitals, seed_values
 from daemon.sandbox.business_central.relations import UNSERVED
 from daemon.sandbox.business_central.store import Store, increment, iso, to_milliseconds
@@ -30,10 +31,11 @@ def load_seeds(store: Store, data: Seeds) -> None:
         store.load(name, _rows(store, TABLES[name], data.get(name, ())))
     for name in ("items", "resources"):
         store.load(name, _completed(store, _rows(store, TABLES[name], data.get(name, ()))))
-    customers = _rows(store, TABLES["customers"], data.get("customers", ()))
-    store.load("customers", _completed(store, customers))
     contacts = _rows(store, TABLES["contacts"], data.get("contacts", ()))
-    _link(store, customers, contacts)
+    for name in RELATIONS:
+        firms = _rows(store, TABLES[name], data.get(name, ()))
+        store.load(name, _completed(store, firms))
+        _link(store, name, firms, contacts)
     store.load("contacts", _contacts(contacts))
 
 
@@ -63,7 +65,9 @@ def _rows(store: Store, table: Table, seeds: Sequence[Mapping[str, Any]]) -> _Ro
             values["id"] = store.new_id()
         if table.key == "number" and not values["number"]:
             values["number"] = next(numbers)
-        private: dict[str, Any] = {"ledger": True} if seed.get("_ledgerEntries") or values.get("balanceDue") else {}
+        private: dict[str, Any] = (
+            {"ledger": True} if seed.get("_ledgerEntries") or values.get("balanceDue") or values.get("balance") else {}
+        )
         if "_contactNumber" in seed:
             private["contactNumber"] = str(seed["_contactNumber"]).strip().upper()
         rows.append((values, datetime.fromisoformat(values["lastModifiedDateTime"]), private))
@@ -96,21 +100,21 @@ def _completed(store: Store, rows: _Rows) -> _Rows:
     return rows
 
 
-def _link(store: Store, customers: _Rows, contacts: _Rows) -> None:
-    """Give every customer its contact row, made where the seeds have none."""
+def _link(store: Store, set_name: str, firms: _Rows, contacts: _Rows) -> None:
+    """Give every customer or vendor its contact row, made where the seeds have none."""
     by_number = {values["number"]: (values, private) for values, _, private in contacts}
     numbers = _numbers(store, "contacts", set(by_number))
-    for customer, modified, private in customers:
+    for firm, modified, private in firms:
         number = private.get("contactNumber")
         if number is None or number not in by_number:
-            made = contact_for(store, customer, number or next(numbers))
-            made["lastModifiedDateTime"] = customer["lastModifiedDateTime"]
+            made = contact_for(store, set_name, firm, number or next(numbers))
+            made["lastModifiedDateTime"] = firm["lastModifiedDateTime"]
             contact, link = by_number[made["number"]] = made, {}
             contacts.append((contact, modified, link))
         contact, link = by_number[number or contact["number"]]
-        contact["contactBusinessRelation"] = "Customer"
-        link["customer"] = customer["id"]
-        store.contact_of[customer["id"]] = contact["id"]
+        contact["contactBusinessRelation"] = RELATIONS[set_name]
+        link["firm"] = (set_name, firm["id"])
+        store.contact_of[firm["id"]] = contact["id"]
 
 
 def _contacts(contacts: _Rows) -> _Rows:

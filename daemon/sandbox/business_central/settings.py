@@ -14,7 +14,8 @@ def _clients() -> Mapping[str, str]:
 
 
 def _series() -> Mapping[str, tuple[str, int]]:
-    return {"customers": ("C00010", 10), "contacts": ("CT000001", 1), "items": ("1000", 1), "resources": ("R0010", 10)}
+    firms = {"customers": ("C00010", 10), "vendors": ("V00010", 10), "contacts": ("CT000001", 1)}
+    return {**firms, "items": ("1000", 1), "resources": ("R0010", 10)}
 
 
 @dataclass(frozen=True)
@@ -62,5 +63,5 @@ class BcSettings:
     delete_needs_if_match: bool = False  # D46
     blocked_filter_fails: bool = False  # A2 [T]: `$filter` on `blocked` answers 400
     functions_need_schemaversion: bool = True  # A3: contains & co. only with `$schemaversion=2.1`
-    contact_updates_customer: bool = True  # a company contact's edit reaches its customer, as in the product
+    contact_updates_customer: bool = True  # a company contact's edit reaches its customer or vendor, as in the product
     validate_email: bool = True

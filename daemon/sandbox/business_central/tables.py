@@ -191,6 +191,20 @@ _ALL = (
         parts=("contactsInformation",),
     ),
     Table(
+        "vendors",
+        "vendor",
+        "Vendor",
+        _fields(
+            f"number code20 displayName text100 {_ADDRESS} phoneNumber text30 email text80 website text255 "
+            "taxRegistrationNumber text20 currencyId guid currencyCode code10 irs1099Code code10 paymentTermsId guid "
+            "paymentMethodId guid taxLiable bool blocked enum balance decimal!",
+            blocked=(BLANK_ENUM, "Payment", "All"),
+        ),
+        key="number",
+        mandatory=("displayName",),
+        parts=("contactsInformation",),
+    ),
+    Table(
         "contacts",
         "contact",
         "Contact",

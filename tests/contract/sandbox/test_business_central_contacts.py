@@ -126,3 +126,45 @@ async def test_seeds_with_unknown_sets_or_fields_are_refused() -> None:
     with pytest.raises(ValueError, match="fax"):
         async with tenant({"customers": [{"displayName": "A", "fax": "1"}]}):
             pass
+
+
+async def test_a2_a_vendor_has_its_contact_as_a_customer_has() -> None:
+    seeds = {"vendors": [{"number": "V1", "displayName": "Litware", "city": "Ulm"}]}
+    async with tenant(seeds) as bc:
+        made = await bc.create("vendors", displayName="New", blocked="Payment")
+        assert (made["number"], made["currencyCode"], made["blocked"], made["balance"]) == (
+            "V00010",
+            "EUR",
+            "Payment",
+            0,
+        )
+        for name, number in (("Litware", "CT000001"), ("New", "CT000002")):
+            contact = await by_number(bc, "contacts", number)
+            assert (contact["displayName"], contact["contactBusinessRelation"]) == (name, "Vendor")
+        await bc.patch("vendors", made["id"], displayName="Newer")
+        assert (await by_number(bc, "contacts", "CT000002"))["displayName"] == "Newer"
+        contact = await by_number(bc, "contacts", "CT000001")
+        await bc.patch("contacts", contact["id"], city="Gent")
+        litware = await by_number(bc, "vendors", "V1")
+        assert litware["city"] == "Gent"
+        (related,) = await bc.rows(f"vendors({litware['id']})/contactsInformation")
+        assert (related["relatedType"], related["relatedId"]) == ("Vendor", litware["id"])
+        assert (await bc.send("DELETE", f"vendors({made['id']})")).status_code == 204
+        assert (await by_number(bc, "contacts", "CT000002"))["contactBusinessRelation"] == "None"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"city": "Ulm"}, 'A "displayName" must be provided.'),
+        ({"displayName": "A", "blocked": "Ship"}, "Ship"),
+        ({"displayName": "A", "currencyCode": "XXX"}, "Currency"),
+        ({"displayName": "A", "balance": 5}, "balance"),
+        ({"displayName": "A", "creditLimit": 5}, "creditLimit"),
+    ],
+)
+async def test_a2_a_vendor_that_cannot_be_is_refused(body: dict[str, Any], message: str) -> None:
+    async with tenant() as bc:
+        answer = await bc.send("POST", "vendors", body)
+        assert answer.status_code == 400
+        assert message in answer.json()["error"]["message"]
