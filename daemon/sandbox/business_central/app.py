@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
+import httpx
 import orjson
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -21,10 +24,12 @@ from daemon.sandbox.business_central.seeds import Seeds, load_seeds
 from daemon.sandbox.business_central.service import Answer, Call, Service
 from daemon.sandbox.business_central.settings import BcSettings
 from daemon.sandbox.business_central.store import Store
-from daemon.sandbox.business_central.tables import CUSTOM, STANDARD, TABLES
+from daemon.sandbox.business_central.tables import CUSTOM, RUNTIME, STANDARD, TABLES
+from daemon.sandbox.business_central.webhooks import Webhooks
 from daemon.sandbox.identity import Identity, Unauthorised
 from daemon.sandbox.request_log import Control, ControlMiddleware
 
+_APIS = (STANDARD, CUSTOM, RUNTIME)
 _VERBS = ["GET", "POST", "PATCH", "PUT", "DELETE", "MERGE"]
 
 
@@ -35,11 +40,13 @@ def create_app(
     *,
     new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     identity: Identity | None = None,
+    wire: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
     """A Business Central environment holding `data`; `now` is the base of its movable clock.
 
     Without an `identity` the app has a token endpoint of its own. `app.state.control` and `app.state.store` let a
-    test in the same process move the clock, arm faults or look at the rows.
+    test in the same process move the clock, arm faults or look at the rows. Notifications go out through `wire`: by
+    themselves where the app is served, else when a test awaits `app.state.webhooks.deliver()`.
     """
     control = Control(now, body_for_status, settings.log_entries)
     store = Store(settings, control.clock.now, new_id)
@@ -48,31 +55,43 @@ def create_app(
     identity = identity or Identity(
         settings.clients, {settings.audience}, control.clock.now, token_seconds=settings.token_seconds
     )
-    front = _Front(settings, store, control, identity)
+    webhooks = Webhooks(settings, control.clock.now, wire)
+    store.watch = webhooks.watch
+    front = _Front(settings, store, control, identity, webhooks)
     routes = [
         *identity.routes(),
         *control.routes(),
         Route("/", front.index, methods=["GET"]),
         Route("/v2.0/{rest:path}", front.answer, methods=_VERBS),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(ControlMiddleware, control=control)])
-    app.state.control, app.state.store = control, store
+
+    @contextlib.asynccontextmanager
+    async def sending(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(webhooks.run())
+        yield
+        task.cancel()
+
+    app = Starlette(routes=routes, middleware=[Middleware(ControlMiddleware, control=control)], lifespan=sending)
+    app.state.control, app.state.store, app.state.webhooks = control, store, webhooks
     return app
 
 
 class _Front:
     """Turns HTTP requests into calls and answers into HTTP responses."""
 
-    def __init__(self, settings: BcSettings, store: Store, control: Control, identity: Identity) -> None:
+    def __init__(
+        self, settings: BcSettings, store: Store, control: Control, identity: Identity, webhooks: Webhooks
+    ) -> None:
         self._settings = settings
         self._store = store
         self._control = control
         self._identity = identity
+        self._webhooks = webhooks
         self._service = Service(store)
         self._limits = Limits(settings, control.clock.now)
         environment, tenant = re.escape(settings.environment), re.escape(settings.tenant)
         self._address = re.compile(
-            rf"(/v2\.0/(?:{tenant}/)?{environment}/api/({re.escape(STANDARD)}|{re.escape(CUSTOM)}))(?:/(.*))?"
+            rf"(/v2\.0/(?:{tenant}/)?{environment}/api/({'|'.join(map(re.escape, _APIS))}))(?:/(.*))?"
         )
 
     async def index(self, request: Request) -> Response:
@@ -94,7 +113,11 @@ class _Front:
             if refused is not None:
                 raise refused
             async with self._limits.slot(client):
-                return _response(self._answer(await self._call(request), client))
+                call = await self._call(request)
+                if self._webhooks.answers(call):
+                    return _response(await self._webhooks.handle(call, client))
+                self._webhooks.user = client
+                return _response(self._answer(call, client))
         except Unauthorised as error:
             return _response(_unauthorised(error))
         except ApiError as error:

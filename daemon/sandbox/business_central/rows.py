@@ -19,6 +19,12 @@ from daemon.sandbox.business_central.tables import Table
 Key = tuple[Any, ...]
 
 
+def etag_of(row_version: int) -> str:
+    """`W/"<base64 of '19;<row version>;00;'>"` (A3)."""
+    text = f"'19;{row_version};00;'"
+    return f'W/"{base64.b64encode(text.encode()).decode()}"'
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One stored row: its JSON values, row version and modification time; `private` holds what no page shows."""
@@ -35,9 +41,8 @@ class Record:
 
     @property
     def etag(self) -> str:
-        """`W/"<base64 of '19;<row version>;00;'>"` (A3)."""
-        text = f"'19;{self.row_version};00;'"
-        return f'W/"{base64.b64encode(text.encode()).decode()}"'
+        """What `If-Match` must name."""
+        return etag_of(self.row_version)
 
 
 class _Descending:

@@ -65,3 +65,21 @@ class BcSettings:
     functions_need_schemaversion: bool = True  # A3: contains & co. only with `$schemaversion=2.1`
     contact_updates_customer: bool = True  # a company contact's edit reaches its customer or vendor, as in the product
     validate_email: bool = True
+
+    # Webhooks (A4.1, D59–D73). Seconds are of the simulated clock, but those we wait for an answer.
+    subscription_limit: int = 200
+    subscription_seconds: float = 3 * 86_400
+    handshake_timeout_seconds: float = 5
+    notification_timeout_seconds: float = 30
+    notification_delay_seconds: float = 30
+    notification_retry_seconds: tuple[float, ...] = (60, 60, 600, 6_000, 60_000)
+    notification_collection_above: int = 1_000
+    notification_rows_limit: int = 1_000_000
+    handshake_verb: Literal["POST", "GET"] = "POST"  # D59
+    handshake_failure_code: str = "BadRequest"  # D60: not documented
+    same_subscription: Literal["add", "reject"] = "add"  # A4.1: a second one for the same address and resource
+    notification_slash: bool = False  # A4.1: `resource` with a leading slash
+    notifications_twice: bool = False  # D72
+    notifications_reversed: bool = False  # D72
+    webhooks_left_out: frozenset[str] = frozenset()  # F8: entity sets a tenant does not offer
+    delegated_clients: frozenset[str] = frozenset()  # D73: who cannot schedule the job that sends

@@ -19,6 +19,8 @@ from daemon.sandbox.business_central.tables import TABLES, Table
 
 _FIRST_ROW_VERSION = 7638935861551500000
 _PRIVATE: Mapping[str, Any] = {}
+# Told of every row a committed transaction has written: its entity set, the row before and after it.
+Watch = Callable[[str, Record | None, Record | None], None]
 
 
 def iso(moment: datetime) -> str:
@@ -41,9 +43,10 @@ class Store:
         self.now = now
         self.new_id = new_id
         self.modified_at: datetime | None = None
+        self.watch: Watch = lambda set_name, before, after: None
         self._tables = {name: Rows(table) for name, table in TABLES.items()}
         self._row_version = _FIRST_ROW_VERSION
-        self._journal: list[tuple[str, str, Record | None]] | None = None
+        self._journal: list[tuple[str, Record | None, Record | None]] | None = None
         self._series = {name: first for name, (first, _) in settings.number_series.items()}
         self._replica: _Replica | None = None
         self.references: dict[str, set[Any]] = {}
@@ -96,7 +99,7 @@ class Store:
     def _put(self, set_name: str, record_id: str, record: Record | None) -> None:
         before = self._tables[set_name].put(record_id, record)
         if self._journal is not None:
-            self._journal.append((set_name, record_id, before))
+            self._journal.append((set_name, before, record))
         if self._replica is not None:
             self._replica.note(self.now(), set_name, record_id, record)
 
@@ -111,20 +114,25 @@ class Store:
                 self._undo(mark)
                 raise
             return
-        self._journal = []
+        self._journal, written = [], []
         try:
             yield
+            written = self._journal
         except Exception:
             self._undo(0)
             raise
         finally:
             self._journal = None
+        for set_name, before, after in written:
+            self.watch(set_name, before, after)
 
     def _undo(self, mark: int) -> None:
         journal = self._journal or []
         undone, self._journal = journal[mark:], None
-        for set_name, record_id, before in reversed(undone):
-            self._put(set_name, record_id, before)
+        for set_name, before, after in reversed(undone):
+            record = before or after
+            if record is not None:
+                self._put(set_name, record.id, before)
         self._journal = journal[:mark]
 
     def next_number(self, set_name: str) -> str:

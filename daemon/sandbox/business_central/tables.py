@@ -13,6 +13,7 @@ from typing import Any
 
 STANDARD = "v2.0"
 CUSTOM = "coupled/sync/v1.0"
+RUNTIME = "microsoft/runtime/beta"
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 BLANK_ENUM = "_x0020_"
 _BLANKS: Mapping[str, Any] = {

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from daemon.sandbox.business_central import BcSettings, create_app
+from daemon.sandbox.business_central.webhooks import Webhooks
 
 HOST = "http://127.0.0.1:8098"
 ROOT = "/v2.0/sandbox/api/v2.0"
@@ -45,6 +46,7 @@ class Tenant:
 
     http: httpx.AsyncClient
     clock: Clock
+    webhooks: Webhooks
 
     async def get(self, path: str, **headers: str) -> httpx.Response:
         return await self.send("GET", path, **headers)
@@ -73,8 +75,8 @@ class Tenant:
         numbered = [{"id": str(n), **part} for n, part in enumerate(parts)]
         return await self.send("POST", f"{ROOT}/$batch", {"requests": numbered}, **headers)
 
-    async def sign_in(self) -> None:
-        answer = await self.http.post(TOKEN_URL, data=CREDENTIALS)
+    async def sign_in(self, client: str = "coupled") -> None:
+        answer = await self.http.post(TOKEN_URL, data={**CREDENTIALS, "client_id": client})
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
@@ -86,12 +88,16 @@ def part(method: str, path: str, body: Any = None, **headers: str) -> dict[str, 
 
 
 @asynccontextmanager
-async def tenant(data: dict[str, list[dict[str, Any]]] | None = None, **settings: Any) -> AsyncIterator[Tenant]:
-    """A tenant with these seeds and settings."""
+async def tenant(
+    data: dict[str, list[dict[str, Any]]] | None = None,
+    wire: httpx.AsyncBaseTransport | None = None,
+    **settings: Any,
+) -> AsyncIterator[Tenant]:
+    """A tenant with these seeds and settings; what it sends by itself goes out through `wire`."""
     clock = Clock()
-    app = create_app(BcSettings(**settings), data or {}, clock)
+    app = create_app(BcSettings(**settings), data or {}, clock, wire=wire)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOST) as http:
-        made = Tenant(http, clock)
+        made = Tenant(http, clock, app.state.webhooks)
         await made.sign_in()
         yield made
 
