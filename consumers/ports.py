@@ -66,7 +66,10 @@ class Memory(Protocol):
         """By (mapping, id on `side`)."""
 
     async def lookups(self, wanted: Iterable[Reference]) -> Lookups:
-        """For each reference that a coupling bears: that coupling's references on the other side, with its `id`."""
+        """For each reference that a coupling bears: that coupling's references on the other side, with its `id`.
+
+        With a `field`: {field: its value on the reference's own side} in their place, if that is known.
+        """
 
     async def intents(self, mapping: str, sales_ids: Iterable[str]) -> Mapping[str, Intent]:
         """Creations begun and not recorded, by Sales id."""

@@ -172,7 +172,7 @@ class Synchronise:
     async def _lookups(self, mapping: TableMapping, changes: Sequence[Change]) -> Lookups:
         """Everything the batch refers to, in one query."""
         direction = changes[0].direction
-        rules = [rule for rule in rules_for(mapping, direction, When.ALWAYS, When.INSERT) if rule.lookup]
+        rules = [rule for rule in rules_for(mapping, direction, When.ALWAYS, When.INSERT) if rule.looks_up]
         wanted = {
             reference
             for change in changes

@@ -1,14 +1,16 @@
 """Field rules, pure: one side's canonical values to the other's (business-central-sync 2.2)."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from consumers import problems
-from schemas.canonical import canonical, cut, stored
+from schemas.canonical import as_code, canonical, cut, stored
 from schemas.coupling import OUTSIDE, Lookups, Reference
 from schemas.errors import Problem
-from schemas.mapping import FieldRule, TableMapping, When
+from schemas.mapping import FieldLookup, FieldRule, TableMapping, When
 from schemas.side import Direction, Side
 from schemas.transforms import apply
 
@@ -33,7 +35,11 @@ def rules_for(mapping: TableMapping, direction: Direction, *moments: When) -> tu
 
 def references(rules: Iterable[FieldRule], direction: Direction, values: Values) -> set[Reference]:
     """What `translate` will look up for these values."""
-    found = (_reference(rule, direction.source, values) for rule in rules if rule.lookup)
+    found = {
+        _reference(rule, direction.source, values) if rule.lookup else _chained(rule, direction, values)
+        for rule in rules
+        if rule.looks_up
+    }
     return {reference for reference in found if reference}
 
 
@@ -68,7 +74,10 @@ def _apply(rule: FieldRule, direction: Direction, values: Values, lookups: Looku
     if not rule.fields(source):
         return {names[0]: rule.constant}
     value = _joined([values[name] for name in rule.fields(source)])
-    value = _looked_up(rule, source, values, lookups) if rule.lookup else canonical(_transformed(rule, value))
+    if rule.lookup:
+        value = _looked_up(rule, source, values, lookups)
+    else:
+        value = canonical(_transformed(rule, direction, value, lookups))
     if value is None and rule.not_null:
         return {}
     if rule.required and (value is None or (source is Side.BC and values[rule.bc[0]] == 0)):
@@ -78,11 +87,39 @@ def _apply(rule: FieldRule, direction: Direction, values: Values, lookups: Looku
     return {names[0]: _fitted(rule, names[0], source.other, value)}
 
 
-def _transformed(rule: FieldRule, value: Any) -> Any:
+def _transformed(rule: FieldRule, direction: Direction, value: Any, lookups: Lookups) -> Any:
+    def look_up(step: FieldLookup, named: Any) -> Any:
+        reference = _field_reference(step, direction.source, named)
+        found = lookups.get(reference)
+        if found is not None and step.field in found:
+            return found[step.field]
+        if rule.clear_on_failure:
+            return None
+        raise _untranslatable(rule, reference, step.field, coupled=found is not None)
+
     try:
-        return apply(rule.transforms, value)
+        return apply(rule.chain(direction), value, look_up)
     except ValueError as error:
         raise Untranslatable(problems.not_transformable(rule, value, error)) from error
+
+
+def _chained(rule: FieldRule, direction: Direction, values: Values) -> Reference | None:
+    """What the chain's lookup step will look up, if the steps before it can be taken."""
+    wanted: list[Reference] = []
+
+    def look_up(step: FieldLookup, named: Any) -> None:
+        wanted.append(_field_reference(step, direction.source, named))
+
+    names = rule.fields(direction.source)
+    with suppress(ValueError):
+        apply(rule.chain(direction), _joined([values.get(name) for name in names]), look_up)
+    return wanted[0] if wanted else None
+
+
+def _field_reference(step: FieldLookup, source: Side, named: Any) -> Reference:
+    name = step.by if source is Side.BC else "id"
+    value = as_code(str(named)) if source is Side.BC else str(canonical(str(named)))
+    return Reference(step.mapping, source, name, value, step.field)
 
 
 def _reference(rule: FieldRule, source: Side, values: Values) -> Reference | None:
@@ -103,8 +140,13 @@ def _looked_up(rule: FieldRule, source: Side, values: Values, lookups: Lookups) 
         return partner[wanted]
     if rule.clear_on_failure or (rule.blank_outside and partner is OUTSIDE):
         return None
-    missing = problems.no_reference(rule, reference, wanted) if partner else problems.not_coupled(rule, reference)
-    raise Untranslatable(missing, reference)
+    raise _untranslatable(rule, reference, wanted, coupled=bool(partner))
+
+
+def _untranslatable(rule: FieldRule, reference: Reference, wanted: str, *, coupled: bool) -> Untranslatable:
+    """The record it names is not coupled, or lacks what is wanted of it: it waits."""
+    missing = problems.no_reference(rule, reference, wanted) if coupled else problems.not_coupled(rule, reference)
+    return Untranslatable(missing, replace(reference, field=""))
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -163,8 +163,9 @@ def _mappings(words: Mapping[str, Mapping[str, str]], steps: Mapping[str, str]) 
         f"## Settings of {title}\n\n" + _model(part, _sentences(words[title], part.model_fields, title))
         for title, part in _MAPPING_PARTS.items()
     ]
-    told = _sentences(steps, transforms.NAMES, "transforms")
-    table = _table(["Transformation", ""], ([f"`{name}`", told[name]] for name in transforms.NAMES))
+    names = sorted([*transforms.NAMES, transforms.LOOKUP])
+    told = _sentences(steps, names, "transforms")
+    table = _table(["Transformation", ""], ([f"`{name}`", told[name]] for name in names))
     head = "# The mappings file\n\nExplained with examples in [mappings.md](../mappings.md)."
     return "\n\n".join([head, *parts, f"## Transformations\n\n{table}"])
 

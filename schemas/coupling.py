@@ -46,15 +46,19 @@ class Coupling:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A name to look a coupling up by: `mapping`'s record whose `name` on `side` is `value`."""
+    """A name to look a coupling up by: `mapping`'s record whose `name` on `side` is `value`.
+
+    With a `field` the answer is that mapped field of the record itself, on `side`, as both last agreed.
+    """
 
     mapping: str
     side: Side
     name: str
     value: str
+    field: str = ""
 
 
-# A lookup's answer: the coupling's references on the other side, `id` among them.
+# A lookup's answer: the coupling's references on the other side, `id` among them; or the `field` asked for.
 # OUTSIDE itself, in place of an answer: not coupled, and on its own side not in the filter of its mapping.
 OUTSIDE: Mapping[str, str] = MappingProxyType({})
-Lookups = Mapping[Reference, Mapping[str, str]]
+Lookups = Mapping[Reference, Mapping[str, Any]]

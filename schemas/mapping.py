@@ -65,6 +65,18 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldLookup:
+    """The argument of a `lookup` step, the original's Field Lookup.
+
+    The value names a record of `mapping`, in BC by its key (`by`), in Sales by its id, and becomes its `field` there.
+    """
+
+    mapping: str
+    field: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class FieldRule:
     """One row of the integration field mapping (business-central-sync 2.2).
 
@@ -87,6 +99,7 @@ class FieldRule:
     blank_outside: bool = False
     max_length: int | None = None
     transforms: tuple[Transform, ...] = ()
+    transform_direction: Direction = Direction.BOTH
 
     def fields(self, side: Side) -> tuple[str, ...]:
         return self.bc if side is Side.BC else self.sales
@@ -94,6 +107,14 @@ class FieldRule:
     @property
     def name(self) -> str:
         return f"{'+'.join(self.bc) or '—'} ↔ {'+'.join(self.sales) or '—'}"
+
+    @property
+    def looks_up(self) -> bool:
+        return self.lookup is not None or any(isinstance(one.argument, FieldLookup) for one in self.transforms)
+
+    def chain(self, direction: Direction) -> tuple[Transform, ...]:
+        """The steps that a value takes in this direction (business-central-sync 2.2, Transformation Direction)."""
+        return self.transforms if self.transform_direction.covers(direction) else ()
 
 
 @dataclass(frozen=True, slots=True)

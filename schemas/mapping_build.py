@@ -5,10 +5,20 @@ from typing import Any
 from schemas import business_central, dataverse
 from schemas.canonical import stored
 from schemas.filters import Filter
-from schemas.mapping import ChildReference, FieldRule, Lookup, Mappings, Table, TableMapping, Template, Transform
+from schemas.mapping import (
+    ChildReference,
+    FieldLookup,
+    FieldRule,
+    Lookup,
+    Mappings,
+    Table,
+    TableMapping,
+    Template,
+    Transform,
+)
 from schemas.mapping_parts import FieldPart, FilePart, MappingPart, SidePart
 from schemas.side import Direction, Side
-from schemas.transforms import compiled
+from schemas.transforms import LOOKUP, compiled
 
 # Columns that take records of several tables: their navigation property names the table too (wire-protocols B2).
 _CUSTOMER_COLUMNS = frozenset({"parentcustomerid", "customerid"})
@@ -132,7 +142,8 @@ def _field(
         clear_on_failure=part.clear_on_failure,
         blank_outside=part.blank_outside,
         max_length=part.max_length,
-        transforms=_transforms(part, place),
+        transforms=_transforms(part, mapping, by_name, place),
+        transform_direction=part.transform_direction or Direction.BOTH,
     )
 
 
@@ -172,16 +183,49 @@ def _bind(part: FieldPart, sales: tuple[str, ...], by_name: dict[str, MappingPar
     return f"{navigation}/{entity_set}"
 
 
-def _transforms(part: FieldPart, place: tuple[int | str, ...]) -> tuple[Transform, ...]:
-    made = []
+def _transforms(
+    part: FieldPart, mapping: MappingPart, by_name: dict[str, MappingPart], place: tuple[int | str, ...]
+) -> tuple[Transform, ...]:
+    if part.transform and part.lookup:
+        raise Mistake((*place, "transform"), "a `lookup` translates the value itself: `transform` has no effect on it")
+    travels, way = part.direction or mapping.direction, part.transform_direction
+    if way and not (part.transform and all(travels.covers(one) for one in way.one_ways)):
+        raise Mistake((*place, "transform_direction"), "it needs a `transform`, and a field that travels this way")
+    made: list[Transform] = []
     for index, step in enumerate(part.transform):
         if isinstance(step, dict) and len(step) != 1:
             raise Mistake((*place, "transform", index), "each step is a name, or a table with one name")
         name, argument = next(iter(step.items())) if isinstance(step, dict) else (step, None)
         transform = Transform(name, argument)
+        if name == LOOKUP:
+            made.append(_lookup_step(argument, way or travels, by_name, (*place, "transform", index)))
+            continue
         try:
             compiled(transform)
         except ValueError as error:
             raise Mistake((*place, "transform", index), str(error)) from error
         made.append(transform)
+    if sum(step.name == LOOKUP for step in made) > 1:
+        raise Mistake((*place, "transform"), "a chain has one lookup step at most")
     return tuple(made)
+
+
+def _lookup_step(
+    argument: Any, way: Direction, by_name: dict[str, MappingPart], place: tuple[int | str, ...]
+) -> Transform:
+    if not isinstance(argument, dict) or set(argument) != {"mapping", "field"}:
+        raise Mistake(place, "lookup: it takes a table, such as {mapping: SALESPEOPLE, field: displayName}")
+    name, field = str(argument["mapping"]), str(argument["field"])
+    if name not in by_name:
+        raise Mistake(place, f"lookup: there is no mapping {name!r}")
+    if way is Direction.BOTH:
+        raise Mistake(place, "lookup: it goes one way only: give the field a `direction` or a `transform_direction`")
+    target, side = by_name[name], way.source
+    if not any(field in _names(one, side) for one in target.fields if one.status == "enabled"):
+        raise Mistake(place, f"lookup: {name} has no {side.label} field {field!r}")
+    return Transform(LOOKUP, FieldLookup(name, field, target.bc.key or business_central.key_field(target.bc.table)))
+
+
+def _names(part: FieldPart, side: Side) -> list[str]:
+    names = part.bc if side is Side.BC else part.sales
+    return [names] if isinstance(names, str) else names or []

@@ -45,6 +45,7 @@ class FieldPart(_Part):
     blank_outside: bool = False
     max_length: int | None = Field(default=None, gt=0)
     transform: list[str | dict[str, Any]] = []
+    transform_direction: Direction | None = None
     status: Literal["enabled", "disabled"] = "enabled"
 
 

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from math import isfinite
 from typing import Any
 
-from schemas.mapping import Transform
+from schemas.mapping import FieldLookup, Transform
 
 _Step = Callable[[Any], Any]
 _MOST_DECIMALS = 12  # Dataverse keeps no more (B2)
@@ -151,6 +151,8 @@ _WITH_ARGUMENT: dict[str, Callable[[Any], _Step]] = {
 }
 _NUMERIC = frozenset({"round", "at_least"})
 NAMES = tuple(sorted([*_PLAIN, *_WITH_ARGUMENT]))
+# The step that needs the couplings of another mapping; its argument is a `FieldLookup`.
+LOOKUP = "lookup"
 
 
 def compiled(transform: Transform) -> _Step:
@@ -164,14 +166,21 @@ def compiled(transform: Transform) -> _Step:
             return _WITH_ARGUMENT[transform.name](transform.argument)
         except ValueError as error:
             raise ValueError(f"{transform.name}: {error}") from error
-    raise ValueError(f"there is no transformation {transform.name!r}: choose from {', '.join(NAMES)}")
+    raise ValueError(f"there is no transformation {transform.name!r}: choose from {', '.join((*NAMES, LOOKUP))}")
 
 
-def apply(transforms: tuple[Transform, ...], value: Any) -> Any:
-    """The value after the chain; ValueError if a step does not fit it."""
+def _nothing(step: FieldLookup, value: Any) -> Any:
+    raise ValueError(f"nothing is known of {step.mapping}")
+
+
+def apply(transforms: tuple[Transform, ...], value: Any, look_up: Callable[[FieldLookup, Any], Any] = _nothing) -> Any:
+    """The value after the chain; ValueError if a step does not fit it. `look_up` does what a lookup step says."""
     for transform in transforms:
         if value is None:
             return None
+        if isinstance(transform.argument, FieldLookup):
+            value = look_up(transform.argument, value)
+            continue
         try:
             value = compiled(transform)(value if transform.name in _NUMERIC else str(value))
         except (TypeError, ArithmeticError) as error:

@@ -41,3 +41,7 @@ def coupling(row: Row[Any], references: References) -> Coupling:
 
 def id_column(side: Side) -> Any:
     return CouplingRow.bc_id if side is Side.BC else CouplingRow.sales_id
+
+
+def base_column(side: Side) -> Any:
+    return CouplingRow.bc_base if side is Side.BC else CouplingRow.sales_base

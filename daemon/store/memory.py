@@ -9,16 +9,14 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, select
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import aliased
 
 from consumers.ports import Applied, Flags
 from daemon.store.coupling_rows import coupling, id_column, load_references
 from daemon.store.database import Database, chunks, upsert
+from daemon.store.lookups import look_up
 from daemon.store.recording import record_batch
 from daemon.store.retries import Retries
 from daemon.store.tables import (
-    CouplingReferenceRow,
     CouplingRow,
     IntentRow,
     MappingStateRow,
@@ -26,13 +24,11 @@ from daemon.store.tables import (
     RunRow,
     SequenceRow,
 )
-from schemas.coupling import Coupling, Reference
+from schemas.coupling import Coupling, Lookups, Reference
 from schemas.job import RunState
 from schemas.mapping import TableMapping
 from schemas.outcome import Intent, Settled
 from schemas.side import Side
-
-ID = "id"
 
 
 class SqlMemory:
@@ -93,21 +89,9 @@ class SqlMemory:
         loaded = (coupling(row, references) for row in found)
         return {(one.mapping, one.half(side).id): one for one in loaded}
 
-    async def lookups(self, wanted: Iterable[Reference]) -> Mapping[Reference, Mapping[str, str]]:
-        """For each reference that a coupling bears: that coupling's references on the other side, with its `id`.
-
-        If several couplings bear it, the one coupled first answers.
-        """
-        groups: dict[tuple[str, Side, str], list[str]] = defaultdict(list)
-        for one in wanted:
-            groups[one.mapping, one.side, one.name].append(one.value)
-        found: dict[Reference, Mapping[str, str]] = {}
+    async def lookups(self, wanted: Iterable[Reference]) -> Lookups:
         async with self._database.read() as connection:
-            for (mapping, side, name), values in groups.items():
-                for chunk in chunks(values):
-                    answers = await _look_up(connection, mapping, side, name, chunk)
-                    found |= {Reference(mapping, side, name, value): answer for value, answer in answers.items()}
-        return found
+            return await look_up(connection, wanted)
 
     async def intents(self, mapping: str, sales_ids: Iterable[str]) -> Mapping[str, Intent]:
         row, found = IntentRow, {}
@@ -162,29 +146,3 @@ class SqlMemory:
         return await self._database.transact(
             partial(record_batch, settled=list(settled), applied=applied, now=self._now())
         )
-
-
-async def _look_up(
-    connection: AsyncConnection, mapping: str, side: Side, name: str, values: Sequence[str]
-) -> Mapping[str, Mapping[str, str]]:
-    """{value: references on the other side}, for couplings of `mapping` whose `name` on `side` is one of `values`."""
-    row, other = CouplingRow, aliased(CouplingReferenceRow)
-    if name == ID:
-        asked = id_column(side)
-        query = select(asked, row.id, id_column(side.other), other.name, other.value)
-        query = query.where(row.mapping == mapping, asked.in_(values))
-    else:
-        bears = aliased(CouplingReferenceRow)
-        query = select(bears.value, row.id, id_column(side.other), other.name, other.value)
-        query = query.join(bears, bears.coupling_id == row.id)
-        query = query.where(bears.mapping == mapping, bears.side == side.value, bears.name == name)
-        query = query.where(bears.value.in_(values))
-    query = query.outerjoin(other, (other.coupling_id == row.id) & (other.side == side.other.value)).order_by(row.id)
-    first: dict[str, int] = {}
-    answers: dict[str, dict[str, str]] = defaultdict(dict)
-    for value, row_id, partner, named, held in await connection.execute(query):
-        if first.setdefault(value, row_id) == row_id:
-            answers[value][ID] = partner
-            if named is not None:
-                answers[value][named] = held
-    return answers

@@ -14,7 +14,7 @@ from typing import Any
 from consumers.ports import Applied, Flags, Overtaken
 from schemas import rows
 from schemas.change import Change, Op
-from schemas.coupling import Coupling, Reference
+from schemas.coupling import Coupling, Lookups, Reference
 from schemas.errors import ApiError, Problem
 from schemas.mapping import Table, TableMapping
 from schemas.outcome import Intent, Outcome, Settled
@@ -213,13 +213,17 @@ class FakeMemory:
         found = {(one.mapping, one.half(side).id): one for one in self.kept.values()}
         return {key: one for key, one in found.items() if key in wanted}
 
-    async def lookups(self, wanted: Iterable[Reference]) -> Mapping[Reference, Mapping[str, str]]:
-        found = {}
+    async def lookups(self, wanted: Iterable[Reference]) -> Lookups:
+        found: dict[Reference, Mapping[str, Any]] = {}
         for one in wanted:
             for coupling in self.kept.values():
                 mine, theirs = coupling.half(one.side), coupling.half(one.side.other)
                 names = {"id": mine.id, **mine.references}
-                if coupling.mapping == one.mapping and names.get(one.name) == one.value:
+                if coupling.mapping != one.mapping or names.get(one.name) != one.value:
+                    continue
+                if one.field:
+                    found[one] = {name: value for name, value in mine.base.items() if name == one.field}
+                else:
                     found[one] = {"id": theirs.id, **theirs.references}
         return found
 

@@ -147,3 +147,15 @@ async def test_lookups_answer_with_the_other_side(store: Store) -> None:
 
 async def _pairs(store: Store) -> set[tuple[str, str]]:
     return {(view.coupling.bc.id, view.coupling.sales.id) for view in await store.views.couplings(CUSTOMER)}
+
+
+async def test_lookups_of_a_field_answer_with_what_the_record_itself_last_agreed_on(store: Store) -> None:
+    await store.memory.record([coupled("b1", "s1", number="10000"), coupled("b2", "s2", number="20000")], NOWHERE)
+    named = [Reference(CUSTOMER, Side.BC, "number", number, "creditLimit") for number in ("10000", "20000", "30000")]
+    by_id = Reference(CUSTOMER, Side.SALES, "id", "s1", "name")
+    unknown = Reference(CUSTOMER, Side.SALES, "id", "s1", "telephone1")
+    partner = Reference(CUSTOMER, Side.BC, "number", "10000")
+    found = await store.memory.lookups([*named, by_id, unknown, partner])
+    assert [found.get(one) for one in named] == [{"creditLimit": 12.5}, {"creditLimit": 12.5}, None]
+    assert (found[by_id], found[unknown]) == ({"name": "Æther Ltd"}, {})
+    assert found[partner]["id"] == "s1"
