@@ -155,6 +155,10 @@ NAMES = tuple(sorted([*_PLAIN, *_WITH_ARGUMENT]))
 LOOKUP = "lookup"
 
 
+def takes_argument(name: str) -> bool:
+    return name in _WITH_ARGUMENT
+
+
 def compiled(transform: Transform) -> _Step:
     """The step as a function. ValueError says what is wrong with its name or argument."""
     if transform.name in _PLAIN:

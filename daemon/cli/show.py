@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, complete_mapping, load_mappings
+from daemon.cli.output import print_json as _json
+from daemon.cli.output import print_table as _print
+from daemon.cli.output import read_store as _read
 from daemon.cli.progress import ARROWS
 from schemas.command_outcome import job_dict
 from schemas.errors import Exit, Refused
@@ -24,7 +22,6 @@ if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.store.engine import Store
     from daemon.store.views import Failure
 
-T = TypeVar("T")
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")]
 _JOB_COLUMNS = ("inserted", "modified", "deleted", "unchanged", "skipped", "failed", "conflict", "coupled", "uncoupled")
 
@@ -156,42 +153,6 @@ def couplings(
     return None
 
 
-def mappings_show(name: str) -> None:
-    from schemas import mapping_file
-
-    if name != mapping_file.STANDARD:
-        raise Refused("mappings-unknown", f"There is no packaged mappings file {name!r}.", "There is one: standard.")
-    typer.echo(mapping_file.standard_text(), nl=False)
-
-
-def mappings_check(file: str, config: Path | None, json: bool) -> None:
-    from daemon.cli.client import settings_of
-
-    mappings = load_mappings(file or settings_of(config).mappings)
-    found = [{"name": m.name, "direction": m.direction.value, "fields": len(m.fields)} for m in mappings.all]
-    if json:
-        return _json({"source": mappings.source, "mappings": found})
-    _print(found, ("name", "direction", "fields"), f"{mappings.source}: correct")
-    return None
-
-
-def _read(config: Path | None, read: Callable[[Store, Settings], Awaitable[T]]) -> T:
-    """What `read` finds in the store. Refused, with the hint to start the daemon, if there is none yet."""
-    from daemon.cli.client import settings_of
-    from daemon.store.engine import open_readonly
-
-    settings = settings_of(config)
-
-    async def main() -> T:
-        store = await open_readonly(settings.store.url.get_secret_value())
-        try:
-            return await read(store, settings)
-        finally:
-            await store.close()
-
-    return asyncio.run(main())
-
-
 def _failure(row: Failure) -> dict[str, Any]:
     return {
         "mapping": row.mapping,
@@ -217,25 +178,5 @@ def _failures(found: Sequence[Mapping[str, Any]]) -> None:
         typer.echo("No failed records.")
 
 
-def _print(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str) -> None:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in columns:
-        numeric = bool(rows) and isinstance(rows[0].get(name), int) and not isinstance(rows[0].get(name), bool)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row.get(name)) for name in columns))
-    Console(highlight=False).print(table)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else str(value)
-
-
 def _short(moment: str | None) -> str:
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
-
-
-def _json(found: Any) -> None:
-    typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())

@@ -1,0 +1,136 @@
+"""A mappings file against what both sides serve, pure: every mistake with its place and what to do (DESIGN 4)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from schemas import business_central, dataverse
+from schemas.field_check import check_field
+from schemas.filter_check import check_filter
+from schemas.finding import Finding, Level, Place
+from schemas.mapping import ChildReference, Table, TableMapping
+from schemas.mapping_file import MappingsFile
+from schemas.mapping_parts import MappingPart
+from schemas.metadata import EntityType, Kind, Property, Served
+from schemas.nearest import did_you_mean
+from schemas.side import Direction, Side
+
+_COMPUTED = {
+    "exchangeRate": Property("exchangeRate", Kind.NUMBER, creatable=False, updatable=False),
+    "currencyPrecision": Property("currencyPrecision", Kind.INTEGER, creatable=False, updatable=False),
+    "currencySymbol": Property("currencySymbol", Kind.TEXT, creatable=False, updatable=False),
+}
+
+
+def check(file: MappingsFile, served: Served) -> tuple[Finding, ...]:
+    """All findings, in the order of the file."""
+    found: list[Finding] = []
+    for index, (part, mapping) in enumerate(zip(file.parts.mappings, file.mappings.all, strict=True)):
+        found += _Checked(file, served, part, mapping, ("mappings", index)).findings()
+    return tuple(sorted(found, key=lambda finding: (file.line(finding.place), finding.level)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """One mapping of the file."""
+
+    file: MappingsFile
+    served: Served
+    part: MappingPart
+    mapping: TableMapping
+    place: Place
+
+    def findings(self) -> Iterator[Finding]:
+        entities: dict[Side, EntityType] = {}
+        for side in Side:
+            entity, findings = self._entity(side)
+            yield from findings
+            if entity:
+                entities[side] = entity
+                yield from self._side(side, entity)
+        yield from self._fields(entities)
+        for group, pairs in enumerate(self.part.match_on):
+            for number, pair in enumerate(pairs):
+                place: Place = (*self.place, "match_on", group, number)
+                for side, name in ((Side.BC, pair.bc), (Side.SALES, pair.sales)):
+                    if side in entities and name not in entities[side].properties:
+                        yield _unknown((*place, side.value), self._table(side).name, name, entities[side].plain)
+
+    def _table(self, side: Side) -> Table:
+        return self.mapping.table(side)
+
+    def _entity(self, side: Side) -> tuple[EntityType | None, list[Finding]]:
+        table = self._table(side)
+        service = self.served.service(side, table.api)
+        if service is None:
+            message = f"Business Central serves no API {table.api!r}."
+            hint = "Publish its custom API page (docs/setup.md), correct `api`, or leave the mapping out."
+            return None, [Finding(Level.ERROR, (*self.place, side.value, "api"), message, hint)]
+        entity = service.sets.get(table.name)
+        if entity is None:
+            message = f"{side.label} has no entity set {table.name!r}."
+            hint = did_you_mean(table.name, service.sets)
+            return None, [Finding(Level.ERROR, (*self.place, side.value, "table"), message, hint)]
+        if side is Side.BC and table.name == "currencies" and not table.api:
+            entity = EntityType(entity.name, {**entity.properties, **_COMPUTED}, entity.navigations)
+        captured = self.mapping.direction.covers(Direction.from_side(side))
+        if side is Side.SALES and captured and table.name in service.untracked:
+            message = f"Change tracking is off for {table.name}: its deletions are not noticed, and capture reads more."
+            hint = "Switch on `Track changes` in the table's properties."
+            return entity, [Finding(Level.WARNING, (*self.place, side.value, "table"), message, hint)]
+        return entity, []
+
+    def _side(self, side: Side, entity: EntityType) -> Iterator[Finding]:
+        table, place = self._table(side), (*self.place, side.value)
+        modified = business_central.MODIFIED if side is Side.BC else dataverse.MODIFIED
+        for setting, name in (("id", table.id), ("key", table.key), ("table", modified)):
+            if name and name not in entity.properties:
+                needed = _unknown((*place, setting), table.name, name, entity.plain)
+                advice = f"Give `{setting}`." if setting != "table" else "Without it changes cannot be found."
+                yield Finding(needed.level, needed.place, needed.message, f"{needed.hint} {advice}".strip())
+        yield from check_filter(table.filter.text, (*place, "filter"), table.name, entity)
+        for reference in table.references:
+            here: Place = (*place, "references", reference.name)
+            yield from self._part(reference, here, entity) if side is Side.BC else self._child(reference, here)
+
+    def _part(self, reference: ChildReference, place: Place, entity: EntityType) -> Iterator[Finding]:
+        """A part of a BC page. The daemon goes on without one that is not served."""
+        link = entity.navigations.get(reference.child)
+        if link is None:
+            message = f"{self.mapping.bc.name} has no part {reference.child!r}: its records are known by their key."
+            hint = did_you_mean(reference.child, entity.navigations)
+            yield Finding(Level.WARNING, (*place, "child"), message, hint)
+            return
+        service = self.served.service(Side.BC, self.mapping.bc.api)
+        child = service.types.get(link.target) if service else None
+        if child:
+            yield from _named(child, reference.child, (*place, "field"), reference.field)
+            yield from check_filter(reference.where.text, (*place, "where"), reference.child, child)
+
+    def _child(self, reference: ChildReference, place: Place) -> Iterator[Finding]:
+        """A set of Sales whose rows point back."""
+        child = self.served.sales.sets.get(reference.child)
+        if child is None:
+            message = f"Sales has no entity set {reference.child!r}."
+            yield Finding(
+                Level.ERROR, (*place, "child"), message, did_you_mean(reference.child, self.served.sales.sets)
+            )
+            return
+        yield from _named(child, reference.child, (*place, "field"), reference.field)
+        if reference.parent not in child.lookups:
+            message = f"{reference.child} has no lookup column {reference.parent!r}."
+            yield Finding(Level.ERROR, (*place, "parent"), message, did_you_mean(reference.parent, child.lookups))
+        yield from check_filter(reference.where.text, (*place, "where"), reference.child, child)
+
+    def _fields(self, entities: dict[Side, EntityType]) -> Iterator[Finding]:
+        enabled = [number for number, part in enumerate(self.part.fields) if part.status == "enabled"]
+        for number, rule in zip(enabled, self.mapping.fields, strict=True):
+            yield from check_field(rule, self.mapping, (*self.place, "fields", number), entities, self.file.mappings)
+
+
+def _named(entity: EntityType, table: str, place: Place, name: str) -> Iterator[Finding]:
+    if name not in entity.properties:
+        yield _unknown(place, table, name, entity.plain)
+
+
+def _unknown(place: Place, table: str, name: str, known: Sequence[str]) -> Finding:
+    return Finding(Level.ERROR, place, f"{table} has no field {name!r}.", did_you_mean(name, known))
