@@ -22,11 +22,11 @@ async def connect(clients: Mapping[Side, httpx.AsyncClient], company: str) -> st
     try:
         found = await resolve_company(clients[Side.BC], company)
     except ApiError as error:
-        raise _away(Side.BC, clients[Side.BC], error) from error
+        raise away(Side.BC, clients[Side.BC], error) from error
     try:
         await odata.get(clients[Side.SALES], dataverse.path("systemusers") + "?$top=1&$select=systemuserid")
     except ApiError as error:
-        raise _away(Side.SALES, clients[Side.SALES], error) from error
+        raise away(Side.SALES, clients[Side.SALES], error) from error
     return found
 
 
@@ -68,7 +68,7 @@ async def _check(client: httpx.AsyncClient, company: str, mapping: TableMapping,
         await odata.get(client, _first(table, company, _columns(mapping, side)))
     except ApiError as error:
         if error.transient:
-            return _away(side, client, error)
+            return away(side, client, error)
         return ConfigurationError(
             "mapping-impossible",
             f"Mapping {mapping.name}: {side.label} refuses to read {table.name} ({error.status}): "
@@ -99,10 +99,11 @@ def _hint(table: Table, error: ApiError) -> str:
         return "Give the application the privilege to read it: docs/setup.md."
     if table.api:
         return f"The custom API page {table.api} has to be published: docs/setup.md; or leave the mapping out."
-    return "Correct the field or table in the mappings file: docs/mappings.md."
+    return "`coupled mappings check` names every such mistake with its line; docs/mappings.md explains each setting."
 
 
-def _away(side: Side, client: httpx.AsyncClient, error: ApiError) -> Unreachable:
+def away(side: Side, client: httpx.AsyncClient, error: ApiError) -> Unreachable:
+    """The error of a side that does not answer, or does not let us in."""
     return Unreachable(
         f"{side.value}-unreachable",
         f"{side.label} at {client.base_url} does not let us in: {error.problem.message}",

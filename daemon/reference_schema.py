@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from schemas import transforms
 from schemas.mapping_parts import FilePart
+from schemas.transforms import LOOKUP, NAMES, takes_argument
 
 Node = dict[str, Any]
 Words = Mapping[str, Mapping[str, str]]
@@ -31,8 +31,8 @@ def mappings_schema(words: Words, parts: Mapping[str, type[BaseModel]], steps: M
 
 def _describe_steps(transform: Node, steps: Mapping[str, str]) -> None:
     """A step is a name alone, or a table of one name with its argument."""
-    plain = [name for name in transforms.NAMES if not transforms.takes_argument(name)]
-    named = {name: {"description": steps[name]} for name in transforms.NAMES if name not in plain}
+    plain = [name for name in NAMES if not takes_argument(name)]
+    named = {name: {"description": steps[name]} for name in (*NAMES, LOOKUP) if name not in plain}
     transform["items"] = {
         "anyOf": [
             *({"const": name, "description": steps[name]} for name in plain),

@@ -18,6 +18,8 @@ _KINDS = {
     **dict.fromkeys(("Edm.Byte", "Edm.SByte", "Edm.Int16", "Edm.Int32", "Edm.Int64"), Kind.INTEGER),
     **dict.fromkeys(("Edm.Decimal", "Edm.Double", "Edm.Single"), Kind.NUMBER),
 }
+# Dataverse's has about 8 MB.
+MOST_BYTES = 64 << 20
 _COMPUTED = ("Org.OData.Core.V1.Computed", "Org.OData.Core.V1.Immutable")
 
 
@@ -26,7 +28,9 @@ class NotMetadata(ValueError):
 
 
 def service(content: bytes) -> Service:
-    """NotMetadata if it is not CSDL, or carries a document type."""
+    """NotMetadata if it is not CSDL, carries a document type, or is far too large."""
+    if len(content) > MOST_BYTES:
+        raise NotMetadata(f"it has {len(content) >> 20} MB")
     reader = _Reader()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartElementHandler = reader.start

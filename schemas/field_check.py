@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from schemas.canonical import is_code
 from schemas.finding import Finding, Level, Place
 from schemas.mapping import FieldRule, Lookup, Mappings, TableMapping, When
 from schemas.metadata import EntityType, Kind, Property, Service
@@ -13,7 +14,13 @@ Entities = Mapping[Side, EntityType]
 _NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER})
 # What JSON carries as text.
 _WORDS = frozenset({Kind.TEXT, Kind.ENUM, Kind.GUID, Kind.DATE, Kind.DATETIME})
-_RESULTS = {"round": Kind.NUMBER, "at_least": Kind.NUMBER, "unix_time": Kind.INTEGER, "date_part": Kind.INTEGER}
+_RESULTS = {
+    "round": Kind.NUMBER,
+    "at_least": Kind.NUMBER,
+    "unix_time": Kind.INTEGER,
+    "date_part": Kind.INTEGER,
+    "lookup": Kind.OTHER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +135,14 @@ class _Field:
         yield Finding(Level.ERROR, place, message, hint)
 
     def _fits(self, known: Property, name: str, place: Place, way: Direction) -> Iterator[Finding]:
-        kind = self._kind(way.source)
+        kind = self._kind(way)
         if kind is None or Kind.OTHER in (kind, known.kind):
             return
         value = self.rule.constant
         if known.kind is Kind.ENUM and isinstance(value, str) and value not in known.members:
             message = f"{name} of {self._table(way.source.other)} has no value {value!r}."
             yield Finding(Level.ERROR, (*self.place, "constant"), message, did_you_mean(value, known.members))
-        elif not _carries(kind, known.kind, free=value is not None or bool(self.rule.transforms)):
+        elif not _carries(kind, known.kind, free=value is not None or bool(self.rule.chain(way))):
             message = f"{name} of {self._table(way.source.other)} holds {known.kind.value}, but gets {kind.value}."
             hint = "Map a field of the same type, or change the value with `transform`."
             yield Finding(Level.ERROR, place, message, hint)
@@ -143,9 +150,9 @@ class _Field:
             message = f"{name} of {self._table(way.source.other)} takes whole numbers only."
             yield Finding(Level.WARNING, place, message, "Values with decimals will fail; `transform: [{round: 0}]`.")
 
-    def _kind(self, source: Side) -> Kind | None:
+    def _kind(self, way: Direction) -> Kind | None:
         """What the value is when it arrives; None if it is not known."""
-        rule = self.rule
+        rule, source = self.rule, way.source
         if rule.constant is not None:
             by_type = {bool: Kind.BOOLEAN, int: Kind.INTEGER, float: Kind.NUMBER, str: Kind.TEXT}
             return by_type.get(type(rule.constant))
@@ -153,14 +160,17 @@ class _Field:
             return Kind.TEXT
         known = self._property(source, rule.fields(source)[0])
         kind = known.kind if known else None
-        for step in rule.transforms:
+        for step in rule.chain(way):
             kind = _RESULTS.get(step.name, Kind.TEXT)
         return kind
 
     def _long(self, way: Direction) -> Iterator[Finding]:
-        """Text that the destination may refuse for its length (business-central-sync 2.2: the shorter one wins)."""
+        """Text that the destination may refuse for its length (business-central-sync 2.2: the shorter one wins).
+
+        Not a code of BC: cut, it would name another record, so that failing is right.
+        """
         rule, source, there = self.rule, way.source, way.source.other
-        if rule.transforms or rule.generate:
+        if rule.chain(way) or rule.generate or (source is Side.BC and any(is_code(name) for name in rule.bc)):
             return
         takes, gets = self._length(there), self._length(source)
         if isinstance(rule.constant, str):

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from schemas import business_central, dataverse
-from schemas.field_check import check_field
+from schemas.field_check import Around, check_field
 from schemas.filter_check import check_filter
 from schemas.finding import Finding, Level, Place
-from schemas.mapping import ChildReference, Table, TableMapping
+from schemas.mapping import ChildReference, Table, TableMapping, Template
 from schemas.mapping_file import MappingsFile
 from schemas.mapping_parts import MappingPart
 from schemas.metadata import EntityType, Kind, Property, Served
@@ -48,6 +48,8 @@ class _Checked:
                 entities[side] = entity
                 yield from self._side(side, entity)
         yield from self._fields(entities)
+        for number, template in enumerate(self.mapping.templates):
+            yield from self._template(template, (*self.place, "templates", number), entities)
         for group, pairs in enumerate(self.part.match_on):
             for number, pair in enumerate(pairs):
                 place: Place = (*self.place, "match_on", group, number)
@@ -121,10 +123,26 @@ class _Checked:
             yield Finding(Level.ERROR, (*place, "parent"), message, did_you_mean(reference.parent, child.lookups))
         yield from check_filter(reference.where.text, (*place, "where"), reference.child, child)
 
+    def _template(self, template: Template, place: Place, entities: dict[Side, EntityType]) -> Iterator[Finding]:
+        """Its filter reads the source's row; its values are set in the new record."""
+        there, here = template.side, template.side.other
+        if here in entities:
+            yield from check_filter(template.filter.text, (*place, "filter"), self._table(here).name, entities[here])
+        if there not in entities:
+            return
+        for name in (name for name in template.values if "@" not in name):
+            known = entities[there].properties.get(name)
+            if known is None:
+                yield _unknown((*place, "values", name), self._table(there).name, name, entities[there].plain)
+            elif not known.creatable:
+                message = f"{there.label} does not let {name} of {self._table(there).name} be set."
+                yield Finding(Level.ERROR, (*place, "values", name), message, "Take it out.")
+
     def _fields(self, entities: dict[Side, EntityType]) -> Iterator[Finding]:
+        around = Around(entities, self.file.mappings, self.served.sales)
         enabled = [number for number, part in enumerate(self.part.fields) if part.status == "enabled"]
         for number, rule in zip(enabled, self.mapping.fields, strict=True):
-            yield from check_field(rule, self.mapping, (*self.place, "fields", number), entities, self.file.mappings)
+            yield from check_field(rule, self.mapping, (*self.place, "fields", number), around)
 
 
 def _named(entity: EntityType, table: str, place: Place, name: str) -> Iterator[Finding]:

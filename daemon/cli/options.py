@@ -1,11 +1,16 @@
 """Options that several commands share."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from schemas.mapping import Mappings
+
+if TYPE_CHECKING:
+    from schemas.mapping_file import MappingsFile
 
 DEFAULT_CONFIG = Path("coupled.yaml")
 
@@ -25,20 +30,26 @@ def complete_mapping(incomplete: str) -> list[str]:
 
 def load_mappings(source: str) -> Mappings:
     """`standard`, or the mappings of a file. ConfigurationError says what is wrong with it."""
+    return read_mappings(source).mappings
+
+
+def read_mappings(source: str) -> MappingsFile:
+    """As `load_mappings`, with the places of everything in the file."""
     from schemas import mapping_file
     from schemas.errors import ConfigurationError
 
     if source == mapping_file.STANDARD:
-        return mapping_file.parse(mapping_file.standard_text())
+        return mapping_file.read(mapping_file.standard_text())
     try:
         text = Path(source).read_text(encoding="utf-8")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigurationError(
             "mappings-unreadable",
-            f"The mappings file {source} cannot be read: {error.strerror}.",
+            f"The mappings file {source} cannot be read: {reason}.",
             "Check `mappings` in coupled.yaml; `coupled mappings show standard` prints a file to start from.",
         ) from error
-    return mapping_file.parse(text, source)
+    return mapping_file.read(text, source)
 
 
 ConfigOption = Annotated[

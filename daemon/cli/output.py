@@ -37,7 +37,7 @@ def read_store(config: Path | None, read: Callable[[Store, Settings], Awaitable[
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str) -> None:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for name in columns:
         numeric = bool(rows) and isinstance(rows[0].get(name), int) and not isinstance(rows[0].get(name), bool)
         table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")

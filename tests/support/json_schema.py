@@ -74,6 +74,8 @@ def _holds(keyword: str, wanted: Any, value: Any) -> bool:
             return not isinstance(value, list if keyword == "minItems" else dict) or len(value) >= wanted
         case "maxItems" | "maxProperties":
             return not isinstance(value, list if keyword == "maxItems" else dict) or len(value) <= wanted
+        case "minLength":
+            return not isinstance(value, str) or len(value) >= wanted
         case "exclusiveMinimum":
             return not number or value > wanted
     raise AssertionError(f"this schema uses {keyword}, which the tests do not know")

@@ -1,0 +1,135 @@
+"""`coupled mappings`: print, check and compare the mappings file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, read_mappings
+from daemon.cli.output import print_json, print_table
+from schemas.errors import Exit, Refused
+from schemas.finding import Finding, Level, MappingsInvalid
+
+if TYPE_CHECKING:  # slow to import, and `--help` does not need them
+    from daemon.settings import Settings
+    from schemas.mapping_file import MappingsFile
+
+app = typer.Typer(no_args_is_help=True, help="Print, check or compare the mappings file.")
+FileArgument = Annotated[str, typer.Argument(help="A mappings file; without it, the one that coupled.yaml names.")]
+Row = dict[str, Any]
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(help="`standard`: the seven standard mappings, a start for a file of one's own.")
+    ] = "standard",
+) -> None:
+    """Print a packaged mappings file; its first line tells editors where its schema is."""
+    from schemas import mapping_file
+
+    if name != mapping_file.STANDARD:
+        raise Refused("mappings-unknown", f"There is no packaged mappings file {name!r}.", "There is one: standard.")
+    typer.echo(f"# yaml-language-server: $schema={mapping_file.schema_path()}")
+    typer.echo(mapping_file.standard_text(), nl=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of mappings files, for editors."""
+    from schemas.mapping_file import schema_text
+
+    typer.echo(schema_text(), nl=False)
+
+
+@app.command()
+def check(
+    file: FileArgument = "",
+    offline: Annotated[bool, typer.Option("--offline", help="The file alone, without asking either side.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check a mappings file, and every table and field of it against what both sides serve.
+
+    Every mistake is told with line, field and hint. Exit 2 if there is an error; warnings are none. Without
+    coupled.yaml the file is checked alone.
+    """
+    settings = None if offline and file else _settings(config, needed=not file)
+    source = file or (settings.mappings if settings else "standard")
+    online = settings is not None and not offline
+    parsed: MappingsFile | None = None
+    try:
+        parsed = read_mappings(source)
+    except MappingsInvalid as error:
+        found = [_row(source, line, finding, None) for line, finding in error.findings]
+    else:
+        findings = asyncio.run(_online(settings, parsed)) if settings and online else ()
+        found = [_row(source, parsed.line(finding.place), finding, parsed) for finding in findings]
+    _tell(source, parsed, found, online=online, json=json)
+    if any(row["level"] == Level.ERROR for row in found):
+        raise typer.Exit(Exit.USAGE)
+
+
+def _settings(config: Path | None, *, needed: bool) -> Settings | None:
+    """None if nobody named a configuration file, none is here, and the file to check was named."""
+    from daemon.cli.client import settings_of
+
+    if config is None and not needed and not DEFAULT_CONFIG.exists():
+        return None
+    return settings_of(config)
+
+
+async def _online(settings: Settings, file: MappingsFile) -> Sequence[Finding]:
+    from daemon.governor import Hooks
+    from daemon.metadata import served
+    from daemon.sides import sessions
+    from schemas.mapping_check import check as judge
+
+    clients = sessions(settings, Hooks())
+    try:
+        return judge(file, await served(clients, file.mappings))
+    finally:
+        for client in clients.values():
+            await client.aclose()
+
+
+def _row(source: str, line: int, finding: Finding, file: MappingsFile | None) -> Row:
+    place = finding.place
+    index = place[1] if len(place) > 1 else None
+    name = file.parts.mappings[index].name if file and isinstance(index, int) else None
+    return {
+        "level": finding.level.value,
+        "file": source,
+        "line": line,
+        "mapping": name,
+        "field": ".".join(str(part) for part in place),
+        "message": finding.message,
+        "hint": finding.hint,
+    }
+
+
+def _tell(source: str, file: MappingsFile | None, found: Sequence[Row], *, online: bool, json: bool) -> None:
+    mappings = file.mappings.all if file else ()
+    known = [{"name": m.name, "direction": m.direction.value, "fields": len(m.fields)} for m in mappings]
+    if json:
+        return print_json({"source": source, "online": online, "mappings": known, "findings": list(found)})
+    for row in found:
+        _tell_one(row)
+    errors = sum(row["level"] == Level.ERROR for row in found)
+    if errors:
+        return typer.echo(f"{source}: {errors} error(s), {len(found) - errors} warning(s)")
+    by = "correct, and both sides serve what it names" if online else "correct by itself; neither side was asked"
+    typer.echo(f"{source}: {by}")
+    return print_table(known, ("name", "direction", "fields"), "")
+
+
+def _tell_one(row: Mapping[str, Any]) -> None:
+    place = f", {row['field']}" if row["field"] else ""
+    name = f" ({row['mapping']})" if row["mapping"] else ""
+    typer.echo(f"{row['file']}, line {row['line']}{place}{name}: {row['level']}: {row['message']}")
+    if row["hint"]:
+        typer.echo(f"    → {row['hint']}")
