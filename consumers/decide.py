@@ -3,12 +3,12 @@
 No read of the other side: the coupling's base says what both sides last agreed on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from consumers.ports import Flags
-from consumers.translate import Untranslatable, rules_for, same, translate
+from consumers.translate import Untranslatable, joined_alike, rules_for, same, translate
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half, Lookups
@@ -159,13 +159,21 @@ def modify(
     ]
     translated = translate(touched, change.direction, seen.base, lookups)
     there = change.side.other
-    fields = {n: value for n, value in translated.items() if not same(there, value, theirs.base.get(n, _MISSING))}
+    fields = _lacking(touched, there, translated, theirs.base)
     updated = coupling.with_half(change.side, _moved(mine, seen, mapping, change))
     if fields:
         return Modify(change, mapping, updated, fields, outcome)
     end = outcome if adopting else Outcome.UNCHANGED
     keep = updated if adopting or updated != coupling else None
     return Settled(change, mapping.name, end, keep, partner=theirs.id)
+
+
+def _lacking(rules: Iterable[FieldRule], there: Side, translated: Values, held: Values) -> dict[str, Any]:
+    """What the partner does not hold yet. A name that it splits at another space is left as it is."""
+    split = [rule.fields(there) for rule in rules if joined_alike(rule.fields(there), translated, held)]
+    kept = {name for names in split for name in names}
+    differing = {name: v for name, v in translated.items() if not same(there, v, held.get(name, _MISSING))}
+    return {name: value for name, value in differing.items() if name not in kept}
 
 
 def adopt(change: Change, mapping: TableMapping, row: rows.Row, lookups: Lookups) -> Settled | Modify:

@@ -14,7 +14,7 @@ from consumers.create import Creation, adopted
 from consumers.decide import Create, Decision, Delete, Modify, unagreed
 from consumers.deletions import deleted, found_gone
 from consumers.ports import Memory, Target
-from consumers.resolve import resolve
+from consumers.resolve import known_version, resolve
 from consumers.translate import rules_for
 from schemas import rows
 from schemas.answers import is_duplicate, is_missing, is_stale
@@ -250,7 +250,7 @@ def _modified(item: Modify, answer: Written) -> Settled:
     now = rows.half(item.mapping, item.destination, answer.row) if answer.row else Half(item.partner.id)
     base = {**item.partner.base, **{name: now.base.get(name, value) for name, value in item.fields.items()}}
     sequence = max(now.sequence, item.partner.sequence)
-    partner = replace(item.partner, version=now.version, sequence=sequence, base=base)
+    partner = replace(item.partner, version=known_version(item, now, base), sequence=sequence, base=base)
     coupling = item.coupling.with_half(item.destination, partner)
     return Settled(item.change, item.mapping.name, item.outcome, coupling, partner=partner.id)
 

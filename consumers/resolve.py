@@ -1,11 +1,12 @@
 """The partner moved since both sides last agreed: merge three ways, pure (business-central-sync 3.6)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from consumers import problems
 from consumers.decide import Modify
-from consumers.translate import rounded, same
+from consumers.translate import joined_alike, rounded, same
 from schemas import rows
 from schemas.coupling import Half
 from schemas.mapping import OnUpdateConflict
@@ -20,11 +21,11 @@ def resolve(item: Modify, row: rows.Row) -> Settled | Modify:
 
     Fields the partner changed and we do not write keep their old base, so its own change event still carries them.
     """
+    item = replace(item, fields=_whole(item))
     now = rows.half(item.mapping, item.destination, row)
+    there = _there_already(item, now)
     moved = {name for name, value in now.base.items() if value != item.partner.base.get(name)}
-    # What an earlier try wrote, and Sales has rounded, is no edit of a user.
-    ours = {name for name in moved if item.sent and rounded(item.fields.get(name), now.base[name])}
-    clashing = _clashing(item, now, moved - ours)
+    clashing = _clashing(item, there, moved)
     fields = dict(item.fields)
     if clashing:
         winner = _WINNER.get(item.mapping.on_update_conflict)
@@ -32,15 +33,33 @@ def resolve(item: Modify, row: rows.Row) -> Settled | Modify:
             return _conflict(item, now, clashing)
         if winner is item.destination:
             fields = {name: value for name, value in fields.items() if name not in clashing}
-    there = item.destination
-    fields_left = {n: value for n, value in fields.items() if n not in ours and not same(there, value, now.base.get(n))}
-    base = {**item.partner.base, **{name: now.base.get(name) for name in fields if name not in fields_left}}
+    fields_left = {name: value for name, value in fields.items() if name not in there}
+    base = {**item.partner.base, **{name: now.base.get(name) for name in fields if name in there}}
     partner = replace(item.partner, version=now.version, sequence=now.sequence, base=base)
     updated = replace(item, coupling=item.coupling.with_half(item.destination, partner), fields=fields_left)
-    return updated if fields_left else _settled(updated)
+    return updated if fields_left else _settled(updated, now)
 
 
-def _clashing(item: Modify, now: Half, theirs: set[str]) -> set[str]:
+def known_version(item: Modify, now: Half, base: Mapping[str, Any]) -> str:
+    """The version of the partner to write over next time; empty (read first) while it holds an edit that is still to
+    travel: the next write of that field would overwrite it unseen.
+    """
+    back = item.mapping.rules(Direction.from_side(item.destination))
+    travelling = {name for rule in back for name in rule.fields(item.destination) if name in now.base}
+    return "" if any(now.base[name] != base.get(name) for name in travelling) else now.version
+
+
+def _there_already(item: Modify, now: Half) -> set[str]:
+    """What the partner holds already: equal values, our own write as Sales rounded it, a name split elsewhere."""
+    found = {name for name, value in item.fields.items() if same(item.destination, value, now.base.get(name))}
+    for name in item.fields.keys() - found if item.sent else ():
+        if now.base.get(name) != item.partner.base.get(name) and rounded(item.fields[name], now.base.get(name)):
+            found.add(name)
+    alike = [names for names in _together(item) if joined_alike(names, item.fields, now.base)]
+    return found.union(*alike)
+
+
+def _clashing(item: Modify, there: set[str], moved: set[str]) -> set[str]:
     """The fields that truly conflict; under `fail`, as in the original, any bidirectional change on both sides."""
     both_ways = {
         name
@@ -48,11 +67,25 @@ def _clashing(item: Modify, now: Half, theirs: set[str]) -> set[str]:
         if rule.direction is Direction.BOTH
         for name in rule.fields(item.destination)
     }
-    edits = {name: value for name, value in item.fields.items() if name in both_ways}
-    mine = {name for name, value in edits.items() if not same(item.destination, value, now.base.get(name))}
+    theirs = moved - there
+    mine = (item.fields.keys() & both_ways) - there
     if item.mapping.on_update_conflict is OnUpdateConflict.FAIL and item.outcome is Outcome.MODIFIED:
         return mine | (theirs & both_ways) if mine and theirs & both_ways else set()
-    return mine & theirs
+    return {name for names in _together(item) if mine & theirs & set(names) for name in names}
+
+
+def _together(item: Modify) -> list[tuple[str, ...]]:
+    """The fields written, each with the other half of its name."""
+    found = [rule.fields(item.destination) for rule in item.mapping.rules(item.change.direction)]
+    return [names for names in found if item.fields.keys() & set(names)]
+
+
+def _whole(item: Modify) -> Mapping[str, Any]:
+    """What is to be written, with the halves of names that the partner had as they should be when it was decided: one
+    person's first name must not end up before another's last.
+    """
+    halves = {name: item.partner.base.get(name) for names in _together(item) if len(names) > 1 for name in names}
+    return {**halves, **item.fields}
 
 
 def _conflict(item: Modify, now: Half, clashing: set[str]) -> Settled:
@@ -64,7 +97,9 @@ def _conflict(item: Modify, now: Half, clashing: set[str]) -> Settled:
     return Settled(item.change, item.mapping.name, Outcome.CONFLICT, partner=now.id, problem=problem)
 
 
-def _settled(item: Modify) -> Settled:
+def _settled(item: Modify, now: Half) -> Settled:
     """Nothing left to write: our own earlier try went through, or both sides were changed alike."""
     outcome = Outcome.UNCHANGED if item.outcome is Outcome.MODIFIED and not item.sent else item.outcome
-    return Settled(item.change, item.mapping.name, outcome, item.coupling, partner=item.partner.id)
+    partner = replace(item.partner, version=known_version(item, now, item.partner.base))
+    coupling = item.coupling.with_half(item.destination, partner)
+    return Settled(item.change, item.mapping.name, outcome, coupling, partner=partner.id)

@@ -1,6 +1,6 @@
 """Field rules, pure: one side's canonical values to the other's (business-central-sync 2.2)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -59,6 +59,11 @@ def translate(rules: Iterable[FieldRule], direction: Direction, values: Values, 
 def same(destination: Side, value: Any, stored: Any) -> bool:
     """Would writing `value` leave `stored` as it is? BC stores its blank, 0 or false, where we say None."""
     return bool(value == stored) or (destination is Side.BC and value is None and stored == 0)
+
+
+def joined_alike(names: Sequence[str], values: Values, held: Values) -> bool:
+    """Are these the two halves of a name that is `held` already, be it split at another space?"""
+    return len(names) == 2 and _joined([values.get(n) for n in names]) == _joined([held.get(n) for n in names])
 
 
 def rounded(value: Any, stored: Any) -> bool:
@@ -149,7 +154,7 @@ def _untranslatable(rule: FieldRule, reference: Reference, wanted: str, *, coupl
     return Untranslatable(missing, replace(reference, field=""))
 
 
-def _joined(parts: list[Any]) -> Any:
+def _joined(parts: Sequence[Any]) -> Any:
     if len(parts) == 1:
         return parts[0]
     return " ".join(str(part) for part in parts if part is not None) or None

@@ -129,7 +129,9 @@ class FakeSide:
         found: Row = {}
         for name, value in body.items():
             navigation, bound, _ = name.partition("@odata.bind")
-            found[navigations[navigation] if bound else name] = value[value.index("(") + 1 : -1] if bound else value
+            found[navigations[navigation] if bound else name] = (
+                value[value.index("(") + 1 : -1] if bound and value else value
+            )
         return found
 
     def _error(self, kind: Mapping[Side, tuple[int, str]], key: str) -> ApiError:
