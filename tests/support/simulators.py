@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -52,6 +52,26 @@ class Request:
         return self.method == "GET" and not self.poll
 
 
+class _SignedIn(httpx.Auth):
+    """A token is asked for at first, and when the last one has expired."""
+
+    requires_response_body = True
+
+    def __init__(self, url: str, audience: str) -> None:
+        self._url, self._token = url, ""
+        self._form = {"grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET}
+        self._form["scope"] = f"{audience}/.default"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        if self._token and (yield request).status_code != 401:
+            return
+        answer = yield httpx.Request("POST", self._url, data=self._form)
+        self._token = answer.raise_for_status().json()["access_token"]
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+
 class Side:
     """One simulator as a third party sees it: records by plain HTTP, the request log, faults to arm."""
 
@@ -67,11 +87,8 @@ class Side:
     def http(self) -> httpx.Client:
         """Signed in, at the root of the API."""
         if self._client is None:
-            form = {"grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET}
-            form["scope"] = f"{self._audience}/.default"
-            self._client = httpx.Client(base_url=self.root, timeout=30, transport=self._transport)
-            answer = self._client.post(f"{self.host}/{TENANT}/oauth2/v2.0/token", data=form).raise_for_status()
-            self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            auth = _SignedIn(f"{self.host}/{TENANT}/oauth2/v2.0/token", self._audience)
+            self._client = httpx.Client(base_url=self.root, auth=auth, timeout=30, transport=self._transport)
         return self._client
 
     def get(self, path: str) -> Row:
