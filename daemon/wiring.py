@@ -102,7 +102,7 @@ class Parts:
         return all(flag.paused for flag in flags.values())
 
     def runner(self, pace: Pace) -> Runner:
-        works = StoredWorks(self.sides, self.topics, self.log, self.log_ids, self.store)
+        works = StoredWorks(self.sides, self.topics, self.log, self.log_ids, self.store, self.clock.now)
         jobs, states = self.store.jobs, self.store.states
         return Runner(self.mappings, jobs, states, works, self.announce, self.clock.now, pace)
 

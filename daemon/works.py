@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from daemon.sides import Sides
-from daemon.store.engine import Store, utc_now
+from daemon.store.engine import Store
 from daemon.store.positions import SqlPositions
 from producers.ports import Log, Sweep
 from producers.retry import FailedFirst
@@ -23,8 +23,17 @@ class StoredWorks:
     "Modified since last time" is remembered per mapping and direction, in the side's own clock.
     """
 
-    def __init__(self, sides: Sides, topics: Topics, log: Log, log_ids: Mapping[str, str], store: Store) -> None:
+    def __init__(
+        self,
+        sides: Sides,
+        topics: Topics,
+        log: Log,
+        log_ids: Mapping[str, str],
+        store: Store,
+        now: Callable[[], datetime],
+    ) -> None:
         self._sides = sides
+        self._now = now
         self._topics = topics
         self._log = log
         self._log_ids = log_ids
@@ -43,7 +52,7 @@ class StoredWorks:
         mapping = self._sides.mappings[job.mapping]
         if modified:
             work = (job.id, job.direction)
-            sweep = FailedFirst(sweep, self._failures, self._sides.reader(side), mapping, work, utc_now)
+            sweep = FailedFirst(sweep, self._failures, self._sides.reader(side), mapping, work, self._now)
         return Sweeping(sweep, self._job_sweep(mapping, job), job, self._positions)
 
     def _job_sweep(self, mapping: TableMapping, job: Job) -> JobSweep:
@@ -82,10 +91,14 @@ class Sweeping:
         return await self.position.applied()
 
     async def finished(self) -> None:
-        """Next time's "modified since" counts from the newest record seen."""
+        """Next time's "modified since" counts from the newest record seen; not from one of the future, which would hide
+        what is modified before it (business-central-sync 3.4)."""
         marks = await self.positions.load(self.position.name)
-        if marks and marks.applied.get(NEWEST):
-            await self.positions.begin(_name(self.job), {NEWEST: marks.applied[NEWEST]}, "")
+        newest = marks.applied.get(NEWEST) if marks else None
+        if newest and self.job.started:
+            newest = min(newest, int(self.job.started.timestamp() * 1000))
+        if newest:
+            await self.positions.begin(_name(self.job), {NEWEST: newest}, "")
         await self.positions.forget(self.position.name)
 
 

@@ -92,7 +92,10 @@ class Retry:
 
 
 class FailedFirst:
-    """A sweep that begins with the records that failed before, whether or not they were modified since."""
+    """A sweep that begins with the records that failed before, whether or not they were modified since.
+
+    Those of them that the sweep finds too, as they were carried already, are left out (business-central-sync 3.3).
+    """
 
     def __init__(
         self,
@@ -106,12 +109,17 @@ class FailedFirst:
         self._sweep, self._failures, self._reader, self._mapping = sweep, failures, reader, mapping
         self._job, self._direction = job
         self._now = now
+        self._carried: dict[str, str] = {}
 
     async def read(self, position: Position | None) -> Page:
         if position is not None:
-            return await self._sweep.read(None if position.get("begin") else position)
+            page = await self._sweep.read(None if position.get("begin") else position)
+            return replace(
+                page, changes=tuple(one for one in page.changes if self._carried.get(one.key) != one.version)
+            )
         due = await self._failures.failed(self._mapping.name, self._direction)
         changes = await _read(self._reader, self._mapping, self._direction, due, self._now(), self._job)
+        self._carried = {change.key: change.version for change in changes}
         return Page(tuple(changes), {"next": "", "begin": True}, more=True)
 
 

@@ -6,7 +6,7 @@ runner works at a time: the leader's.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -137,7 +137,9 @@ class Runner:
             await self._runs.finish_job(job.id, JobState.FAILED, self._now(), f"not started, because {blocked} failed")
             return
         if job.state is JobState.WAITING:
-            await self._runs.start_job(job.id, self._now())
+            started = self._now()
+            await self._runs.start_job(job.id, started)
+            job = replace(job, state=JobState.RUNNING, started=started)
         await self._tell(run, RunState.RUNNING)
         try:
             work = await self._worked(run, job)

@@ -2,7 +2,7 @@
 
 import re
 
-from schemas.errors import ApiError
+from schemas.errors import ApiError, Problem
 from schemas.side import Side
 
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -14,6 +14,10 @@ _BC_DUPLICATE = "internal_entitywithsamekeyexists"
 # 404s that speak of the set or the company, not of the record.
 _BC_ELSEWHERE = frozenset(
     {"badrequest_resourcenotfound", "internal_companynotfound", "badrequest_invalidrequesturl", "http-404"}
+)
+# What a service adds to every answer anew, to be named to its support.
+_OF_THIS_REQUEST = re.compile(
+    rf"\b(?:correlation|activity|request|tracking|trace)[ _-]?id\W{{0,4}}{_GUID.pattern}", re.I
 )
 UNKNOWN_VERSION = "unknown-version"
 
@@ -41,6 +45,12 @@ def is_missing(side: Side, error: ApiError, record: str = "") -> bool:
         return error.status == 404 and code not in _BC_ELSEWHERE
     named = {guid.lower() for guid in _GUID.findall(error.problem.message)}
     return code in _SALES_MISSING and (not record or not named or record.lower() in named)
+
+
+def is_alike(one: Problem, other: Problem) -> bool:
+    """The same failure twice (business-central-sync 3.8), whichever request it was told for."""
+    mine, theirs = (_OF_THIS_REQUEST.sub("", problem.message) for problem in (one, other))
+    return one.code == other.code and mine == theirs
 
 
 def unknown_version(record: str) -> ApiError:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from daemon.store.columns import table_of
 from daemon.store.database import chunks, upsert
 from daemon.store.tables import FailureRow
+from schemas.answers import is_alike
 from schemas.coupling import Reference
 from schemas.errors import Problem
 from schemas.outcome import Outcome, Settled
@@ -40,7 +41,7 @@ async def skip_repeated(connection: AsyncConnection, settled: Sequence[Settled],
     standing = await _standing(connection, candidates) if candidates else {}
     for one in settled:
         row = standing.get((one.mapping, one.direction.value, one.change.key)) if _permanent(one) else None
-        if row is not None and one.problem and (row.code, row.message) == (one.problem.code, one.problem.message):
+        if row is not None and one.problem and is_alike(Problem(row.code, row.message), _stored(one.problem)):
             repeated.append(row.id)
             one = replace(one, outcome=Outcome.SKIPPED)  # noqa: PLW2901
         final.append(one)
@@ -156,6 +157,11 @@ async def fail(connection: AsyncConnection, failing: Sequence[Settled], now: dat
     await connection.execute(statement, sorted((_failure(one, now) for one in failing), key=_failure_key))
 
 
+def _stored(problem: Problem) -> Problem:
+    """PostgreSQL refuses a text with a zero character, and with it the whole batch (promise 7)."""
+    return Problem(*(text.replace("\0", "") for text in (problem.code, problem.message, problem.hint)))
+
+
 def _or_old(new: Any, name: str) -> Any:
     return case((new.is_(None), table_of(FailureRow).c[name]), else_=new)
 
@@ -174,8 +180,7 @@ def _failure(settled: Settled, now: datetime) -> dict[str, Any]:
         "bc_id": bc_id,
         "sales_id": sales_id,
         "outcome": settled.outcome.value,
-        # PostgreSQL refuses a text with a zero character, and with it the whole batch (promise 7).
-        **{name: text.replace("\0", "") for name, text in problem.as_dict().items()},
+        **_stored(problem).as_dict(),
         "attempts": 1,
         "job_id": settled.change.job,
         "transient": settled.transient,

@@ -24,9 +24,9 @@ async def test_row_019_and_044_after_a_full_run_only_what_was_modified_since_is_
     since = stage.bc.mark()
     done = await stage.sync("CUSTOMER")
     assert done["CUSTOMER", TO_SALES] == {"modified": 1, "unchanged": 1}
-    swept = [one for one in stage.bc.reads(since) if one.table == "customers"]
+    swept = [one.path for one in stage.bc.log(since) if one.table == "customers"]
     assert len(swept) == 1
-    assert "lastModifiedDateTime%20ge" in swept[0].path
+    assert "lastModifiedDateTime%20ge" in swept[0]
 
 
 async def test_row_045_and_046_a_record_at_the_watermark_is_read_again_and_is_unchanged(stage: Stage) -> None:
@@ -68,7 +68,6 @@ async def test_row_049_a_failed_record_is_carried_again_though_the_run_has_moved
     assert (await stage.sync("CUSTOMER"))["CUSTOMER", TO_BC]["failed"] == 1
     for name in ("Contoso", "Fabrikam"):
         account(stage, name)
-    stage.sales.arm(status=403, count=1, method="GET", path="/nothing")
     done = await stage.sync("CUSTOMER")
     assert done["CUSTOMER", TO_BC] == {"skipped": 1, "ignored": 2}
 

@@ -118,6 +118,7 @@ async def test_row_037_what_is_ignored_is_not_read_again(stage: Stage) -> None:
 
 async def test_row_038_without_only_coupled_a_new_record_gets_a_partner(stage: Stage) -> None:
     await stage.configure(CUSTOMER={"only_coupled": False})
+    await stage.live()
     await stage.full_sync("CURRENCY")
     customer(stage)
     done = await stage.sync("CUSTOMER")

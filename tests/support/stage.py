@@ -37,7 +37,7 @@ from schemas.mapping import Mappings
 from schemas.outcome import Outcome
 from schemas.side import Side as Name
 from schemas.topics import Topics
-from tests.support.in_process import Clock, Daemons, Strangers
+from tests.support.in_process import Clock, Daemons, Strangers, without_threads
 from tests.support.memory_log import MemoryLog
 from tests.support.simulators import BC_AUDIENCE, CLIENT, COMPANY, SECRET, TENANT, Side
 from tests.support.stage_mappings import Changes, standard
@@ -78,17 +78,20 @@ class Stage:
         self.log = MemoryLog(self.topics)
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self._mappings = mappings or standard()
-        self._url = f"sqlite:///{folder / 'stage.db'}"
+        self._url = f"sqlite:///{folder / 'stage.db'}?check_same_thread=false"
+        self._threads = without_threads()
         self._ids = count(1)
         self._logs = count(1)
         self._log_id = f"log-{next(self._logs)}"
 
     async def __aenter__(self) -> Self:
+        self._threads.__enter__()
         await self._start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stop()
+        self._threads.__exit__(None, None, None)
 
     async def _start(self) -> None:
         self._clients = {side: self._session(side) for side in Name}

@@ -37,6 +37,7 @@ class Office:
         self.broken: set[str] = set()
         self.on_pause: Callable[[], None] = lambda: None
         self.kept: list[tuple[str, ...]] = []
+        self.given: list[Job] = []
         self.unapplied: dict[str, int] = {}
         self.steps = 0
         self.kill_at = 0
@@ -105,6 +106,7 @@ class Office:
         self.kept.append(tuple(names))
 
     async def work(self, run: Run, job: Job) -> Work:
+        self.given.append(job)
         if job.mapping in self.broken:
             raise KeyError(job.mapping)
         return FakeWork(self, job)
@@ -139,6 +141,14 @@ class FakeWork:
 
     async def finished(self) -> None:
         self._office._step(f"remembered {self._job.mapping}")
+
+
+async def test_the_work_knows_when_its_job_started() -> None:
+    """How many records there are to read is told with it."""
+    office = Office(RunKind.MODIFIED)
+    await office.runner().once()
+    assert [job.started for job in office.given] == [job.started for job in office.jobs.values()]
+    assert None not in [job.started for job in office.given]
 
 
 async def test_jobs_run_one_after_the_other_in_order() -> None:
