@@ -20,8 +20,10 @@ from daemon.sides import Sides, sessions
 from daemon.store.engine import open_store, utc_now
 from daemon.streams import Cluster, Streams
 from daemon.wiring import Clock, Parts
+from producers.deletions import Deletions
 from producers.runner import Pace, run_forever
-from schemas.errors import CoupledError
+from schemas.advice import advice
+from schemas.errors import ApiError, CoupledError
 from schemas.mapping import Mappings
 from schemas.outcome import Settled
 from schemas.side import Side
@@ -103,7 +105,8 @@ class Daemon:
         """What runs beside the agents: capture of every table, and the runner of synchronisation runs."""
         captured = self.parts.mappings.captured()
         captures = {f"capture {side.value} {table}": partial(self._capture, side, table) for side, table in captured}
-        return {**captures, "runner": self._run, "retry": self._retry}
+        looks = {"deletions": self._deletions} if self.settings.capture.deletions_minutes else {}
+        return {**captures, **looks, "runner": self._run, "retry": self._retry}
 
     async def _capture(self, side: Side, table: str) -> None:
         capture = self.parts.capture(side, table)
@@ -126,6 +129,33 @@ class Daemon:
                         _log.warning("capture_failed", table=capture.name, error=str(error), exc_info=told)
                     self.health.down(capture.name, str(error) or type(error).__name__)
                     backoff = min(backoff * 2, _MAX_BACKOFF)
+            await asyncio.sleep(backoff)
+
+    async def _deletions(self) -> None:
+        """A round through all tables as soon as this worker leads, and then as often as the settings say."""
+        tables = self.parts.deletions()
+        while True:
+            if not self.streams.is_leader():
+                await asyncio.sleep(1.0)
+                continue
+            for table in tables:
+                await self._looked_through(table)
+            await asyncio.sleep(self.settings.capture.deletions_minutes * 60)
+
+    async def _looked_through(self, table: Deletions) -> None:
+        """Begun anew until it is through, since a side may be away, which capture tells; what it refuses for good waits
+        for the next round."""
+        backoff = self.settings.capture.poll_seconds
+        while self.streams.is_leader():
+            try:
+                await table.once()
+            except CoupledError as error:
+                if isinstance(error, ApiError) and not error.transient:
+                    _log.warning("deletions_not_looked_for", table=table.name, error=str(error))
+                    return
+            else:
+                return
+            backoff = min(backoff * 2, _MAX_BACKOFF)
             await asyncio.sleep(backoff)
 
     async def _run(self) -> None:
@@ -165,6 +195,8 @@ async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id
         company = await preflight.connect(clients, settings.business_central.company)
         mappings = await preflight.served(clients, company, mappings)
         await preflight.check_mappings(clients, company, mappings)
+        for finding in advice(mappings):
+            _log.warning("mapping_advice", place=".".join(map(str, finding.place)), advice=finding.message)
         clock = Clock()
         sides = Sides(clients, company, mappings, settings.capture.overlap_seconds, clock.now_ms)
         topics = Topics(settings.kafka.topic_prefix)

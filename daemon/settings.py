@@ -198,6 +198,7 @@ class Store(_Part):
 class Capture(_Part):
     poll_seconds: float = Field(default=5, gt=0, le=86_400)
     overlap_seconds: float = Field(default=600, ge=0, le=86_400)
+    deletions_minutes: float = Field(default=60, ge=0, le=100_000)
 
 
 class Batch(_Part):

@@ -17,11 +17,12 @@ from producers import business_central, currencies, dataverse
 from producers.business_central import BusinessCentralSweep, ModifiedSource
 from producers.currencies import Currencies
 from producers.dataverse import DataverseSweep, DeltaSource
+from producers.deletions import TableIds
 from producers.ports import Source, Sweep
 from producers.retry import Reader
 from schemas import rows
 from schemas.job import Job
-from schemas.mapping import Mappings, TableMapping
+from schemas.mapping import Mappings, Table, TableMapping
 from schemas.side import Side
 
 
@@ -75,6 +76,10 @@ class Sides:
             mapped=mapped,
             overlap_seconds=self.overlap_seconds,
         )
+
+    def ids(self, table: Table) -> TableIds:
+        """All ids of a table of Business Central."""
+        return TableIds(self.clients[Side.BC], self.company, table, self.now_ms)
 
     def sweep(self, job: Job, since: datetime | None) -> Sweep:
         """The records of a job's mapping, in its filter, all or those modified since."""

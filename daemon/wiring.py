@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,15 +15,17 @@ from consumers.control import Control, Stored
 from consumers.push import Patience, Push
 from consumers.synchronise import Message, Synchronise
 from daemon.sides import Sides
+from daemon.store.coupled import coupled_ids
 from daemon.store.engine import Store, utc_now
 from daemon.works import StoredWorks
 from producers import ports
 from producers.capture import Capture
+from producers.deletions import Deletions
 from producers.retry import Retry
 from producers.runner import Pace, Runner
 from schemas.command import Command
 from schemas.command_outcome import CommandOutcome
-from schemas.mapping import Mappings
+from schemas.mapping import Mappings, Table
 from schemas.outcome import Settled
 from schemas.side import Side
 from schemas.topics import Topics
@@ -109,6 +111,22 @@ class Parts:
     def retry(self) -> Retry:
         readers = {side: self.sides.reader(side) for side in Side}
         return Retry(self.mappings, self.store.retries, readers, self.log, self.topics, self.clock.now)
+
+    def deletions(self) -> list[Deletions]:
+        """One for each table of the side that does not tell of deletions."""
+        made = []
+        for side, name in self.mappings.captured():
+            if side is Side.BC:
+                table, topic = self.mappings.reading(side, name)[0].table(side), self.topics.table(side, name)
+                ids = self.sides.ids(table)
+                made.append(Deletions(table, topic, ids, self, self.log, self.clock.now_ms))
+        return made
+
+    async def coupled_ids(self, table: Table) -> AsyncIterator[Sequence[str]]:
+        flags = await self.store.memory.flags(self.mappings.reading(table.side, table.name))
+        at_work = [name for name, flag in flags.items() if not flag.paused]
+        async for found in coupled_ids(self.store.database, at_work, table.side):
+            yield found
 
     async def changes(self, synchronise: Synchronise, topic: str, messages: Sequence[Message]) -> None:
         """A batch of a table topic; what nobody can read is kept aside."""

@@ -90,10 +90,18 @@ class Currencies:
         # Its code is all that BC knows of it: the name and symbol that Sales has for it stay as they are.
         return {
             "@odata.etag": 'W/"local-currency"',
-            "id": str(uuid5(UUID(self._company), code)),
+            "id": self._local_id(code),
             "code": code,
             bc.MODIFIED: _LONG_AGO,
         }
+
+    async def local_id(self) -> str | None:
+        """The id that `local` gives the company's own currency, if it names one, whether or not BC has a row for it."""
+        code = await self._local_code()
+        return self._local_id(code) if code else None
+
+    def _local_id(self, code: str) -> str:
+        return str(uuid5(UUID(self._company), code))
 
     async def _local_code(self) -> str:
         try:

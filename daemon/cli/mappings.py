@@ -11,6 +11,7 @@ import typer
 
 from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, read_mappings
 from daemon.cli.output import print_json, print_table
+from schemas.advice import advice
 from schemas.errors import Exit, Refused
 from schemas.finding import Finding, Level, MappingsInvalid
 
@@ -67,7 +68,8 @@ def check(
     except MappingsInvalid as error:
         found = [_row(source, line, finding, None) for line, finding in error.findings]
     else:
-        findings = asyncio.run(_online(settings, parsed)) if settings and online else ()
+        findings = [*advice(parsed.mappings)]
+        findings += asyncio.run(_online(settings, parsed)) if settings and online else ()
         found = [_row(source, parsed.line(finding.place), finding, parsed) for finding in findings]
     _tell(source, parsed, found, online=online, json=json)
     if any(row["level"] == Level.ERROR for row in found):

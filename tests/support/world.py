@@ -41,7 +41,7 @@ sales:
   auth: {{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: "{sales_token}"}}
 kafka: {{bootstrap_servers: "{bootstrap}", topic_prefix: {prefix}, partitions: 2, session_seconds: 2}}
 store: {{url: "{store}"}}
-capture: {{poll_seconds: {poll}}}
+capture: {{poll_seconds: {poll}, deletions_minutes: {deletions}}}
 web: {{host: 127.0.0.1, port: 0}}
 mappings: {mappings}
 """
@@ -63,6 +63,7 @@ class World:
             "bootstrap": bootstrap,
             "store": store or f"sqlite:///{folder / 'coupled.db'}",
             "poll": poll,
+            "deletions": 60,
             "mappings": "standard",
         }
         self.configure()

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from schemas.change import Change
+from schemas.change import Change, encode
 from schemas.errors import ApiError
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 from tests.support.fakes import ANY, BROKEN, BUSY, LOST, Killed
 from tests.support.made import part
-from tests.support.river import River
+from tests.support.river import LOG, River
 
 BC, SALES = Side.BC, Side.SALES
 BOTH = pytest.mark.parametrize("gone", [BC, SALES])
@@ -271,3 +271,20 @@ async def test_a_side_that_refuses_to_be_read_fails_the_deletion() -> None:
     river.bc.read_faults = [ApiError(403, "forbidden", "no privilege")]
     (end,) = await river.take(river.lost(SALES))
     assert (end.outcome, end.partner, len(river.rows(BC))) == (Outcome.FAILED, river.ids[BC], 1)
+
+
+async def test_a_deletion_reaches_every_mapping_of_its_table() -> None:
+    def on(bc_table: str) -> dict[str, Any]:
+        return {"bc": {"table": bc_table}, "only_coupled": False, "on_delete": "delete"}
+
+    river = River(part("CUSTOMER", **on("customers")), part("VENDOR", **on("vendors")))
+    vendors = river.mappings["VENDOR"].bc
+    vendor = river.bc.put(vendors, displayName="Supplier", city="Graz")
+    born = river.bc.change(vendors, vendor)
+    await river.synchronise.batch("bc.vendors", LOG, [river.message("bc.vendors", encode(born))])
+    (account,) = river.rows(SALES)
+    river.sales.remove(river.table(SALES), account["accountid"])
+    await river.deliver(SALES, [river.message(river.topic(SALES), encode(river.change(SALES, account["accountid"])))])
+    ends = {one.mapping: one.outcome for one in river.observed[-2:]}
+    assert ends == {"CUSTOMER": Outcome.IGNORED, "VENDOR": Outcome.DELETED}
+    assert river.bc.tables["vendors"] == {}

@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
+from daemon.store.coupled import coupled_ids
 from daemon.store.engine import Store
 from schemas.coupling import Reference
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 
 from .conftest import Another
-from .made import CUSTOMER, NOWHERE, change, coupled, coupling, ended, uncoupled
+from .made import CUSTOMER, NOWHERE, change, coupled, coupling, ended, failed, uncoupled
 
 
 async def test_a_recorded_coupling_is_loaded_as_it_was_from_either_side(store: Store) -> None:
@@ -159,3 +160,12 @@ async def test_lookups_of_a_field_answer_with_what_the_record_itself_last_agreed
     assert [found.get(one) for one in named] == [{"creditLimit": 12.5}, {"creditLimit": 12.5}, None]
     assert (found[by_id], found[unknown]) == ({"name": "Æther Ltd"}, {})
     assert found[partner]["id"] == "s1"
+
+
+async def test_coupled_ids_come_once_each_in_parts_without_those_that_are_skipped(store: Store) -> None:
+    await store.memory.record([coupled(f"b{n}", f"s{n}") for n in range(7)], NOWHERE)
+    for _ in range(2):
+        await store.memory.record([failed("b3"), failed("s5", side=Side.SALES, partner="b5")], NOWHERE)
+    parts = [list(part) async for part in coupled_ids(store.database, [CUSTOMER, "OTHER"], Side.BC, size=3)]
+    assert parts == [["b0", "b1", "b2"], ["b4", "b6"]]
+    assert [part async for part in coupled_ids(store.database, ["OTHER"], Side.BC)] == []

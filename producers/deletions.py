@@ -1,0 +1,143 @@
+"""Deletions in Business Central, which its API does not tell: all ids of a table against those coupled (A4.4).
+
+Nothing is stored of a round: what is published and lost is found again by the next one, as long as it is coupled.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from hashlib import blake2b
+from typing import Protocol
+
+import httpx
+import structlog
+
+from producers import currencies
+from producers.currencies import Currencies
+from producers.odata import Pages, get
+from producers.ports import Log, Position
+from schemas import business_central as bc
+from schemas.errors import ApiError
+from schemas.mapping import Table
+from schemas.odata import any_of, query
+from schemas.rows import deletion, record_id
+
+_PAGE_SIZE = 20_000
+_BITS = 1 << 26
+_log = structlog.get_logger(__name__)
+
+
+class Ids(Protocol):
+    """The ids of all records of a table. ApiError if the side does not answer."""
+
+    def pages(self) -> AsyncIterator[Sequence[str]]: ...
+
+    async def there(self, ids: Collection[str]) -> Collection[str]:
+        """Those of these that exist, asked for by name."""
+
+
+class Couplings(Protocol):
+    def coupled_ids(self, table: Table) -> AsyncIterator[Sequence[str]]:
+        """The ids of the table's records that a mapping at work has coupled and does not skip, some at a time."""
+
+
+class Deletions:
+    """Publishes the deletions of one table. One worker at a time: the leader."""
+
+    def __init__(
+        self, table: Table, topic: str, ids: Ids, couplings: Couplings, log: Log, now_ms: Callable[[], int]
+    ) -> None:
+        self.name = f"deletions:{table.side.value}:{table.name}"
+        self._table, self._topic = table, topic
+        self._ids, self._couplings, self._log, self._now_ms = ids, couplings, log, now_ms
+
+    async def once(self) -> int:
+        """How many were published. ApiError if the table could not be read to its end: then none were."""
+        if not await self._any_coupled():
+            return 0
+        seen = Seen(str(self._now_ms()))
+        async for page in self._ids.pages():
+            seen.add(page)
+        count = 0
+        async for coupled in self._couplings.coupled_ids(self._table):
+            count += await self._told([key for key in coupled if key not in seen])
+        return count
+
+    async def _any_coupled(self) -> bool:
+        async for _ in self._couplings.coupled_ids(self._table):
+            return True
+        return False
+
+    async def _told(self, missing: Sequence[str]) -> int:
+        """What was created while the pages were read, and coupled since, is there after all."""
+        there = await self._ids.there(missing) if missing else ()
+        gone = [deletion(self._table, key, self._now_ms()) for key in missing if key not in there]
+        if gone:
+            await self._log.publish(self._topic, gone, packed=False)
+            _log.info("deletions_found", table=self.name, count=len(gone))
+        return len(gone)
+
+
+class Seen:
+    """Which ids have been met, in 8 MiB however many they are (a Bloom filter).
+
+    An id that was met is always `in`; one that was not may be too, once in a hundred thousand among a million. Another
+    `salt` mixes them differently, so that the next round tells it.
+    """
+
+    def __init__(self, salt: str) -> None:
+        self._salt = salt.encode()[:16]
+        self._bits = bytearray(_BITS // 8)
+
+    def add(self, ids: Iterable[str]) -> None:
+        for key in ids:
+            for place in self._places(key):
+                self._bits[place >> 3] |= 1 << (place & 7)
+
+    def __contains__(self, key: str) -> bool:
+        return all(self._bits[place >> 3] & (1 << (place & 7)) for place in self._places(key))
+
+    def _places(self, key: str) -> Iterable[int]:
+        digest = blake2b(key.encode(), digest_size=32, salt=self._salt).digest()
+        return (int.from_bytes(digest[start : start + 8]) % _BITS for start in range(0, 32, 8))
+
+
+class TableIds:
+    """The ids of an entity set, a request per page. The company's own currency, which is in no table, is among them."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        company_id: str,
+        table: Table,
+        now_ms: Callable[[], int],
+        page_size: int = _PAGE_SIZE,
+    ) -> None:
+        self._client, self._company, self._table, self._page_size = client, company_id, table, page_size
+        self._local = Currencies(client, company_id, (), now_ms) if table.name == currencies.TABLE else None
+
+    async def pages(self) -> AsyncIterator[Sequence[str]]:
+        if self._local:
+            yield [await self._own_currency(self._local)]
+        first = bc.path(self._table, self._company) + query(select=self._table.id)
+        pages = Pages(self._client, first, self._page_size)
+        position: Position | None = None
+        while found := await pages.read(position):
+            position = {"next": found.next}
+            if found.rows:
+                yield [record_id(self._table, row) for row in found.rows]
+
+    async def there(self, ids: Collection[str]) -> Collection[str]:
+        found: set[str] = set()
+        for text in any_of(self._table.id, ids, self._table.id):
+            link = bc.path(self._table, self._company) + query(select=self._table.id, filter=text)
+            while link:
+                page = await get(self._client, link)
+                found |= {record_id(self._table, row) for row in page.rows}
+                link = page.next
+        return found
+
+    async def _own_currency(self, local: Currencies) -> str:
+        """Without it, it would look deleted."""
+        found = await local.local_id()
+        if found is None:
+            raise ApiError(404, "local-currency-unknown", "Business Central does not tell the company's own currency")
+        return found

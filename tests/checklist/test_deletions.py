@@ -1,0 +1,184 @@
+"""Deletions, rows 67–71, 112, 113 and 132: what becomes of the partner, and of the coupling."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.house import TO_BC, TO_SALES, names, pair
+from tests.support.stage import Stage
+
+SIDES = pytest.mark.parametrize("gone", ["customer", "account"])
+
+
+async def coupled(stage: Stage, policy: str) -> tuple[str, str]:
+    await stage.configure(CUSTOMER={"on_delete": policy})
+    return await pair(stage, city="Graz")
+
+
+async def delete(stage: Stage, gone: str, bc: str, sales: str) -> None:
+    """Somebody deletes one of the two, and the daemon gets to know."""
+    if gone == "customer":
+        stage.bc.delete(bc)
+        await stage.look_for_deletions()
+    else:
+        stage.sales.delete(sales)
+    await stage.live()
+
+
+def edit(stage: Stage, gone: str, bc: str, sales: str) -> None:
+    """Somebody changes the other one."""
+    if gone == "customer":
+        stage.sales.edit(sales, address1_city="Wien")
+    else:
+        stage.bc.edit(bc, city="Wien")
+
+
+@SIDES
+async def test_row_067_without_a_policy_the_survivor_fails_then_is_skipped_and_the_coupling_stays(
+    stage: Stage, gone: str
+) -> None:
+    bc, sales = await coupled(stage, "ignore")
+    await delete(stage, gone, bc, sales)
+    assert await stage.errors() == []
+    edit(stage, gone, bc, sales)
+    way = TO_BC if gone == "customer" else TO_SALES
+    assert (await stage.sync("CUSTOMER"))["CUSTOMER", way] == {"failed": 1}
+    again = (await stage.sync("CUSTOMER"))["CUSTOMER", way]
+    assert (again["skipped"], "failed" in again) == (1, False)
+    assert [error.problem.code for error in await stage.errors()] == ["coupled-to-deleted"]
+    assert len(await stage.couplings("CUSTOMER")) == 1
+
+
+@SIDES
+@pytest.mark.parametrize("found", ["by its deletion", "when its partner is carried"])
+async def test_row_068_restore_creates_the_deleted_record_again_from_its_partner(
+    stage: Stage, gone: str, found: str
+) -> None:
+    bc, sales = await coupled(stage, "restore")
+    if found == "by its deletion":
+        await delete(stage, gone, bc, sales)
+    else:
+        (stage.bc if gone == "customer" else stage.sales).delete(bc if gone == "customer" else sales)
+        edit(stage, gone, bc, sales)
+        ended = await stage.sync("CUSTOMER")
+        assert ended["CUSTOMER", TO_BC if gone == "customer" else TO_SALES] == {"inserted": 1}
+    assert names(stage) == (["Adatum"], ["Adatum"])
+    ((new_bc, new_sales),) = (await stage.couplings("CUSTOMER")).items()
+    old_bc, old_sales = bc.partition("(")[2][:-1], sales.partition("(")[2][:-1]
+    assert (new_bc == old_bc, new_sales == old_sales) == (gone == "account", True)
+    marks = stage.bc.mark(), stage.sales.mark()
+    await stage.live()
+    await stage.look_for_deletions()
+    await stage.live()
+    assert (stage.bc.writes(marks[0]), stage.sales.writes(marks[1])) == ([], [])
+    stage.bc.edit(f"customers({new_bc})", city="Linz")
+    await stage.live()
+    assert stage.sales.get(sales)["address1_city"] == "Linz"
+    assert await stage.errors() == []
+
+
+@SIDES
+async def test_row_069_uncouple_ends_the_coupling_and_deletes_nothing(stage: Stage, gone: str) -> None:
+    bc, sales = await coupled(stage, "uncouple")
+    await delete(stage, gone, bc, sales)
+    assert await stage.couplings("CUSTOMER") == {}
+    assert names(stage) == (([], ["Adatum"]) if gone == "customer" else (["Adatum"], []))
+    edit(stage, gone, bc, sales)
+    await stage.live()
+    assert sum(map(len, names(stage))) == 1
+    assert await stage.errors() == []
+
+
+async def test_row_070_uncouple_where_new_records_are_carried_creates_the_record_again(stage: Stage) -> None:
+    bc, sales = await coupled(stage, "uncouple")
+    await stage.configure(CUSTOMER={"on_delete": "uncouple", "only_coupled": False})
+    await delete(stage, "customer", bc, sales)
+    assert names(stage) == ([], ["Adatum"])
+    edit(stage, "customer", bc, sales)
+    await stage.live()
+    assert names(stage) == (["Adatum"], ["Adatum"])
+
+
+@SIDES
+async def test_row_071_deleting_one_side_never_deletes_the_other(stage: Stage, gone: str) -> None:
+    bc, sales = await pair(stage)
+    await delete(stage, gone, bc, sales)
+    await stage.full_sync("CUSTOMER")
+    await stage.live()
+    assert names(stage)[gone == "customer"] == ["Adatum"]
+
+
+@SIDES
+async def test_only_delete_takes_the_partner_along_and_then_there_is_silence(stage: Stage, gone: str) -> None:
+    bc, sales = await coupled(stage, "delete")
+    await delete(stage, gone, bc, sales)
+    assert names(stage) == ([], [])
+    assert await stage.couplings("CUSTOMER") == {}
+    await stage.look_for_deletions()
+    await stage.live()
+    assert await stage.errors() == []
+
+
+async def test_a_partner_edited_meanwhile_is_not_deleted(stage: Stage) -> None:
+    bc, sales = await coupled(stage, "delete")
+    edit(stage, "customer", bc, sales)
+    await delete(stage, "customer", bc, sales)
+    assert names(stage) == ([], ["Adatum"])
+    assert {error.problem.code for error in await stage.errors()} == {"deleted-but-changed"}
+
+
+@pytest.mark.parametrize(("gone", "policy"), [("customer", "ignore"), ("account", "restore")])
+async def test_row_112_where_both_are_deleted_the_coupling_disappears(stage: Stage, gone: str, policy: str) -> None:
+    bc, sales = await coupled(stage, policy)
+    stage.bc.delete(bc)
+    stage.sales.delete(sales)
+    if gone == "customer":
+        await stage.look_for_deletions()
+    await stage.live()
+    assert await stage.couplings("CUSTOMER") == {}
+    assert await stage.errors() == []
+    assert names(stage) == ([], [])
+
+
+async def test_row_113_a_customer_that_vanished_from_bc_is_found_and_in_the_end_skipped(stage: Stage) -> None:
+    bc, _ = await coupled(stage, "fail")
+    stage.bc.delete(bc)
+    await stage.live()
+    assert await stage.errors() == []  # its API does not tell
+    assert await stage.look_for_deletions() == 1
+    assert [(error.problem.code, error.state) for error in await stage.errors()] == [("coupled-to-deleted", "failed")]
+    assert await stage.look_for_deletions() == 1
+    assert [error.state for error in await stage.errors()] == ["skipped"]
+    assert await stage.look_for_deletions() == 0
+
+
+async def test_a_deletion_that_could_not_be_carried_is_carried_when_retried(stage: Stage) -> None:
+    _, sales = await coupled(stage, "delete")
+    stage.bc.arm(status=503, count=60, method="DELETE", path="/customers")
+    stage.sales.delete(sales)
+    await stage.live()
+    stage.bc.disarm()
+    stage.clock.tick(minutes=1)
+    await stage.live()
+    assert names(stage) == ([], [])
+    assert await stage.errors() == []
+
+
+async def test_the_own_currency_of_the_company_is_never_taken_for_deleted(stage: Stage) -> None:
+    await stage.configure(CURRENCY={"on_delete": "delete"})
+    await stage.full_sync("CURRENCY")
+    before = await stage.couplings("CURRENCY")
+    assert len(before) == 2
+    await stage.look_for_deletions()
+    assert await stage.couplings("CURRENCY") == before
+
+
+async def test_row_132_a_deleted_salesperson_loses_its_coupling(stage: Stage) -> None:
+    await stage.live()
+    await stage.full_sync("SALESPEOPLE")
+    ((code, user),) = (await stage.couplings("SALESPEOPLE")).items()
+    stage.bc.delete(f"salespeoplePurchasers({code})")
+    stage.sales.edit(f"systemusers({user})", mobilephone="+1 2")
+    await stage.live()
+    assert await stage.couplings("SALESPEOPLE") == {}
+    assert await stage.errors() == []
