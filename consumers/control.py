@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from consumers.starting import Started, one_way_jobs, run_of
 from schemas import command as commands
-from schemas.command import Answer, Command, FullSync, Pause, Resume, Retry, Sync
+from schemas.command import Answer, Command, Couple, FullSync, Pause, Resume, Retry, Sync, Uncouple
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import Problem, Refused
 from schemas.job import Keep, Run, RunKind, RunState
 from schemas.mapping import Mappings
-from schemas.side import Direction
+from schemas.side import Direction, Side
+from schemas.use import Use
 
 
 class Logged(Protocol):
@@ -64,6 +66,14 @@ class Failures(Protocol):
     async def retry(self, mappings: Iterable[str], records: Iterable[str] | None = None) -> int: ...
 
 
+class Pairs(Protocol):
+    """`consumers.pairing.Pairing`. Refused if it cannot be."""
+
+    async def couple(self, name: str, named: Mapping[Side, str], use: Use | None) -> None: ...
+
+    async def carry(self, names: Sequence[str], ids: Sequence[str], winner: Side) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """The parts of the store that commands touch."""
@@ -90,6 +100,7 @@ class Control:
         self,
         mappings: Mappings,
         stored: Stored,
+        pairs: Pairs,
         only_coupled: OnlyCoupled,
         announce: Announce,
         now: Callable[[], datetime],
@@ -97,7 +108,7 @@ class Control:
     ) -> None:
         self._mappings = mappings
         self._log, self._runs, self._states = stored.log, stored.runs, stored.states
-        self._failures = stored.failures
+        self._failures, self._pairs = stored.failures, pairs
         self._only_coupled = only_coupled
         self._announce = announce
         self._now = now
@@ -131,12 +142,12 @@ class Control:
     async def effect(self, command: Command) -> None:
         """Carries an accepted command out; safe to repeat."""
         try:
-            await self._check_names(getattr(command, "mappings", None))
+            await self._check_names(_named(command))
             state = await self._carry_out(command)
         except Refused as error:
             await self._announce(CommandOutcome(command.id, command.command, RunState.REFUSED, error=error.problem))
             return
-        run = command.id if isinstance(command, FullSync | Sync) else getattr(command, "run", None)
+        run = command.id if isinstance(command, Started) else getattr(command, "run", None)
         await self._announce(CommandOutcome(command.id, command.command, state, run=run))
         self._woken()
 
@@ -145,8 +156,8 @@ class Control:
             case FullSync():
                 await self._full_sync(command)
                 return RunState.ACCEPTED
-            case Sync():
-                await self._start(command, RunKind.MODIFIED, ())
+            case Sync() | Uncouple():
+                await self._start(command)
                 return RunState.ACCEPTED
             case Answer():
                 await self._answer(command)
@@ -155,7 +166,10 @@ class Control:
             case Resume():
                 await self._resume(command)
             case Retry():
-                await self._failures.retry(self._names(command.mappings), command.records)
+                await self._retry(command)
+            case Couple():
+                named = {Side.BC: command.bc_id, Side.SALES: command.sales_id}
+                await self._pairs.couple(command.mapping, named, command.use)
         return RunState.DONE
 
     async def _full_sync(self, command: FullSync) -> None:
@@ -172,25 +186,19 @@ class Control:
                     f"Wait for it, or answer it: `coupled answer {run.id} keep|restore`.",
                 )
         settings = await self._only_coupled()
-        await self._start(command, RunKind.FULL, [n for n in self._names(command.mappings) if settings[n]])
+        await self._start(command, [name for name in self._names(command.mappings) if settings[name]])
 
-    async def _start(self, command: FullSync | Sync, kind: RunKind, cleared: Sequence[str]) -> None:
+    async def _start(self, command: Started, cleared: Sequence[str] = ()) -> None:
+        await self._runs.create_run(*run_of(command, self._mappings, self._now(), cleared))
+
+    async def _retry(self, command: Retry) -> None:
         names = self._names(command.mappings)
-        run = Run(
-            id=command.id,
-            kind=kind,
-            state=RunState.ACCEPTED,
-            mappings=tuple(names),
-            cleared=tuple(cleared),
-            answer=command.answer if isinstance(command, FullSync) else None,
-            requested_by=command.requested_by,
-            created=self._now(),
-        )
-        await self._create(run)
-
-    async def _create(self, run: Run) -> None:
-        ordered = self._mappings.in_order(run.mappings)
-        await self._runs.create_run(run, [(m.name, way) for m in ordered for way in m.direction.one_ways])
+        if command.use is None:
+            await self._failures.retry(names, command.records)
+        elif command.records:
+            await self._pairs.carry(names, command.records, command.use)
+        else:
+            raise Refused("nothing-chosen", "Which records are to take the other side's values?", "Name the records.")
 
     async def _answer(self, command: Answer) -> None:
         run = await self._runs.run(command.run)
@@ -210,11 +218,9 @@ class Control:
         missed = await self._states.resume(self._names(command.mappings))
         if missed:
             run_id = f"{command.id}-catch-up"
-            names = tuple(missed)
-            requested = command.requested_by
-            await self._create(
-                Run(run_id, RunKind.CATCH_UP, RunState.ACCEPTED, names, requested_by=requested, created=self._now())
-            )
+            names, requested = tuple(missed), command.requested_by
+            run = Run(run_id, RunKind.CATCH_UP, RunState.ACCEPTED, names, requested_by=requested, created=self._now())
+            await self._runs.create_run(run, one_way_jobs(self._mappings, names))
             # The run is durable now, so what was missed is its business (promise 1).
             await self._states.caught_up(names)
 
@@ -226,3 +232,10 @@ class Control:
             if name not in self._mappings.by_name:
                 known = ", ".join(self._mappings.by_name)
                 raise Refused("mapping-unknown", f"There is no mapping {name!r}.", f"The mappings are {known}.")
+
+
+def _named(command: Command) -> Sequence[str] | None:
+    """The mappings a command names."""
+    mapping = getattr(command, "mapping", None)
+    names: Sequence[str] | None = getattr(command, "mappings", None) if mapping is None else [mapping]
+    return names

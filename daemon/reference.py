@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 from prometheus_client.metrics import MetricWrapperBase
@@ -230,7 +230,7 @@ def _topics(words: Mapping[str, str], states: Mapping[str, str], outcomes: Mappi
         [f"`{topics.table(side, table)}`", " ".join((Topics.table.__doc__ or "").split())]
         for side, table in standard.captured()
     ]
-    models = command.FullSync, command.Sync, command.Answer, command.Pause, command.Resume, command.Retry
+    models = get_args(command.Command)
     fields = {_name_of(model): model for model in models}
     told = _sentences(words, fields, "commands")
     commands = ([f"`{name}`", _fields(model), told[name]] for name, model in fields.items())

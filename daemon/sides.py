@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import httpx
 
 from consumers.business_central import BusinessCentralTarget
 from consumers.dataverse import DataverseTarget
+from consumers.named import Records
 from consumers.ports import Row, Target
 from daemon.governor import Hooks
 from daemon.oauth import Credentials
@@ -56,6 +58,10 @@ class Sides:
 
     def reader(self, side: Side) -> Reader:
         """Records by id, with the fields that capture computes."""
+        return _Reader(self, self.target(side))
+
+    def records(self, side: Side) -> Records:
+        """Records by id, with the fields that capture computes, and by any of their fields."""
         return _Reader(self, self.target(side))
 
     def source(self, side: Side, name: str) -> Source:
@@ -116,3 +122,9 @@ class _Reader:
         rows_found = dict(zip(found, await enrich(list(found.values())), strict=True))
         local = await enrich.local() if set(ids) - set(found) else None  # it is in no table
         return rows_found | ({str(local["id"]): local} if local and local["id"] in ids else {})
+
+    async def find(self, mapping: TableMapping, field: str, values: Sequence[Any]) -> Sequence[Row]:
+        return await self.target.find(mapping, field, values)
+
+    async def references(self, table: Table, ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        return await self.target.references(table, ids)

@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from consumers.control import Control, Stored
+from consumers.pairing import Pairing
 from consumers.push import Patience, Push
 from consumers.synchronise import Message, Synchronise
 from daemon.sides import Sides
@@ -23,6 +24,7 @@ from producers.capture import Capture
 from producers.deletions import Deletions
 from producers.retry import Retry
 from producers.runner import Pace, Runner
+from schemas.change import Change
 from schemas.command import Command
 from schemas.command_outcome import CommandOutcome
 from schemas.mapping import Mappings, Table
@@ -75,14 +77,21 @@ class Parts:
         return Synchronise(self.mappings, memory, pushes, observe)
 
     def control(self, woken: Callable[[], None]) -> Control:
+        records = {side: self.sides.records(side) for side in Side}
         return Control(
             mappings=self.mappings,
             stored=Stored(self.store.commands, self.store.jobs, self.store.states, self.store.retries),
+            pairs=Pairing(self.mappings, self.store.memory, records, self._publish, self.clock.now_ms),
             only_coupled=self._only_coupled,
             announce=self.announce,
             now=self.clock.now,
             woken=woken,
         )
+
+    async def _publish(self, changes: Sequence[Change]) -> None:
+        """Records of one table onto its topic."""
+        topic = self.topics.table(changes[0].side, changes[0].table)
+        await self.log.publish(topic, changes, packed=False)
 
     async def _only_coupled(self) -> dict[str, bool]:
         flags = await self.store.memory.flags(self.mappings.all)

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from consumers.uncouple import Uncoupling
 from daemon.sides import Sides
 from daemon.store.engine import Store
 from daemon.store.positions import SqlPositions
+from producers.named import NamedSweep
 from producers.ports import Log, Sweep
 from producers.retry import FailedFirst
 from producers.runner import Work
@@ -37,12 +39,27 @@ class StoredWorks:
         self._topics = topics
         self._log = log
         self._log_ids = log_ids
+        self._store = store
         self._positions, self._jobs, self._failures = store.positions, store.jobs, store.retries
 
     async def work(self, run: Run, job: Job) -> Work:
         if job.mapping not in self._sides.mappings.by_name:
             raise ConfigurationError("mapping-gone", f"The mapping {job.mapping} is no longer in the mappings file.")
-        return await self._sweeping(run, job)
+        match run.kind:
+            case RunKind.UNCOUPLE:
+                store = self._store
+                return Uncoupling(self._sides.mappings, store.memory, store.standing, run, job, self._sides.now_ms)
+            case RunKind.MODIFIED if "records" in run.options:
+                return await self._naming(run, job)
+            case _:
+                return await self._sweeping(run, job)
+
+    async def _naming(self, run: Run, job: Job) -> Work:
+        ids, mapping = run.options["records"], self._sides.mappings[job.mapping]
+        await self._jobs.start_job(job.id, job.started or self._now(), len(ids))
+        reader, work = self._sides.reader(job.direction.source), (job.id, job.direction)
+        sweep = NamedSweep(ids, reader, mapping, work, self._now)
+        return Sweeping(sweep, self._job_sweep(mapping, job), job, self._positions, remembers=False)
 
     async def _sweeping(self, run: Run, job: Job) -> Work:
         modified = run.kind is RunKind.MODIFIED
@@ -77,12 +94,13 @@ class StoredWorks:
 
 @dataclass(frozen=True, slots=True)
 class Sweeping:
-    """A sweep as the work of a job (`producers.runner.Work`)."""
+    """A sweep as the work of a job (`producers.runner.Work`). `remembers`: it says since when the next one is."""
 
     sweep: Sweep
     position: JobSweep
     job: Job
     positions: SqlPositions
+    remembers: bool = True
 
     async def run(self, progress: Callable[[int], Awaitable[None]]) -> None:
         await self.position.run(self.sweep, progress)
@@ -97,7 +115,7 @@ class Sweeping:
         newest = marks.applied.get(NEWEST) if marks else None
         if newest and self.job.started:
             newest = min(newest, int(self.job.started.timestamp() * 1000))
-        if newest:
+        if newest and self.remembers:
             await self.positions.begin(_name(self.job), {NEWEST: newest}, "")
         await self.positions.forget(self.position.name)
 

@@ -7,6 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from schemas.errors import Refused
 from schemas.job import Keep
+from schemas.side import Side
+from schemas.use import Use
 
 _LONGEST = 100
 
@@ -22,6 +24,7 @@ def _storable(text: str) -> str:
 Text = Annotated[str, Field(max_length=_LONGEST), AfterValidator(_storable)]
 Id = Annotated[Text, Field(min_length=1)]
 Names = Annotated[list[Text], Field(max_length=1000)]
+Records = Annotated[list[Id], Field(max_length=10_000)]
 
 
 class _Command(BaseModel):
@@ -39,8 +42,11 @@ class FullSync(_Command):
 
 
 class Sync(_Command):
+    """What was modified since last time; with `records` (either side's ids) those, modified or not, coupled or not."""
+
     command: Literal["sync"]
     mappings: Names | None = None
+    records: Records | None = None
 
 
 class Answer(_Command):
@@ -60,14 +66,37 @@ class Resume(_Command):
 
 
 class Retry(_Command):
-    """Failed and skipped records, all of the mappings or the named ones (either side's id), are carried again."""
+    """Failed and skipped records, all of the mappings or the named ones (either side's id), are carried again.
+
+    With `use`, coupled ones take that side's values, whatever the other side has.
+    """
 
     command: Literal["retry"]
     mappings: Names | None = None
     records: Annotated[list[Text], Field(max_length=10_000)] | None = None
+    use: Side | None = None
 
 
-Command = FullSync | Sync | Answer | Pause | Resume | Retry
+class Couple(_Command):
+    """The two records are one from now on; `use` says whose values both take (business-central-sync 5.2)."""
+
+    command: Literal["couple"]
+    mapping: Text
+    bc_id: Id
+    sales_id: Id
+    use: Use | None = None
+
+
+class Uncouple(_Command):
+    """These records (either side's ids), or all of the mapping, are no longer coupled; both sides keep their data."""
+
+    command: Literal["uncouple"]
+    mapping: Text
+    records: Records | None = None
+    all: bool = False
+
+
+Command = FullSync | Sync | Answer | Pause | Resume | Retry | Couple | Uncouple
 _id: TypeAdapter[str] = TypeAdapter(Id)
 _adapter: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 

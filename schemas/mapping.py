@@ -172,6 +172,7 @@ class TableMapping:
     direction: Direction
     fields: tuple[FieldRule, ...]
     depends_on: tuple[str, ...] = ()
+    uncouple_with: tuple[str, ...] = ()
     only_coupled: bool = True
     couple_existing: bool = False
     on_update_conflict: OnUpdateConflict = OnUpdateConflict.FAIL
@@ -255,6 +256,13 @@ class Mappings:
         for mapping in self.all:
             self._place(mapping.name, wanted, ordered)
         return tuple(self[name] for name in ordered)
+
+    def uncoupled_with(self, name: str) -> "tuple[TableMapping, ...]":
+        """The mapping and those whose records are uncoupled with its own, the ones that refer to others first."""
+        found = [name]
+        for known in found:
+            found += [one.name for one in self.all if known in one.uncouple_with and one.name not in found]
+        return tuple(self[one] for one in reversed(found))
 
     def _place(self, name: str, wanted: set[str], ordered: list[str]) -> None:
         if name in ordered or name not in self.by_name:

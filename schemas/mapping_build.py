@@ -77,6 +77,7 @@ def _mapping(part: MappingPart, by_name: dict[str, MappingPart], place: tuple[in
         direction=part.direction,
         fields=fields,
         depends_on=tuple(part.depends_on),
+        uncouple_with=_uncouple_with(part, place),
         only_coupled=part.only_coupled,
         couple_existing=part.couple_existing,
         on_update_conflict=part.on_update_conflict,
@@ -84,6 +85,14 @@ def _mapping(part: MappingPart, by_name: dict[str, MappingPart], place: tuple[in
         match_on=tuple(tuple((m.bc, m.sales, m.ignore_case) for m in group) for group in part.match_on),
         templates=tuple(_template(part, index, (*place, "templates", index)) for index in range(len(part.templates))),
     )
+
+
+def _uncouple_with(part: MappingPart, place: tuple[int | str, ...]) -> tuple[str, ...]:
+    looked_up = {field.lookup for field in part.fields if field.lookup and field.status == "enabled"}
+    for number, name in enumerate(part.uncouple_with):
+        if name not in looked_up:
+            raise Mistake((*place, "uncouple_with", number), f"no enabled field looks up {name!r}")
+    return tuple(part.uncouple_with)
 
 
 def _template(mapping: MappingPart, index: int, place: tuple[int | str, ...]) -> Template:

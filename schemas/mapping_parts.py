@@ -69,6 +69,7 @@ class MappingPart(_Part):
     sales: SidePart
     direction: Direction = Direction.BOTH
     depends_on: list[str] = []
+    uncouple_with: list[str] = []
     only_coupled: bool = True
     couple_existing: bool = False
     on_update_conflict: OnUpdateConflict = OnUpdateConflict.FAIL

@@ -1,20 +1,17 @@
 """Commands that change something: sent on the control topic, followed to their outcome."""
 
-import getpass
 import sys
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
 from daemon.cli import client
-from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption
-from schemas.command import Answer, Command, FullSync, Pause, Resume, Retry, Sync
-from schemas.command_outcome import CommandOutcome
-from schemas.errors import CoupledError, Exit, Problem
+from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, RecordOption
+from daemon.cli.sending import finish, follow, send, who
+from schemas.command import Answer, FullSync, Pause, Resume, Retry, Sync
+from schemas.errors import Exit
 from schemas.job import Keep, RunState
+from schemas.side import Side
 
 WARNING = """Full synchronisation creates a partner in the other system for every record in a mapping's filter that
 is not coupled yet. Use it to set up, or on fresh data: where both systems already hold the same customers or items
@@ -46,20 +43,29 @@ def full_sync(
     if not yes:
         _confirm(names)
     chosen = Keep.KEEP if keep else Keep.RESTORE if restore else None
-    command = FullSync(id=client.new_id(), command="full-sync", mappings=names, answer=chosen, requested_by=_who())
-    last = _follow(client.submit(settings, command), command, no_wait, json)
+    command = FullSync(id=client.new_id(), command="full-sync", mappings=names, answer=chosen, requested_by=who())
+    last = follow(client.submit(settings, command), command, no_wait, json)
     if last.state is RunState.AWAITING_ANSWER and not json and sys.stdin.isatty() and sys.stdout.isatty():
         may = typer.confirm("May scheduled synchronisation create new records from now on?", default=False)
-        _send(config, _answer(command.id, Keep.KEEP if may else Keep.RESTORE), False, json)
-    _finish(last, json)
+        send(config, _answer(command.id, Keep.KEEP if may else Keep.RESTORE), False, json)
+    finish(last, json)
 
 
 def sync(
-    names: NamesArgument = None, no_wait: NoWaitOption = False, config: ConfigOption = None, json: JsonOption = False
+    names: NamesArgument = None,
+    record: RecordOption = None,
+    no_wait: NoWaitOption = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Synchronise modified records: what changed since last time, of all mappings or the named ones."""
-    command = Sync(id=client.new_id(), command="sync", mappings=names, requested_by=_who())
-    _finish(_send(config, command, no_wait, json), json)
+    """Synchronise modified records: what changed since last time, of all mappings or the named ones.
+
+    With `--record` these records, modified or not; one without a partner gets one, whatever "only coupled" says.
+    """
+    command = Sync(
+        id=client.new_id(), command="sync", mappings=names or None, records=record or None, requested_by=who()
+    )
+    finish(send(config, command, no_wait, json), json)
 
 
 def answer(
@@ -69,25 +75,26 @@ def answer(
     json: JsonOption = False,
 ) -> None:
     """Answer a full synchronisation: *keep* or *restore* "only coupled"."""
-    _finish(_send(config, _answer(run, choice), False, json), json)
+    finish(send(config, _answer(run, choice), False, json), json)
 
 
 def pause(names: NamesArgument = None, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Pause mappings: nothing is carried across until `coupled resume`, and nothing is lost."""
-    command = Pause(id=client.new_id(), command="pause", mappings=names, requested_by=_who())
-    _finish(_send(config, command, False, json), json)
+    command = Pause(id=client.new_id(), command="pause", mappings=names, requested_by=who())
+    finish(send(config, command, False, json), json)
 
 
 def resume(names: NamesArgument = None, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Resume paused mappings, and catch up with what they missed."""
-    command = Resume(id=client.new_id(), command="resume", mappings=names, requested_by=_who())
-    _finish(_send(config, command, False, json), json)
+    command = Resume(id=client.new_id(), command="resume", mappings=names, requested_by=who())
+    finish(send(config, command, False, json), json)
 
 
 def retry(
     names: NamesArgument = None,
-    record: Annotated[
-        list[str] | None, typer.Option("--record", help="Only this record, by either side's id; repeatable.")
+    record: RecordOption = None,
+    use: Annotated[
+        Side | None, typer.Option("--use", help="With --record: carry this side's values over the other's.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="The failed records of all mappings.")] = False,
     config: ConfigOption = None,
@@ -96,21 +103,17 @@ def retry(
     """Carry failed and skipped records again: of the named mappings, or one by one, or all of them."""
     if not (names or record or everything):
         raise typer.BadParameter("name mappings or records, or say --all")
+    if use and not record:
+        raise typer.BadParameter("--use needs --record")
+    ids = record or None
     command = Retry(
-        id=client.new_id(), command="retry", mappings=names or None, records=record or None, requested_by=_who()
+        id=client.new_id(), command="retry", mappings=names or None, records=ids, use=use, requested_by=who()
     )
-    _finish(_send(config, command, False, json), json)
+    finish(send(config, command, False, json), json)
 
 
 def _answer(run: str, choice: Keep) -> Answer:
-    return Answer(id=client.new_id(), command="answer", run=run, answer=choice, requested_by=_who())
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+    return Answer(id=client.new_id(), command="answer", run=run, answer=choice, requested_by=who())
 
 
 def _confirm(names: list[str] | None) -> None:
@@ -120,51 +123,3 @@ def _confirm(names: list[str] | None) -> None:
     what = ", ".join(names) if names else "all mappings"
     if not typer.confirm(f"Run full synchronisation of {what}?", default=False, err=True):
         raise typer.Exit(Exit.USAGE)
-
-
-def _send(config: Path | None, command: Command, no_wait: bool, json: bool) -> CommandOutcome:
-    return _follow(client.submit(client.settings_of(config), command), command, no_wait, json)
-
-
-def _follow(outcomes: Iterable[CommandOutcome], command: Command, no_wait: bool, json: bool) -> CommandOutcome:
-    """Shows progress on a terminal until the command ends, waits for an answer, or (--no-wait) is accepted."""
-    from daemon.cli.progress import RunProgress
-
-    with RunProgress(quiet=json) as progress:
-        for outcome in outcomes:
-            progress.show(outcome)
-            waiting = outcome.state is RunState.AWAITING_ANSWER
-            if outcome.state.final or waiting or (no_wait and outcome.state is RunState.ACCEPTED):
-                return outcome
-    raise CoupledError("no-outcome", f"The command {command.id} got no outcome.", "`coupled status` shows the runs.")
-
-
-def _finish(outcome: CommandOutcome, json: bool) -> None:
-    """Prints the end and exits as DESIGN 6 says."""
-    failed = sum(job.get("failed", 0) + job.get("conflict", 0) for job in outcome.jobs)
-    if json:
-        sys.stdout.buffer.write(command_outcome_json(outcome))
-    else:
-        _say(outcome, failed)
-    if outcome.state is RunState.REFUSED:
-        raise typer.Exit(Exit.USAGE)
-    if outcome.state is RunState.FAILED or failed:
-        raise typer.Exit(Exit.FAILED_RECORDS)
-
-
-def command_outcome_json(outcome: CommandOutcome) -> bytes:
-    from schemas import command_outcome
-
-    return orjson.dumps(orjson.loads(command_outcome.encode(outcome)), option=orjson.OPT_INDENT_2) + b"\n"
-
-
-def _say(outcome: CommandOutcome, failed: int) -> None:
-    error: Problem | None = outcome.error
-    if error:
-        typer.echo(f"{outcome.command}: {outcome.state.value}. {error.message}\n  → {error.hint}", err=True)
-    elif outcome.state is RunState.AWAITING_ANSWER:
-        typer.echo(f"Done. An answer is due: coupled answer {outcome.run} keep|restore")
-    elif failed:
-        typer.echo(f"{outcome.command}: done, {failed} failed: see `coupled errors`.")
-    else:
-        typer.echo(f"{outcome.command}: {outcome.state.value.replace('_', ' ')}.")

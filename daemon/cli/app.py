@@ -2,7 +2,7 @@
 
 import typer
 
-from daemon.cli import act, mappings, run, show
+from daemon.cli import act, mappings, pair, run, show
 
 app = typer.Typer(
     name="coupled",
@@ -24,6 +24,8 @@ app.command()(act.answer)
 app.command()(act.pause)
 app.command()(act.resume)
 app.command()(act.retry)
+app.command()(pair.couple)
+app.command()(pair.uncouple)
 app.command()(show.status)
 app.command()(show.jobs)
 app.command()(show.job)

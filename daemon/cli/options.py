@@ -62,3 +62,7 @@ NamesArgument = Annotated[
     typer.Argument(metavar="[NAME]...", help="Mappings; all if none is named.", autocompletion=complete_mapping),
 ]
 NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Return as soon as the daemon has accepted the command.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The mapping.", autocompletion=complete_mapping)]
+RecordOption = Annotated[
+    list[str] | None, typer.Option("--record", help="Only this record, by either side's id; repeatable.")
+]

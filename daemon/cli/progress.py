@@ -9,8 +9,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from schemas.command_outcome import CommandOutcome
 
-ARROWS = {"to_sales": "BC → Sales", "to_bc": "Sales → BC"}
-_COUNTS = ("inserted", "modified", "coupled", "unchanged", "skipped", "failed", "conflict")
+ARROWS = {"to_sales": "BC → Sales", "to_bc": "Sales → BC", "both": "BC ↔ Sales"}
+_COUNTS = ("inserted", "modified", "coupled", "unchanged", "uncoupled", "skipped", "failed", "conflict")
 
 
 class RunProgress:

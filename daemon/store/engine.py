@@ -21,6 +21,7 @@ from daemon.store.jobs import Jobs
 from daemon.store.memory import SqlMemory
 from daemon.store.positions import SqlPositions
 from daemon.store.retries import Retries
+from daemon.store.standing import Standing
 from daemon.store.states import MappingStates
 from daemon.store.surveys import Surveys
 from daemon.store.tables import CouplingRow
@@ -47,6 +48,7 @@ class Store:
     views: Views
     retries: Retries
     surveys: Surveys
+    standing: Standing
 
     async def close(self) -> None:
         await self.database.close()
@@ -139,6 +141,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         views=Views(database, now),
         retries=Retries(database),
         surveys=Surveys(database, now),
+        standing=Standing(database),
     )
 
 

@@ -109,5 +109,5 @@ def _already_coupled(coupling: Coupling, bc: str, sales: str) -> Problem:
         "already-coupled",
         f"{coupling.mapping}: Business Central record {coupling.bc.id} cannot be coupled with Sales record "
         f"{coupling.sales.id}, because {bc} is already coupled with {sales}.",
-        f"Remove the duplicate of the two, then `coupled retry {coupling.mapping} --record {bc}`.",
+        f"Remove the duplicate, or `coupled uncouple {coupling.mapping} {bc}`; then retry the record.",
     )

@@ -1,130 +1,17 @@
 """Commands: each takes effect once and gets one outcome, however often delivered (promise 8)."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import pytest
 
-from consumers.control import Control, Stored
 from schemas.command import FullSync, Resume
-from schemas.command_outcome import CommandOutcome
-from schemas.errors import Problem
-from schemas.job import Keep, Run, RunKind, RunState
-from schemas.side import Direction
-from tests.support.made import mappings, part
+from schemas.errors import Refused
+from schemas.job import Keep, RunKind, RunState
+from schemas.side import Direction, Side
+from schemas.use import Use
+from tests.support.desk import Desk
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TO_SALES, TO_BC = Direction.TO_SALES, Direction.TO_BC
-
-
-@dataclass
-class Logged:
-    command: dict[str, Any]
-    state: RunState
-    error: Problem | None
-    announced: bool = False
-
-
-class Desk:
-    """A store of commands, runs and mapping states, and everything that was announced."""
-
-    def __init__(self, **only_coupled: bool) -> None:
-        currency = part("CURRENCY", bc={"table": "currencies"}, sales={"table": "transactioncurrencies"})
-        customer = part("CUSTOMER", depends_on=["CURRENCY"])
-        items = part("ITEM", bc={"table": "items"}, sales={"table": "products"}, direction="to_sales")
-        self.flags = {"CURRENCY": True, "CUSTOMER": True, "ITEM": True, **only_coupled}
-        self.log: dict[str, Logged] = {}
-        self.away = 0
-        self.runs: dict[str, Run] = {}
-        self.jobs: dict[str, list[tuple[str, Direction]]] = {}
-        self.paused: set[str] = set()
-        self.missed: set[str] = set()
-        self.retried: list[tuple[list[str], list[str] | None]] = []
-        self.overridden: dict[str, bool | None] = {}
-        self.announced: list[CommandOutcome] = []
-        self.woken = 0
-        self.killed_before_runs = False
-        known = mappings(customer, currency, items)
-        outward = (self._announce, self._now, self._wake)
-        stored = Stored(self, self, self, self)
-        self.control = Control(known, stored, self._only_coupled, *outward)
-
-    async def _only_coupled(self) -> dict[str, bool]:
-        return dict(self.flags)
-
-    async def _announce(self, outcome: CommandOutcome) -> None:
-        if self.away:
-            self.away -= 1
-            raise OSError("Kafka is away")
-        self.announced.append(outcome)
-        logged = self.log[outcome.id]
-        logged.state, logged.error, logged.announced = outcome.state, outcome.error, True
-
-    def _now(self) -> datetime:
-        return NOON
-
-    def _wake(self) -> None:
-        self.woken += 1
-
-    async def receive(
-        self, command_id: str, command: dict[str, Any], state: RunState, error: Problem | None = None
-    ) -> bool:
-        known = command_id in self.log
-        self.log.setdefault(command_id, Logged(command, state, error))
-        return not known
-
-    async def get(self, command_id: str) -> Logged | None:
-        return self.log.get(command_id)
-
-    async def create_run(self, run: Run, jobs: Sequence[tuple[str, Direction]]) -> None:
-        if self.killed_before_runs:
-            raise KeyboardInterrupt
-        if run.id not in self.runs:
-            self.runs[run.id], self.jobs[run.id] = run, list(jobs)
-
-    async def active_runs(self) -> Sequence[Run]:
-        return [run for run in self.runs.values() if not run.state.final]
-
-    async def run(self, run_id: str) -> Run | None:
-        return self.runs.get(run_id)
-
-    async def answer(self, run_id: str, keep: Keep) -> object:
-        return self.set(run_id, answer=keep)
-
-    def set(self, run_id: str, **fields: Any) -> None:
-        self.runs[run_id] = replace(self.runs[run_id], **fields)
-
-    async def pause(self, names: Sequence[str], at: datetime) -> None:
-        self.paused |= set(names)
-
-    async def resume(self, names: Sequence[str]) -> Sequence[str]:
-        self.paused -= set(names)
-        return sorted(self.missed & set(names))
-
-    async def set_only_coupled(self, names: Sequence[str], value: bool | None) -> None:
-        self.overridden |= dict.fromkeys(names, value)
-
-    async def caught_up(self, names: Sequence[str]) -> None:
-        self.missed -= set(names)
-
-    async def retry(self, mappings: Iterable[str], records: Iterable[str] | None = None) -> int:
-        self.retried.append((list(mappings), None if records is None else list(records)))
-        return len(self.retried)
-
-    async def send(self, command: str, command_id: str = "c1", **fields: Any) -> CommandOutcome:
-        """The last outcome after this command."""
-        await self.control.take(orjson.dumps({"id": command_id, "command": command, **fields}), "fallback")
-        return self.announced[-1]
-
-    def code(self) -> str:
-        error = self.announced[-1].error
-        assert error is not None
-        assert error.message
-        assert error.hint
-        return error.code
 
 
 async def test_a_full_synchronisation_has_a_job_per_direction_in_order_of_dependence() -> None:
@@ -307,3 +194,51 @@ async def test_failed_records_are_carried_again_by_mapping_or_by_id() -> None:
     assert (await desk.send("retry", mappings=["ITEM"])).state is RunState.DONE
     assert (await desk.send("retry", "c2", records=["A"])).state is RunState.DONE
     assert desk.retried == [(["ITEM"], None), (["CURRENCY", "CUSTOMER", "ITEM"], ["A"])]
+
+
+async def test_two_records_are_coupled_by_their_names_and_the_refusal_is_told() -> None:
+    desk = Desk()
+    named = {"mapping": "CUSTOMER", "bc_id": "10000", "sales_id": "Adatum"}
+    assert (await desk.send("couple", **named, use="sales")).state is RunState.DONE
+    assert desk.pairs.asked == [("couple", "CUSTOMER", "10000", "Adatum", Use.SALES)]
+    desk.pairs.refusal = Refused("record-unknown", "No such record.")
+    refused = await desk.send("couple", "c2", **named)
+    assert (refused.state, refused.error and refused.error.code) == (RunState.REFUSED, "record-unknown")
+    unknown = await desk.send("couple", "c3", **{**named, "mapping": "NOBODY"})
+    assert unknown.error
+    assert unknown.error.code == "mapping-unknown"
+
+
+async def test_records_take_a_sides_values_only_if_they_are_named() -> None:
+    desk = Desk()
+    await desk.send("retry", mappings=["ITEM"], records=["A"], use="bc")
+    assert desk.pairs.asked == [("carry", ["ITEM"], ["A"], Side.BC)]
+    assert desk.retried == []
+    refused = await desk.send("retry", "c2", use="bc")
+    assert refused.error
+    assert refused.error.code == "nothing-chosen"
+
+
+async def test_uncoupling_is_a_run_with_one_job_for_each_mapping_concerned() -> None:
+    desk = Desk()
+    outcome = await desk.send("uncouple", mapping="CUSTOMER", records=["A", "a"])
+    assert (outcome.state, outcome.run) == (RunState.ACCEPTED, "c1")
+    assert desk.jobs["c1"] == [("CUSTOMER", Direction.BOTH)]
+    run = desk.runs["c1"]
+    assert (run.kind, dict(run.options)) == (RunKind.UNCOUPLE, {"mapping": "CUSTOMER", "records": ["a"]})
+
+
+@pytest.mark.parametrize("chosen", [{}, {"records": []}, {"all": True, "records": ["a"]}])
+async def test_uncoupling_says_which_records_or_all(chosen: dict[str, Any]) -> None:
+    desk = Desk()
+    refused = await desk.send("uncouple", mapping="CUSTOMER", **chosen)
+    assert refused.error
+    assert refused.error.code == "nothing-chosen"
+    assert desk.runs == {}
+
+
+async def test_named_records_are_part_of_the_run() -> None:
+    desk = Desk()
+    await desk.send("sync", mappings=["CUSTOMER"], records=["A"])
+    assert desk.runs["c1"].options == {"records": ["a"]}
+    assert desk.jobs["c1"] == [("CUSTOMER", TO_SALES), ("CUSTOMER", TO_BC)]

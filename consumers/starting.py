@@ -1,0 +1,61 @@
+"""The run a command asks for, and its jobs, pure (DESIGN 5)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from schemas.command import FullSync, Sync, Uncouple
+from schemas.errors import Refused
+from schemas.job import Run, RunKind, RunState
+from schemas.mapping import Mappings
+from schemas.side import Direction
+
+Started = FullSync | Sync | Uncouple
+Jobs = Sequence[tuple[str, Direction]]
+_KINDS = {FullSync: RunKind.FULL, Sync: RunKind.MODIFIED, Uncouple: RunKind.UNCOUPLE}
+
+
+def run_of(command: Started, mappings: Mappings, now: datetime, cleared: Sequence[str] = ()) -> tuple[Run, Jobs]:
+    """Its id is the command's, so that there is one however often the command is delivered (promise 8)."""
+    names = _names(command, mappings)
+    run = Run(
+        id=command.id,
+        kind=_KINDS[type(command)],
+        state=RunState.ACCEPTED,
+        mappings=tuple(names),
+        cleared=tuple(cleared),
+        answer=command.answer if isinstance(command, FullSync) else None,
+        requested_by=command.requested_by,
+        created=now,
+        options=_options(command),
+    )
+    if isinstance(command, Uncouple):
+        return run, [(name, Direction.BOTH) for name in names]
+    return run, one_way_jobs(mappings, names)
+
+
+def one_way_jobs(mappings: Mappings, names: Sequence[str]) -> Jobs:
+    """A job for each direction of each mapping, in order: BC → Sales first."""
+    return [(mapping.name, way) for mapping in mappings.in_order(names) for way in mapping.direction.one_ways]
+
+
+def _names(command: Started, mappings: Mappings) -> list[str]:
+    if isinstance(command, Uncouple):
+        return [one.name for one in mappings.uncoupled_with(command.mapping)]
+    return [mapping.name for mapping in mappings.in_order(command.mappings)]
+
+
+def _options(command: Started) -> dict[str, object]:
+    match command:
+        case Sync(records=list() as records):
+            return {"records": _ids(records)}
+        case Uncouple():
+            if command.all == bool(command.records):
+                raise Refused("nothing-chosen", "Which records are to be uncoupled?", "Name records, or say all.")
+            chosen: dict[str, object] = {} if command.all else {"records": _ids(command.records or ())}
+            return {"mapping": command.mapping, **chosen}
+        case _:
+            return {}
+
+
+def _ids(records: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(one.lower() for one in records))

@@ -1,0 +1,309 @@
+"""Coupling and uncoupling by hand, rows 39, 82, 102-104, 108-110, 128-130, 132-133."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.job import RunState
+from tests.support.house import ANN, CUSTOMERS, account, customer, names, pair
+from tests.support.stage import Stage
+
+NOBODY = "00000000-0000-4000-8000-00000000dead"
+
+
+async def couple(stage: Stage, bc: str, sales: str, mapping: str = "CUSTOMER", **fields: Any) -> None:
+    """To its end, with what it asks for."""
+    told = await stage.command("couple", mapping=mapping, bc_id=bc, sales_id=sales, **fields)
+    assert (told.state, told.error) == (RunState.DONE, None)
+    await stage.live()
+
+
+async def refused(stage: Stage, name: str, **fields: Any) -> str:
+    """The code a command is refused with."""
+    told = await stage.command(name, **fields)
+    assert told.state is RunState.REFUSED
+    assert told.error
+    return told.error.code
+
+
+async def couple_refused(stage: Stage, bc: str, sales: str, mapping: str = "CUSTOMER", **fields: Any) -> str:
+    return await refused(stage, "couple", mapping=mapping, bc_id=bc, sales_id=sales, **fields)
+
+
+async def two(stage: Stage) -> tuple[str, str]:
+    """A customer and an account that nobody has coupled; the daemon has seen them."""
+    bc = customer(stage, "Adatum", city="Ulm", phoneNumber="1")
+    sales = account(stage, "Fabrikam", address1_city="Bonn", websiteurl="fabrikam.example", creditlimit=5)
+    await stage.full_sync("CURRENCY")
+    await stage.live()
+    return bc, sales
+
+
+@pytest.mark.parametrize(("use", "name", "city"), [("bc", "Adatum", "Ulm"), ("sales", "Fabrikam", "Bonn")])
+async def test_row_102_two_records_become_one_and_the_chosen_side_wins(
+    stage: Stage, use: str, name: str, city: str
+) -> None:
+    bc, sales = await two(stage)
+    await couple(stage, bc, sales, use=use)
+    assert await stage.couplings("CUSTOMER") == {bc: sales}
+    assert names(stage) == ([name], [name])
+    assert (stage.bc.get(f"customers({bc})")["city"], stage.sales.get(f"accounts({sales})")["address1_city"]) == (
+        city,
+        city,
+    )
+
+
+async def test_row_102_blanks_of_the_winner_win_too(stage: Stage) -> None:
+    bc, sales = await two(stage)
+    await couple(stage, bc, sales, use="sales")
+    assert stage.bc.get(f"customers({bc})")["phoneNumber"] == ""
+
+
+async def test_fields_that_travel_one_way_come_from_their_own_side_whoever_wins(stage: Stage) -> None:
+    def website(fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**one, "direction": "to_bc"} if one.get("bc") == "website" else one for one in fields]
+
+    await stage.configure(CUSTOMER={"fields": website})
+    bc, sales = await two(stage)
+    stage.bc.edit(f"customers({bc})", creditLimit=77)
+    await stage.live()
+    await couple(stage, bc, sales, use="bc")
+    assert stage.bc.get(f"customers({bc})")["website"] == "fabrikam.example"
+    assert stage.sales.get(f"accounts({sales})")["creditlimit"] == 77
+
+
+async def test_nothing_is_written_if_nothing_is_to_be_used_and_later_edits_travel(stage: Stage) -> None:
+    bc, sales = await two(stage)
+    marks = stage.bc.mark(), stage.sales.mark()
+    await couple(stage, bc, sales, use="nothing")
+    assert (stage.bc.writes(marks[0]), stage.sales.writes(marks[1])) == ([], [])
+    stage.bc.edit(f"customers({bc})", city="Berlin")
+    await stage.live()
+    changed = stage.sales.get(f"accounts({sales})")
+    assert (changed["address1_city"], changed["name"]) == ("Berlin", "Fabrikam")
+
+
+async def test_row_103_business_central_wins_unless_the_mapping_only_travels_the_other_way(stage: Stage) -> None:
+    bc, sales = await two(stage)
+    await couple(stage, bc, sales)
+    assert names(stage) == (["Adatum"], ["Adatum"])
+
+    person = stage.bc.create("salespeoplePurchasers", code="AB", displayName="A. Beebe")
+    await couple(stage, "ab", ANN, "SALESPEOPLE")
+    assert stage.bc.get(f"salespeoplePurchasers({person['id']})")["displayName"] == "Ann Beebe"
+    assert await couple_refused(stage, person["id"], ANN, "SALESPEOPLE", use="bc") == "direction-closed"
+
+
+async def test_row_103_a_pair_that_is_coupled_is_left_as_it_is_unless_a_side_is_named(stage: Stage) -> None:
+    here, there = await pair(stage)
+    key = here[len("customers(") : -1]
+    marks = stage.bc.mark(), stage.sales.mark()
+    await couple(stage, key, key)
+    assert (stage.bc.writes(marks[0]), stage.sales.writes(marks[1])) == ([], [])
+    assert await stage.couplings("CUSTOMER") == {key: key}
+    stage.sales.edit(there, name="Newer")
+    await couple(stage, key, key, use="bc")
+    assert stage.bc.get(here)["displayName"] == stage.sales.get(there)["name"]
+
+
+async def test_row_102_neither_may_be_coupled_elsewhere_with_a_record_that_exists(stage: Stage) -> None:
+    bc, sales = await two(stage)
+    await couple(stage, bc, sales)
+    other_bc, other_sales = customer(stage, "Other"), account(stage, "Other")
+    told = await stage.command("couple", mapping="CUSTOMER", bc_id=bc, sales_id=other_sales)
+    assert told.error
+    assert told.error.code == "already-coupled"
+    assert bc in told.error.message
+    assert sales in told.error.message
+    assert await couple_refused(stage, other_bc, sales) == "already-coupled"
+    assert await stage.couplings("CUSTOMER") == {bc: sales}
+
+
+async def test_row_102_a_coupling_whose_partner_is_gone_is_replaced(stage: Stage) -> None:
+    bc, sales = await two(stage)
+    await couple(stage, bc, sales)
+    stage.sales.delete(f"accounts({sales})")
+    other = account(stage, "Other")
+    await couple(stage, bc, other)
+    assert await stage.couplings("CUSTOMER") == {bc: other}
+    stage.bc.delete(f"customers({bc})")
+    another = customer(stage, "Another")
+    await couple(stage, another, other)
+    assert await stage.couplings("CUSTOMER") == {another: other}
+    assert await stage.errors() == []
+
+
+async def test_row_104_both_must_exist_and_be_in_the_filters(stage: Stage) -> None:
+    bc, sales = await two(stage)
+    blocked, lead = customer(stage, "Blocked", blocked="All"), stage.sales.create("accounts", name="Lead")["accountid"]
+    assert await couple_refused(stage, blocked, sales) == "record-out-of-filter"
+    assert await couple_refused(stage, bc, lead) == "record-out-of-filter"
+    assert await couple_refused(stage, NOBODY, sales) == "record-unknown"
+    assert await couple_refused(stage, bc, "Nobody & Sons") == "record-unknown"
+    assert await couple_refused(stage, bc, sales, "CUSTOMERS") == "mapping-unknown"
+    assert await stage.couplings("CUSTOMER") == {}
+
+
+async def test_records_are_named_by_what_a_person_has_at_hand(stage: Stage) -> None:
+    bc, sales = await two(stage)
+    number = stage.bc.get(f"customers({bc})")["number"]
+    account(stage, "Twin")
+    account(stage, "Twin")
+    assert await couple_refused(stage, number, "Twin") == "record-ambiguous"
+    await couple(stage, number.lower(), "Fabrikam")
+    assert await stage.couplings("CUSTOMER") == {bc: sales}
+
+
+async def test_while_a_side_is_away_the_command_is_refused_and_nothing_is_half_done(stage: Stage) -> None:
+    bc, sales = await two(stage)
+    stage.sales.arm(status=403, count=1, method="GET", path="/accounts")
+    told = await stage.command("couple", mapping="CUSTOMER", bc_id=bc, sales_id=sales)
+    assert told.state is RunState.REFUSED
+    assert await stage.couplings("CUSTOMER") == {}
+
+
+async def test_coupling_mends_the_failures_of_both_and_wakes_who_waited(stage: Stage) -> None:
+    await stage.configure(CUSTOMER={"only_coupled": False}, CONTACTS={"only_coupled": False})
+    await stage.full_sync("CURRENCY")
+    await stage.live()
+    sales = account(stage, "Fabrikam")
+    stage.bc.arm(status=400, count=2, method="POST", path="/customers")
+    contact = stage.sales.create(
+        "contacts",
+        firstname="Cara",
+        lastname="Holt",
+        **{"parentcustomerid_account@odata.bind": f"/accounts({sales})"},
+    )["contactid"]
+    await stage.live()
+    assert {one.mapping for one in await stage.errors()} == {"CUSTOMER", "CONTACTS"}
+    stage.bc.disarm()
+    await couple(stage, customer(stage, "Adatum"), sales)
+    assert await stage.errors() == []
+    assert contact in (await stage.couplings("CONTACTS")).values()
+
+
+async def test_uncoupling_keeps_both_and_counts(stage: Stage) -> None:
+    here, there = await pair(stage)
+    key = here[len("customers(") : -1]
+    told = await stage.command("uncouple", mapping="CUSTOMER", records=[key])
+    assert told.state is RunState.DONE
+    assert [(job["mapping"], job["uncoupled"]) for job in told.jobs] == [("CONTACTS", 0), ("CUSTOMER", 1)]
+    assert await stage.couplings("CUSTOMER") == {}
+    stage.bc.edit(here, displayName="Changed")
+    await stage.live()
+    assert (stage.bc.get(here)["displayName"], stage.sales.get(there)["name"]) == ("Changed", "Adatum")
+    again = await stage.command("uncouple", mapping="CUSTOMER", records=[key])
+    assert [job["uncoupled"] for job in again.jobs] == [0, 0]
+
+
+async def _family(stage: Stage) -> tuple[str, str]:
+    """A customer with a contact, and another customer with a contact, all coupled; the ids of the first two."""
+    first, second = customer(stage, "Adatum"), customer(stage, "Contoso")
+    await stage.full_sync(*CUSTOMERS)
+    found = []
+    for key, name in ((first, "Holt"), (second, "Lane")):
+        company = stage.bc.get(f"customers({key})?$expand=contactsInformation")["contactsInformation"][0]
+        row = stage.bc.create(
+            "contacts", type="Person", displayName=f"Cara {name}", companyNumber=company["contactNumber"]
+        )
+        found.append(row["id"])
+    await stage.full_sync("CONTACTS")
+    assert set(found) <= set(await stage.couplings("CONTACTS"))
+    return first, found[0]
+
+
+async def test_row_110_uncoupling_a_customer_uncouples_its_contacts(stage: Stage) -> None:
+    key, contact = await _family(stage)
+    before = await stage.couplings("CONTACTS")
+    await stage.command("uncouple", mapping="CUSTOMER", records=[key])
+    assert set(before) - set(await stage.couplings("CONTACTS")) == {contact}
+    assert len(await stage.couplings("CUSTOMER")) == 1
+
+
+async def test_row_108_all_of_a_mapping_are_uncoupled(stage: Stage) -> None:
+    await _family(stage)
+    told = await stage.command("uncouple", mapping="CUSTOMER", all=True)
+    assert {job["mapping"]: job["uncoupled"] for job in told.jobs} == {"CONTACTS": 2, "CUSTOMER": 2}
+    assert await stage.couplings("CUSTOMER") == await stage.couplings("CONTACTS") == {}
+    assert await refused(stage, "uncouple", mapping="CUSTOMER") == "nothing-chosen"
+
+
+async def test_row_132_a_salesperson_deleted_and_uncoupled_leaves_nothing_behind(stage: Stage) -> None:
+    await stage.full_sync("SALESPEOPLE")
+    ((bc, user),) = (await stage.couplings("SALESPEOPLE")).items()
+    stage.bc.delete(f"salespeoplePurchasers({bc})")
+    await stage.command("uncouple", mapping="SALESPEOPLE", records=[user])
+    assert await stage.couplings("SALESPEOPLE") == {}
+
+
+async def _skipped(stage: Stage) -> tuple[str, str]:
+    """A pair whose customer's new name was refused twice; both paths."""
+    here, there = await pair(stage)
+    stage.sales.arm(status=400, count=2, method="PATCH", path="/accounts")
+    stage.bc.edit(here, displayName="Refused")
+    await stage.live()
+    stage.bc.edit(here, phoneNumber="7")
+    await stage.live()
+    assert [one.state for one in await stage.errors()] == ["skipped"]
+    stage.sales.disarm()
+    return here, there
+
+
+@pytest.mark.parametrize(("use", "name"), [("bc", "Refused"), ("sales", "Adatum")])
+async def test_row_082_a_skipped_record_takes_the_chosen_sides_values_and_is_skipped_no_more(
+    stage: Stage, use: str, name: str
+) -> None:
+    here, there = await _skipped(stage)
+    key = here[len("customers(") : -1]
+    told = await stage.command("retry", records=[key], use=use)
+    assert told.error is None
+    await stage.live()
+    assert (stage.bc.get(here)["displayName"], stage.sales.get(there)["name"]) == (name, name)
+    assert await stage.errors() == []
+
+
+async def test_row_082_only_coupled_records_can_take_a_sides_values(stage: Stage) -> None:
+    bc, _ = await two(stage)
+    assert await refused(stage, "retry", records=[bc], use="bc") == "record-not-coupled"
+    assert await refused(stage, "retry", use="bc") == "nothing-chosen"
+
+
+async def test_row_039_only_coupled_is_not_consulted_for_named_records(stage: Stage) -> None:
+    await stage.full_sync("CURRENCY")
+    await stage.live()
+    bc, sales, other = customer(stage, "Adatum"), account(stage, "Fabrikam"), customer(stage, "Other")
+    await stage.live()
+    assert await stage.couplings("CUSTOMER") == {}
+    told = await stage.command("sync", mappings=["CUSTOMER"], records=[bc.upper(), sales])
+    assert told.error is None
+    assert {job["direction"]: job["inserted"] for job in told.jobs} == {"to_sales": 1, "to_bc": 1}
+    coupled = await stage.couplings("CUSTOMER")
+    assert coupled[bc] == bc
+    assert sales in coupled.values()
+    assert other not in coupled
+
+
+async def test_row_128_skipped_records_are_left_out_and_an_edit_on_the_other_side_is_kept(stage: Stage) -> None:
+    here, there = await _skipped(stage)
+    told = await stage.command("sync", mappings=["CUSTOMER"], records=[here[len("customers(") : -1]])
+    assert {job["direction"]: job["skipped"] for job in told.jobs} == {"to_sales": 1, "to_bc": 1}
+    assert stage.sales.get(there)["name"] == "Adatum"
+
+
+async def test_row_129_named_records_do_not_move_what_a_sync_begins_from(stage: Stage) -> None:
+    here, there = await pair(stage)
+    await stage.sync("CUSTOMER")
+    stage.bc.edit(here, city="Ulm")
+    late = customer(stage, "Late")
+    await stage.command("sync", mappings=["CUSTOMER"], records=[late])
+    await stage.sync("CUSTOMER")
+    assert stage.sales.get(there)["address1_city"] == "Ulm"
+
+
+async def test_row_133_a_full_synchronisation_leaves_a_skipped_coupling_alone(stage: Stage) -> None:
+    _, there = await _skipped(stage)
+    done = await stage.full_sync("CUSTOMER")
+    assert done["CUSTOMER", "to_sales"] == {"skipped": 1}
+    assert stage.sales.get(there)["name"] == "Adatum"
