@@ -77,7 +77,7 @@ def rounded(value: Any, stored: Any) -> bool:
 def _apply(rule: FieldRule, direction: Direction, values: Values, lookups: Lookups) -> dict[str, Any]:
     source, names = direction.source, rule.fields(direction.source.other)
     if not rule.fields(source):
-        return {names[0]: rule.constant}
+        return {names[0]: _looked_up(rule, source, values, lookups) if rule.lookup else rule.constant}
     value = _joined([values[name] for name in rule.fields(source)])
     if rule.lookup:
         value = _looked_up(rule, source, values, lookups)
@@ -128,7 +128,8 @@ def _field_reference(step: FieldLookup, source: Side, named: Any) -> Reference:
 
 
 def _reference(rule: FieldRule, source: Side, values: Values) -> Reference | None:
-    value = values.get(rule.fields(source)[0])
+    fields = rule.fields(source)
+    value = values.get(fields[0]) if fields else stored(source, "code", str(rule.constant))
     if rule.lookup is None or value is None:
         return None
     name = rule.lookup.by if source is Side.BC else rule.lookup.to

@@ -91,6 +91,8 @@ class _Field:
 
     def bound(self, sales: Service) -> Iterator[Finding]:
         """Is the lookup written by a property that exists, belongs to the column and leads to that table?"""
+        if not self.rule.bind:  # a constant: Business Central's field holds a code
+            return
         column = self.rule.sales[0]
         if self._property(Side.SALES, column) is None:
             return

@@ -15,6 +15,7 @@ from schemas.mapping import (
     TableMapping,
     Template,
     Transform,
+    When,
 )
 from schemas.mapping_parts import FieldPart, FilePart, MappingPart, SidePart
 from schemas.side import Direction, Side
@@ -142,7 +143,7 @@ def _field(
         sales=sales,
         direction=part.direction or mapping.direction,
         lookup=lookup,
-        bind=_bind(part, sales, by_name) if lookup else "",
+        bind=_bind(part, sales, by_name) if lookup and sales else "",
         constant=part.constant,
         generate=part.generate,
         when=part.on,
@@ -176,6 +177,8 @@ def _lookup(part: FieldPart, by_name: dict[str, MappingPart], place: tuple[int |
         return None
     if part.lookup not in by_name:
         raise Mistake((*place, "lookup"), f"there is no mapping {part.lookup!r}")
+    if part.constant is not None and part.on is When.AFTER_INSERT:
+        raise Mistake((*place, "on"), "a constant that is looked up is written with the creation: `on: insert`")
     target = by_name[part.lookup]
     by = part.by or target.bc.key or business_central.key_field(target.bc.table)
     return Lookup(part.lookup, by, part.to)

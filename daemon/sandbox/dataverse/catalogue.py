@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from daemon.sandbox.dataverse import price_lists
 from daemon.sandbox.dataverse.tables import (
     Column,
     Kind,
@@ -218,8 +219,12 @@ def catalogue() -> Mapping[str, Table]:
         _table(currency, 9105, "currencyname", _currency(), multiple=False, org_owned=True),
         _table(("uomschedules", "uomschedule", "UoMSchedule"), 1056, "name", _uomschedule()),
         _table(("uoms", "uom", "UoM"), 1055, "name", _uom(), multiple=False),
-        _table(("pricelevels", "pricelevel", "PriceLevel"), 1022, "name", [name]),
+        _table(("pricelevels", "pricelevel", "PriceLevel"), 1022, "name", price_lists.list_columns()),
         _table(("products", "product", "Product"), 1024, "name", _product()),
+        _table(
+            ("productpricelevels", "productpricelevel", "ProductPriceLevel"), 1026, "productidname",
+            price_lists.item_columns(), multiple=False,
+        ),
         _table(("accounts", "account", "Account"), 1, "name", [*_account(), *customer]),
         _table(("contacts", "contact", "Contact"), 2, "fullname", [*_contact(), *customer]),
     ]  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from daemon.sandbox.dataverse import price_lists
 from daemon.sandbox.dataverse.context import Service
 from daemon.sandbox.dataverse.errors import bad_request, duplicate_record
 from daemon.sandbox.dataverse.store import fold
@@ -24,6 +25,10 @@ def fill(service: Service, table: Table, row: dict[str, Any]) -> None:
             row[column.prop] = _start(service, table, column.name, column.default, row)
     if table.logical == "uom":
         _fill_uom(service, row)
+    elif table.logical == "pricelevel":
+        price_lists.fill_list(service, row)
+    elif table.logical == "productpricelevel":
+        price_lists.fill_item(service, row)
     currency = table.columns.get("_transactioncurrencyid_value")
     if currency is not None and row.get(currency.prop) is None and _has_money(table, row):
         row[currency.prop] = service.settings.base_currency_id
@@ -82,6 +87,10 @@ def check(service: Service, table: Table, row: Mapping[str, Any]) -> None:
         raise bad_request("The ISO currency code is not valid: three letters are expected.", "0x80048cd0")
     elif table.logical == "uom":
         _check_uom(service, row)
+    elif table.logical == "pricelevel":
+        price_lists.check_list(row)
+    elif table.logical == "productpricelevel":
+        price_lists.check_item(service, row)
 
 
 def _check_product(service: Service, row: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from daemon.sandbox.dataverse import rules
+from daemon.sandbox.dataverse import price_lists, rules
 from daemon.sandbox.dataverse.body import TARGET, read_body
 from daemon.sandbox.dataverse.context import Request, Service
 from daemon.sandbox.dataverse.errors import (
@@ -20,7 +20,7 @@ from daemon.sandbox.dataverse.errors import (
     no_privilege,
     stale_version,
 )
-from daemon.sandbox.dataverse.store import Index, Row, fold
+from daemon.sandbox.dataverse.store import Index, Row, TableData, fold
 from daemon.sandbox.dataverse.tables import Kind, OnDelete, Table
 from daemon.sandbox.dataverse.values import convert, iso
 
@@ -56,6 +56,8 @@ def insert(service: Service, table: Table, row: dict[str, Any], request: Request
     if request is not None:
         _detect_duplicates(service, request, table, row)
     service.store.insert(table.entity_set, row[table.primary_id], row)
+    if table.logical == "productpricelevel":
+        price_lists.added_item(service, row)
     return row
 
 
@@ -158,9 +160,16 @@ def delete(service: Service, request: Request, table: Table, row: Row) -> None:
     for data in service.store.data.values():
         for prop, referrers in data.links.items():
             for referrer in list(referrers.get(row_id, ())):
-                if referrer in data.rows and not (data.table is table and referrer == row_id):
+                itself = data.table is table and referrer == row_id
+                if referrer in data.rows and not itself and _leads_to(data, referrer, prop, table):
                     _settle_referrer(service, request, data.table, data.rows[referrer], prop)
     service.store.remove(table.entity_set, row_id)
+
+
+def _leads_to(data: TableData, row_id: str, prop: str, table: Table) -> bool:
+    """Is it a row of this table that the lookup names? Rows of two tables may have the same id."""
+    named = data.rows[row_id].get(prop + TARGET) or data.table.columns[prop].targets[0].entity_set
+    return bool(named == table.entity_set)
 
 
 def _settle_referrer(service: Service, request: Request, table: Table, row: Row, prop: str) -> None:
