@@ -19,7 +19,7 @@ from producers import business_central, currencies, dataverse
 from producers.business_central import BusinessCentralSweep, ModifiedSource
 from producers.currencies import Currencies
 from producers.dataverse import DataverseSweep, DeltaSource
-from producers.deletions import TableIds
+from producers.deletions import TableIds, business_central_ids, sales_ids
 from producers.ports import Source, Sweep
 from producers.retry import Reader
 from schemas import rows
@@ -84,8 +84,10 @@ class Sides:
         )
 
     def ids(self, table: Table) -> TableIds:
-        """All ids of a table of Business Central."""
-        return TableIds(self.clients[Side.BC], self.company, table, self.now_ms)
+        """All ids of a table."""
+        if table.side is Side.SALES:
+            return sales_ids(self.clients[Side.SALES], table)
+        return business_central_ids(self.clients[Side.BC], self.company, table, self.now_ms)
 
     def sweep(self, job: Job, since: datetime | None) -> Sweep:
         """The records of a job's mapping, in its filter, all or those modified since."""

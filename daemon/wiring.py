@@ -122,14 +122,12 @@ class Parts:
         return Retry(self.mappings, self.store.retries, readers, self.log, self.topics, self.clock.now)
 
     def deletions(self) -> list[Deletions]:
-        """One for each table of the side that does not tell of deletions."""
-        made = []
-        for side, name in self.mappings.captured():
-            if side is Side.BC:
-                table, topic = self.mappings.reading(side, name)[0].table(side), self.topics.table(side, name)
-                ids = self.sides.ids(table)
-                made.append(Deletions(table, topic, ids, self, self.log, self.clock.now_ms))
-        return made
+        """One for each captured table."""
+        tables = [self.mappings.reading(side, name)[0].table(side) for side, name in self.mappings.captured()]
+        topic, ids = self.topics.table, self.sides.ids
+        return [
+            Deletions(one, topic(one.side, one.name), ids(one), self, self.log, self.clock.now_ms) for one in tables
+        ]
 
     async def coupled_ids(self, table: Table) -> AsyncIterator[Sequence[str]]:
         flags = await self.store.memory.flags(self.mappings.reading(table.side, table.name))

@@ -142,7 +142,10 @@ class DeltaSource:
 
     def _warn(self, reason: str) -> None:
         _log.warning(
-            "change tracking is not available, deletions go unseen", side="sales", table=self._table.name, reason=reason
+            "change tracking is not available, deletions come late",
+            side="sales",
+            table=self._table.name,
+            reason=reason,
         )
 
 

@@ -1,9 +1,10 @@
-"""Deletions in Business Central, which its API does not tell: all ids of a table against those coupled (A4.4).
+"""Deletions that nobody tells: all ids of a table against those coupled (wire-protocols A4.4, B4.1).
 
+Business Central's API tells of none; Sales' change tracking of none where it is off, or its link has expired.
 Nothing is stored of a round: what is published and lost is found again by the next one, as long as it is coupled.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from hashlib import blake2b
 from typing import Protocol
 
@@ -15,12 +16,12 @@ from producers.currencies import Currencies
 from producers.odata import Pages, get
 from producers.ports import Log, Position
 from schemas import business_central as bc
+from schemas import dataverse
 from schemas.errors import ApiError
 from schemas.mapping import Table
 from schemas.odata import any_of, query
 from schemas.rows import deletion, record_id
 
-_PAGE_SIZE = 20_000
 _BITS = 1 << 26
 _log = structlog.get_logger(__name__)
 
@@ -101,24 +102,23 @@ class Seen:
 
 
 class TableIds:
-    """The ids of an entity set, a request per page. The company's own currency, which is in no table, is among them."""
+    """The ids of an entity set at `path`, a request per page. `besides` are those of what has no row."""
 
     def __init__(
         self,
         client: httpx.AsyncClient,
-        company_id: str,
         table: Table,
-        now_ms: Callable[[], int],
-        page_size: int = _PAGE_SIZE,
+        path: str,
+        page_size: int,
+        besides: Callable[[], Awaitable[Sequence[str]]] | None = None,
     ) -> None:
-        self._client, self._company, self._table, self._page_size = client, company_id, table, page_size
-        self._local = Currencies(client, company_id, (), now_ms) if table.name == currencies.TABLE else None
+        self._client, self._table, self._path = client, table, path
+        self._page_size, self._besides = page_size, besides
 
     async def pages(self) -> AsyncIterator[Sequence[str]]:
-        if self._local:
-            yield [await self._own_currency(self._local)]
-        first = bc.path(self._table, self._company) + query(select=self._table.id)
-        pages = Pages(self._client, first, self._page_size)
+        if self._besides:
+            yield await self._besides()
+        pages = Pages(self._client, self._path + query(select=self._table.id), self._page_size)
         position: Position | None = None
         while found := await pages.read(position):
             position = {"next": found.next}
@@ -128,16 +128,28 @@ class TableIds:
     async def there(self, ids: Collection[str]) -> Collection[str]:
         found: set[str] = set()
         for text in any_of(self._table.id, ids, self._table.id):
-            link = bc.path(self._table, self._company) + query(select=self._table.id, filter=text)
+            link = self._path + query(select=self._table.id, filter=text)
             while link:
                 page = await get(self._client, link)
                 found |= {record_id(self._table, row) for row in page.rows}
                 link = page.next
         return found
 
-    async def _own_currency(self, local: Currencies) -> str:
-        """Without it, it would look deleted."""
-        found = await local.local_id()
+
+def business_central_ids(
+    client: httpx.AsyncClient, company: str, table: Table, now_ms: Callable[[], int], page_size: int = 20_000
+) -> TableIds:
+    """The company's own currency, which is in no table, would look deleted: without it the table is not read."""
+
+    async def own() -> Sequence[str]:
+        found = await Currencies(client, company, (), now_ms).local_id()
         if found is None:
             raise ApiError(404, "local-currency-unknown", "Business Central does not tell the company's own currency")
-        return found
+        return [found]
+
+    besides = own if table.name == currencies.TABLE else None
+    return TableIds(client, table, bc.path(table, company), page_size, besides)
+
+
+def sales_ids(client: httpx.AsyncClient, table: Table, page_size: int = 5000) -> TableIds:
+    return TableIds(client, table, dataverse.path(table.name), page_size)

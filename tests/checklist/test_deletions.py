@@ -164,6 +164,23 @@ async def test_a_deletion_that_could_not_be_carried_is_carried_when_retried(stag
     assert await stage.errors() == []
 
 
+async def test_a_product_deleted_while_one_mapping_of_its_table_is_paused_is_found_afterwards(stage: Stage) -> None:
+    await stage.configure(ITEM_PRODUCT={"on_delete": "uncouple"})
+    await stage.live()
+    key = stage.bc.create("items", number="BOLT", displayName="Bolt", baseUnitOfMeasureCode="PCS")["id"]
+    await stage.full_sync("CURRENCY", "UNITOFMEASURE", "ITEM-PRODUCT")
+    await stage.live()
+    await stage.command("pause", mappings=["ITEM-PRODUCT"])
+    stage.sales.delete(f"products({key})")
+    await stage.live()  # RESOURCE-PRODUCT has read the deletion, which is told once
+    assert await stage.look_for_deletions() == 0
+    await stage.command("resume", mappings=["ITEM-PRODUCT"])
+    await stage.live()
+    assert list(await stage.couplings("ITEM-PRODUCT")) == [key]
+    assert await stage.look_for_deletions() == 1
+    assert await stage.couplings("ITEM-PRODUCT") == {}
+
+
 async def test_the_own_currency_of_the_company_is_never_taken_for_deleted(stage: Stage) -> None:
     await stage.configure(CURRENCY={"on_delete": "delete"})
     await stage.full_sync("CURRENCY")

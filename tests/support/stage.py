@@ -187,7 +187,7 @@ class Stage:
         return found
 
     async def look_for_deletions(self) -> int:
-        """One round through the ids of every table of Business Central, and what follows; how many it told."""
+        """One round through the ids of every table, and what follows; how many it told."""
         found = sum([await table.once() for table in self.parts.deletions()])
         await self._deliver_all()
         return found

@@ -1,4 +1,4 @@
-"""All ids of a Business Central table, in big pages (wire-protocols A4.4)."""
+"""All ids of a table, in big pages (wire-protocols A4.4, B4.1)."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 import httpx
 import pytest
 
-from producers.deletions import TableIds
+from producers.deletions import TableIds, business_central_ids, sales_ids
 from schemas.errors import ApiError
 from schemas.mapping import Table
 from schemas.side import Side
@@ -20,6 +20,7 @@ from tests.contract.clients.client_support import (
     Script,
     bc,
     json,
+    sales,
     scripted,
     state,
 )
@@ -32,7 +33,7 @@ def customers(number: int) -> list[dict[str, Any]]:
 
 
 def ids_of(client: httpx.AsyncClient, table: Table = CUSTOMER.bc, **options: Any) -> TableIds:
-    return TableIds(client, COMPANY, table, lambda: NOW_MS, **options)
+    return business_central_ids(client, COMPANY, table, lambda: NOW_MS, **options)
 
 
 async def every(ids: TableIds) -> list[str]:
@@ -87,3 +88,12 @@ async def test_a_page_that_does_not_come_ends_the_round() -> None:
     async with scripted(Side.BC, Script(first, json(404, {})), attempts=1) as client:
         with pytest.raises(ApiError):
             await every(ids_of(client))
+
+
+async def test_a_table_of_sales_is_read_as_well() -> None:
+    keys = [GUID.format(number) for number in range(12)]
+    async with sales(accounts=[{"accountid": key, "name": "Firm"} for key in keys]) as client:
+        assert (await client.delete(f"/api/data/v9.2/accounts({keys[3]})")).status_code == 204
+        ids = sales_ids(client, CUSTOMER.sales, page_size=5)
+        assert sorted(await every(ids)) == [key for key in keys if key != keys[3]]
+        assert await ids.there([*keys[2:5], GUID.format(99)]) == {keys[2], keys[4]}
