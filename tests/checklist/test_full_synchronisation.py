@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from tests.support.house import CUSTOMERS, TO_BC, TO_SALES, account, customer, names
+from daemon.sandbox.serve import Places, configuration
+from tests.support.house import CUSTOMERS, TO_BC, TO_SALES, account, customer, names, pair
 from tests.support.stage import Killed, Stage
 
 SEVEN = ["CURRENCY", "SALESPEOPLE", "UNITOFMEASURE", "CUSTOMER", "CONTACTS", "RESOURCE-PRODUCT", "ITEM-PRODUCT"]
@@ -23,6 +30,24 @@ async def test_row_002_no_job_starts_before_those_it_depends_on_have_finished(st
     last = max(log["CURRENCY", TO_SALES]["finished"], log["SALESPEOPLE", TO_BC]["finished"])
     assert log["CUSTOMER", TO_SALES]["started"] >= last
     assert log["CONTACTS", TO_SALES]["started"] >= log["CUSTOMER", TO_BC]["finished"]
+
+
+@pytest.mark.parametrize("said", [None, "n\n", "\n"], ids=["nobody", "no", "nothing"])
+def test_row_003_and_027_without_a_yes_nothing_is_asked_of_the_daemon(tmp_path: Path, said: str | None) -> None:
+    """Kafka is not there: whoever sent the command would be told so, with exit code 3."""
+    config = tmp_path / "coupled.yaml"
+    config.write_text(configuration(Places(1, 2), web_port=0, bootstrap="127.0.0.1:1"), encoding="utf-8")
+    ours, theirs = pty.openpty()
+    if said:
+        os.write(ours, said.encode())
+    command = [sys.executable, "-m", "daemon", "full-sync", "--config", str(config)]
+    stdin = subprocess.DEVNULL if said is None else theirs
+    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=60, check=False)
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == 2, done.stderr
+    assert "creates a partner" in done.stderr
+    assert ("say --yes" if said is None else "Run full synchronisation of all mappings?") in done.stderr
 
 
 async def test_row_004_only_coupled_is_off_while_a_full_synchronisation_runs(stage: Stage) -> None:
@@ -90,6 +115,39 @@ async def test_row_008_a_kill_forgets_neither_the_flags_nor_the_question(stage: 
     assert names(stage) == (["Adatum"], ["Adatum"])
 
 
+async def test_row_009_live_changes_and_other_runs_need_not_stand_still(stage: Stage) -> None:
+    """Records keep their order whoever reads them, so capture goes on; a `sync` takes its turn after the run."""
+    bc, sales = await pair(stage)
+
+    async def meanwhile() -> None:
+        stage.meanwhile = None
+        stage.bc.edit(bc, city="Ulm")
+        await stage.capture()
+        stage.log.put(stage.topics.control, None, b'{"id": "later", "command": "sync", "mappings": ["CUSTOMER"]}')
+
+    stage.meanwhile = meanwhile
+    await stage.full_sync(answer=None)
+    assert stage.sales.get(sales)["address1_city"] == "Ulm"
+    assert stage.outcomes("later")[-1].state == "done"
+    log = await stage.jobs()
+    ends = [job["finished"] for job in log if job["run"] != "later" and job["mapping"] == "ITEM-PRODUCT"]
+    assert min(job["started"] for job in log if job["run"] == "later") >= max(ends)
+
+
+async def test_row_010_and_018_a_paused_mapping_stays_paused_and_another_does_not(stage: Stage) -> None:
+    bc, sales = await pair(stage)
+    await stage.command("pause", mappings=["CUSTOMER"])
+    await stage.full_sync("CURRENCY", "CUSTOMER")
+    stage.bc.edit(bc, city="Ulm")
+    await stage.live()
+    assert stage.sales.get(sales)["address1_city"] is None
+    await stage.command("resume", mappings=["CUSTOMER"])
+    assert stage.sales.get(sales)["address1_city"] == "Ulm"
+    stage.bc.edit(bc, city="Bonn")
+    await stage.live()
+    assert stage.sales.get(sales)["address1_city"] == "Bonn"
+
+
 async def test_row_011_and_012_each_uncoupled_record_in_filter_gets_one_partner(stage: Stage) -> None:
     for name in ("Adatum", "Contoso"):
         customer(stage, name)
@@ -132,3 +190,11 @@ async def test_row_015_the_stored_setting_is_never_changed_by_a_run(stage: Stage
     customer(stage)
     await stage.full_sync(*CUSTOMERS, answer=None)
     await look()
+
+
+async def test_row_017_every_job_is_on_the_log_under_its_mapping(stage: Stage) -> None:
+    customer(stage)
+    await stage.full_sync(*CUSTOMERS)
+    await stage.sync("CUSTOMER")
+    log = await stage.jobs()
+    assert [job["mapping"] for job in log] == ["CUSTOMER"] * 4 + ["CURRENCY"]

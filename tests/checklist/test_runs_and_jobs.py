@@ -18,7 +18,7 @@ BOTH = [TO_SALES, TO_BC]
         ("customers", {"CONTACTS"}),
     ],
 )
-async def test_row_023_and_024_dependencies_are_those_of_table_1_1(
+async def test_row_023_and_024_and_025_dependencies_are_those_of_table_1_1(
     stage: Stage, broken: str, blocked: set[str]
 ) -> None:
     stage.bc.arm(status=403, count=100, method="GET", path=f"/{broken}")

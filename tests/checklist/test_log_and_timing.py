@@ -1,0 +1,150 @@
+"""The job log, what starts work, and sides that are away, rows 115–130."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import pairwise
+
+import pytest
+
+from daemon.web.from_store import StoreReader
+from daemon.web.ports import SideStatus
+from tests.support.house import CUSTOMERS, TO_BC, TO_SALES, account, customer, names, pair
+from tests.support.stage import Stage
+
+
+async def nobody() -> list[SideStatus]:
+    return []
+
+
+async def test_row_115_the_log_is_newest_first_and_leads_to_each_jobs_errors(stage: Stage) -> None:
+    for number in (1, 2):
+        account(stage, f"Firm {number}", emailaddress1=f"nobody {number}")
+        await stage.full_sync(*CUSTOMERS)
+    log = await stage.jobs()
+    starts = [job["started"] for job in log]
+    assert starts == sorted(starts, reverse=True)
+    first, second = [job for job in reversed(log) if (job["mapping"], job["direction"]) == ("CUSTOMER", TO_BC)]
+    for number, job in ((1, first), (2, second)):
+        [error] = await stage.store.views.failures(job=job["id"], open_only=False)
+        assert job["failed"] == 1
+        assert f"nobody {number}" in error.problem.message
+    assert second["skipped"] == 1
+
+
+async def test_row_116_a_mapping_shows_how_many_records_are_failed(stage: Stage) -> None:
+    """Those that are open: the original's sum of all its jobs never falls, and counts a record once for each try."""
+    for number in (1, 2):
+        account(stage, f"Firm {number}", emailaddress1="nobody")
+    await stage.full_sync(*CUSTOMERS)
+    await stage.full_sync(*CUSTOMERS)
+    reader = StoreReader(stage.store, stage.parts.mappings, nobody)
+    failed = {status.name: status.failures for status in await reader.mappings()}
+    assert failed.pop("CUSTOMER") == 2
+    assert set(failed.values()) == {0}
+
+
+async def test_row_119_a_change_costs_one_write_and_touches_no_other_table(stage: Stage) -> None:
+    """It is carried by the next poll, 5 s later by default; nobody has to wake a job."""
+    bc, sales = await pair(stage)
+    marks = stage.bc.mark(), stage.sales.mark()
+    stage.bc.edit(bc, city="Ulm")
+    await stage.live()
+    assert [one.table for one in stage.sales.writes(marks[1])] == ["accounts"]
+    assert [one.method for one in stage.bc.writes(marks[0])] == ["PATCH"], "the edit itself, and no other"
+    assert stage.sales.reads(marks[1]) == []
+    assert stage.sales.get(sales)["address1_city"] == "Ulm"
+
+
+async def test_row_120_live_changes_can_be_held_back_for_one_mapping(stage: Stage) -> None:
+    """`pause`: and nothing is lost by it."""
+    bc, sales = await pair(stage)
+    [usd] = [row for row in stage.bc.rows("currencies") if row["code"] == "USD"]
+    await stage.command("pause", mappings=["CUSTOMER"])
+    stage.bc.edit(bc, city="Ulm")
+    stage.bc.edit(f"currencies({usd['id']})", displayName="Greenback")
+    await stage.live()
+    assert stage.sales.get(sales)["address1_city"] is None
+    assert "Greenback" in {row["currencyname"] for row in stage.sales.rows("transactioncurrencies")}
+    await stage.command("resume", mappings=["CUSTOMER"])
+    await stage.live()
+    assert stage.sales.get(sales)["address1_city"] == "Ulm"
+
+
+async def test_row_121_a_change_reaches_every_mapping_of_its_table(stage: Stage) -> None:
+    await stage.live()
+    item = stage.bc.create("items", displayName="Kettle", baseUnitOfMeasureCode="PCS")
+    work = {"number": "R1", "displayName": "Repair", "type": "Person", "baseUnitOfMeasureCode": "PCS"}
+    resource = stage.bc.create(stage.resources, **work)
+    await stage.full_sync("UNITOFMEASURE", "ITEM-PRODUCT", "RESOURCE-PRODUCT")
+    await stage.live()
+    for made in (item, resource):
+        stage.sales.edit(f"products({made['id']})", name=f"Better {made['displayName']}")
+    await stage.live()
+    assert stage.bc.get(f"items({item['id']})")["displayName"] == "Better Kettle"
+    assert stage.bc.get(f"{stage.resources}({resource['id']})")["displayName"] == "Better Repair"
+
+
+@pytest.mark.parametrize("name", ["bc", "sales"])
+async def test_row_122_a_side_that_is_away_fails_no_record_and_no_job(stage: Stage, name: str) -> None:
+    customer(stage)
+    account(stage)
+    side = stage.bc if name == "bc" else stage.sales
+    side.arm(status=503, count=40)
+    done = await stage.full_sync(*CUSTOMERS)
+    assert side.armed() == []
+    assert done["CUSTOMER", TO_SALES] == {"inserted": 1}
+    assert done["CUSTOMER", TO_BC] == {"inserted": 1, "unchanged": 1}
+    assert names(stage) == (["Adatum", "Fabrikam"], ["Adatum", "Fabrikam"])
+    assert await stage.errors() == []
+
+
+async def test_row_123_tries_come_further_and_further_apart_and_then_the_job_has_failed(stage: Stage) -> None:
+    stage.sales.arm(status=503, count=10_000, method="GET", path="/systemusers")
+    since, before = stage.sales.mark(), stage.clock.now()
+    told = await stage.command("full-sync", mappings=["SALESPEOPLE", "UNITOFMEASURE"], answer="restore")
+    assert told.state == "failed"
+    assert told.error is not None
+    assert "SALESPEOPLE" in told.error.message
+    states = {job["mapping"]: job["state"] for job in told.jobs}
+    assert states == {"SALESPEOPLE": "failed", "UNITOFMEASURE": "finished"}
+    entries = stage.sales.control.get("requests", params={"since": since}).json()["entries"]
+    times = [datetime.fromisoformat(one["time"]) for one in entries if "/systemusers" in one["path"]]
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    assert gaps[0] < 5 < 60 <= max(gaps)
+    assert 600 < (stage.clock.now() - before).total_seconds() < 3600 * 3
+
+
+async def test_row_124_a_sync_of_everything_runs_all_mappings_in_order_and_sets_nothing(stage: Stage) -> None:
+    before = await stage.only_coupled()
+    done = await stage.sync()
+    names_of_jobs = list(dict.fromkeys(name for name, _ in done))
+    assert names_of_jobs == [mapping.name for mapping in stage.parts.mappings.all]
+    assert await stage.only_coupled() == before
+
+
+async def test_row_125_a_sync_of_one_mapping_is_about_that_one_only(stage: Stage) -> None:
+    bc, sales = await pair(stage)
+    [usd] = [row for row in stage.bc.rows("currencies") if row["code"] == "USD"]
+    stage.bc.edit(bc, city="Ulm")
+    stage.bc.edit(f"currencies({usd['id']})", displayName="Greenback")
+    done = await stage.sync("CUSTOMER")
+    assert list(done) == [("CUSTOMER", TO_SALES), ("CUSTOMER", TO_BC)]
+    assert stage.sales.get(sales)["address1_city"] == "Ulm"
+    assert "Greenback" not in {row["currencyname"] for row in stage.sales.rows("transactioncurrencies")}
+
+
+async def test_row_130_hundreds_of_failed_records_are_read_in_requests_short_enough(stage: Stage) -> None:
+    await stage.configure(CUSTOMER={"only_coupled": False})
+    await stage.full_sync("CURRENCY")
+    for number in range(420):
+        account(stage, f"Firm {number:03}")
+    stage.bc.arm(status=403, count=10_000, method="POST", path="/customers")
+    assert (await stage.sync("CUSTOMER"))["CUSTOMER", TO_BC] == {"failed": 420}
+    stage.bc.disarm()
+    since = stage.sales.mark()
+    assert (await stage.sync("CUSTOMER"))["CUSTOMER", TO_BC] == {"inserted": 420}
+    reads = [one.path for one in stage.sales.log(since) if one.method == "GET" and one.table == "accounts"]
+    assert len(reads) > 2
+    assert max(map(len, reads)) < 32_768
+    assert len(stage.bc.rows("customers")) == 420
