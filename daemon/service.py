@@ -14,6 +14,7 @@ from consumers.control import Control
 from daemon import preflight
 from daemon.governor import Hooks
 from daemon.kafka import KafkaLog, ensure_topics
+from daemon.mapping_changes import tell_changes
 from daemon.metrics import Metrics
 from daemon.settings import Settings
 from daemon.sides import Sides, sessions
@@ -197,6 +198,7 @@ async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id
         await preflight.check_mappings(clients, company, mappings)
         for finding in advice(mappings):
             _log.warning("mapping_advice", place=".".join(map(str, finding.place)), advice=finding.message)
+        tell_changes(await store.definitions.run_with(mappings.definitions, utc_now()))
         clock = Clock()
         sides = Sides(clients, company, mappings, settings.capture.overlap_seconds, clock.now_ms)
         topics = Topics(settings.kafka.topic_prefix)

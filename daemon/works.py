@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from consumers.uncouple import Uncoupling
 from daemon.sides import Sides
+from daemon.store.definitions import Definitions
 from daemon.store.engine import Store
 from daemon.store.positions import SqlPositions
 from producers.named import NamedSweep
@@ -13,6 +14,7 @@ from producers.ports import Log, Sweep
 from producers.retry import FailedFirst
 from producers.runner import Work
 from producers.sweep import NEWEST, JobSweep
+from schemas import mapping_diff
 from schemas.errors import ApiError, ConfigurationError
 from schemas.job import Job, Run, RunKind
 from schemas.mapping import TableMapping
@@ -41,6 +43,7 @@ class StoredWorks:
         self._log_ids = log_ids
         self._store = store
         self._positions, self._jobs, self._failures = store.positions, store.jobs, store.retries
+        self._definitions = store.definitions
 
     async def work(self, run: Run, job: Job) -> Work:
         if job.mapping not in self._sides.mappings.by_name:
@@ -70,7 +73,8 @@ class StoredWorks:
         if modified:
             work = (job.id, job.direction)
             sweep = FailedFirst(sweep, self._failures, self._sides.reader(side), mapping, work, self._now)
-        return Sweeping(sweep, self._job_sweep(mapping, job), job, self._positions)
+        pays = self._definitions if run.kind is RunKind.FULL else None
+        return Sweeping(sweep, self._job_sweep(mapping, job), job, self._positions, pays=pays)
 
     def _job_sweep(self, mapping: TableMapping, job: Job) -> JobSweep:
         side = job.direction.source
@@ -94,13 +98,17 @@ class StoredWorks:
 
 @dataclass(frozen=True, slots=True)
 class Sweeping:
-    """A sweep as the work of a job (`producers.runner.Work`). `remembers`: it says since when the next one is."""
+    """A sweep as the work of a job (`producers.runner.Work`). `remembers`: it says since when the next one is.
+
+    `pays`: it reads all there is, and so carries what changes of the mapping still owe.
+    """
 
     sweep: Sweep
     position: JobSweep
     job: Job
     positions: SqlPositions
     remembers: bool = True
+    pays: Definitions | None = None
 
     async def run(self, progress: Callable[[int], Awaitable[None]]) -> None:
         await self.position.run(self.sweep, progress)
@@ -118,6 +126,8 @@ class Sweeping:
         if newest and self.remembers:
             await self.positions.begin(_name(self.job), {NEWEST: newest}, "")
         await self.positions.forget(self.position.name)
+        if self.pays:
+            await self.pays.swept(self.job.id, mapping_diff.Sweep.FULL)
 
 
 def _name(job: Job) -> str:

@@ -231,6 +231,8 @@ class Mappings:
 
     all: tuple[TableMapping, ...]
     source: str = "standard"
+    # Each as its file has it, by name, to be compared with what the daemon last ran with.
+    definitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, name: str) -> TableMapping:
         return self.by_name[name]
@@ -283,6 +285,7 @@ class Mappings:
         return Mappings(
             tuple(replace(m, bc=replace(m.bc, references=kept)) if m.name == mapping else m for m in changed),
             self.source,
+            self.definitions,
         )
 
 

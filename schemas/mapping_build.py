@@ -17,6 +17,7 @@ from schemas.mapping import (
     Transform,
     When,
 )
+from schemas.mapping_diff import definition
 from schemas.mapping_parts import FieldPart, FilePart, MappingPart, SidePart
 from schemas.side import Direction, Side
 from schemas.transforms import LOOKUP, compiled
@@ -44,9 +45,8 @@ def build(parts: FilePart, source: str) -> Mappings:
             if name not in by_name:
                 raise Mistake((*place, "depends_on", number), f"there is no mapping {name!r}")
         _check_circle(part.name, by_name, (*place, "depends_on"))
-    return Mappings(
-        tuple(_mapping(part, by_name, ("mappings", index)) for index, part in enumerate(parts.mappings)), source
-    )
+    built = tuple(_mapping(part, by_name, ("mappings", index)) for index, part in enumerate(parts.mappings))
+    return Mappings(built, source, {part.name: definition(part) for part in parts.mappings})
 
 
 def _check_circle(start: str, by_name: dict[str, MappingPart], place: tuple[int | str, ...]) -> None:

@@ -7,16 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 import typer
 
 from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, read_mappings
-from daemon.cli.output import print_json, print_table
+from daemon.cli.output import print_json, print_table, read_store
 from schemas.advice import advice
 from schemas.errors import Exit, Refused
 from schemas.finding import Finding, Level, MappingsInvalid
 
 if TYPE_CHECKING:  # slow to import, and `--help` does not need them
     from daemon.settings import Settings
+    from daemon.store.engine import Store
     from schemas.mapping_file import MappingsFile
 
 app = typer.Typer(no_args_is_help=True, help="Print, check or compare the mappings file.")
@@ -74,6 +76,53 @@ def check(
     _tell(source, parsed, found, online=online, json=json)
     if any(row["level"] == Level.ERROR for row in found):
         raise typer.Exit(Exit.USAGE)
+
+
+@app.command()
+def diff(file: FileArgument = "", config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Compare a mappings file with what the daemon last ran with, and tell the sweep that each change needs.
+
+    Nothing is changed by it. Changing a mapping resets neither couplings nor positions.
+    """
+    from daemon.mapping_changes import as_dict
+    from schemas.mapping_diff import commands, compare
+
+    async def read(store: Store, settings: Settings) -> Row:
+        source = file or settings.mappings
+        known, counts = await store.definitions.known(), await store.views.coupling_counts()
+        if not known:
+            raise Refused("mappings-not-run", "The daemon has not run with any mappings yet.", "Start `coupled run`.")
+        given = read_mappings(source).mappings.definitions
+        diffs = compare({name: one.definition for name, one in known.items()}, given)
+        owed = {name: commands(name, known[name].owed) for name in given if name in known and known[name].owed}
+        found = [as_dict(one, counts.get(one.name, 0)) for one in diffs]
+        return {"source": source, "mappings": found, "owes": owed}
+
+    found = read_store(config, read)
+    if json:
+        return print_json(found)
+    for one in found["mappings"]:
+        _tell_diff(one)
+    if not found["mappings"]:
+        typer.echo(f"{found['source']}: as the daemon last ran with it")
+    for owing, by_command in found["owes"].items():
+        for command, because in by_command.items():
+            typer.echo(f"Owed since an earlier change of {owing} ({', '.join(because)}): {command}")
+    return None
+
+
+def _tell_diff(one: Row) -> None:
+    stays = f", whose {one['couplings']} couplings stay in the store" if one["kind"] == "removed" else ""
+    typer.echo(f"{one['name']}: {one['kind']}{stays}")
+    for change in one["changes"]:
+        typer.echo(f"    {change['setting']}: {_shown(change['old'])} → {_shown(change['new'])}")
+    for command in one["run"]:
+        typer.echo(f"    → {command}")
+
+
+def _shown(value: Any) -> str:
+    """A setting as the file would have it in one line; `—` if it is not there."""
+    return "—" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _settings(config: Path | None, *, needed: bool) -> Settings | None:

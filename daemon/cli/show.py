@@ -16,6 +16,7 @@ from daemon.cli.progress import ARROWS
 from schemas.command_outcome import job_dict
 from schemas.errors import Exit, Refused
 from schemas.job import RunState
+from schemas.mapping_diff import commands as owed_commands
 
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.settings import Settings
@@ -33,6 +34,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         mappings = load_mappings(settings.mappings)
         flags = await store.memory.flags(mappings.all)
         counts = await store.views.coupling_counts()
+        known = await store.definitions.known()
         failures: dict[str, int] = {}
         for row in await store.views.failure_counts():
             failures[row.mapping] = failures.get(row.mapping, 0) + row.open
@@ -49,6 +51,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "paused": flags[mapping.name].paused,
                     "couplings": counts.get(mapping.name, 0),
                     "failures": failures.get(mapping.name, 0),
+                    "owes": owed_commands(mapping.name, known[mapping.name].owed) if mapping.name in known else {},
                 }
                 for mapping in mappings.all
             ],
@@ -60,6 +63,9 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     due = [run for run in found["runs"] if run["state"] == RunState.AWAITING_ANSWER]
     _print(found["mappings"], ("name", "direction", "only_coupled", "paused", "couplings", "failures"), "Mappings")
     _print(found["runs"], ("id", "kind", "state"), "Runs, newest first")
+    for owing in found["mappings"]:
+        for command, because in owing["owes"].items():
+            typer.echo(f"{owing['name']} was changed ({', '.join(because)}). Still to run: {command}")
     for run in due:
         typer.echo(f"An answer is due: coupled answer {run['id']} keep|restore")
     return None

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from daemon.store.commands import Commands
 from daemon.store.database import Database, unreachable
+from daemon.store.definitions import Definitions
 from daemon.store.jobs import Jobs
 from daemon.store.memory import SqlMemory
 from daemon.store.positions import SqlPositions
@@ -49,6 +50,7 @@ class Store:
     retries: Retries
     surveys: Surveys
     standing: Standing
+    definitions: Definitions
 
     async def close(self) -> None:
         await self.database.close()
@@ -142,6 +144,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         retries=Retries(database),
         surveys=Surveys(database, now),
         standing=Standing(database),
+        definitions=Definitions(database),
     )
 
 

@@ -172,6 +172,7 @@ class MappingStateRow(Base):
     paused_at: Mapped[datetime | None]
     missed: Mapped[bool] = mapped_column(default=False)
     definition: Mapped[dict[str, Any] | None]
+    owed: Mapped[dict[str, Any] | None]
 
 
 class CommandRow(Base):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ports import free_port
-from tests.support.processes import COUPLED, coupled, document
+from tests.support.processes import COUPLED, DaemonProcess, coupled, document
 from tests.support.simulators import SECRET
 from tests.support.world import World
 
@@ -108,3 +108,36 @@ def test_a_side_that_does_not_answer_is_told_with_exit_code_3(world: World) -> N
     assert done.returncode == 3
     assert "Sales" in done.stderr
     assert SECRET not in done.stdout + done.stderr
+
+
+def owes(world: World) -> dict[str, dict[str, list[str]]]:
+    """Of the mappings that owe something."""
+    return {one["name"]: one["owes"] for one in world.cli("status")["mappings"] if one["owes"]}
+
+
+def test_a_changed_mapping_keeps_its_couplings_and_owes_a_sweep_until_it_has_run(tmp_path: Path) -> None:
+    with World(tmp_path, customers=3) as world:
+        assert coupled(world, "mappings", "diff").returncode == 2  # nothing to compare with
+        with DaemonProcess(world):
+            assert coupled(world, "full-sync", "--yes", "--restore").returncode == 0
+            assert world.cli("mappings", "diff") == {"source": "standard", "mappings": [], "owes": {}}
+            before = {one["name"]: one["couplings"] for one in world.cli("status")["mappings"]}
+        file = written(tmp_path, "blocked eq '_x0020_'", "blocked ne 'All'")
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text[: text.index("  - name: RESOURCE-PRODUCT")], encoding="utf-8")
+        told = coupled(world, "mappings", "diff", str(file))
+        assert told.returncode == 0
+        assert "bc.filter: blocked eq '_x0020_' → blocked ne 'All'\n    → coupled full-sync CUSTOMER" in told.stdout
+        assert f"ITEM-PRODUCT: removed, whose {before['ITEM-PRODUCT']} couplings stay in the store" in told.stdout
+        world.configure(mappings=file)
+        with DaemonProcess(world) as daemon:
+            after = {one["name"]: one["couplings"] for one in world.cli("status")["mappings"]}
+            assert after == {name: count for name, count in before.items() if not name.endswith("PRODUCT")}
+            assert "mapping_changed" in daemon.output()
+            assert owes(world) == {"CUSTOMER": {"coupled full-sync CUSTOMER": ["bc.filter"]}}
+            assert "Still to run: coupled full-sync CUSTOMER" in coupled(world, "status").stdout
+            assert world.cli("mappings", "diff")["owes"] == owes(world)
+            assert coupled(world, "sync", "CUSTOMER").returncode == 0
+            assert owes(world)
+            assert coupled(world, "full-sync", "CUSTOMER", "--yes", "--restore").returncode == 0
+            assert owes(world) == {}

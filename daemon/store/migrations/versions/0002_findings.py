@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("read", sa.Integer(), nullable=False, server_default=sa.text("0")))
     op.add_column("jobs", sa.Column("found", JSON, nullable=False, server_default=EMPTY))
     op.add_column("mapping_state", sa.Column("definition", JSON, nullable=True))
+    op.add_column("mapping_state", sa.Column("owed", JSON, nullable=True))
     op.add_column("failures", sa.Column("cause", sa.String(), nullable=False, server_default=""))
     op.create_index("ix_failures_cause", "failures", ["cause"])
     _findings()
@@ -30,6 +31,7 @@ def downgrade() -> None:
     op.drop_index("ix_failures_cause", "failures")
     for table, name in (
         ("failures", "cause"),
+        ("mapping_state", "owed"),
         ("mapping_state", "definition"),
         ("jobs", "found"),
         ("jobs", "read"),
