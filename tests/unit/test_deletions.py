@@ -7,7 +7,7 @@ import pytest
 
 from schemas.change import Change, encode
 from schemas.errors import ApiError
-from schemas.outcome import Outcome, Settled
+from schemas.outcome import Intent, Outcome, Settled
 from schemas.side import Side
 from tests.support.fakes import ANY, BROKEN, BUSY, LOST, Killed
 from tests.support.made import part
@@ -105,9 +105,11 @@ async def test_a_partner_found_gone_at_the_survivors_next_write_is_restored(gone
 
 
 @BOTH
-@pytest.mark.parametrize("found_by", ["its deletion", "the next write"])
+@pytest.mark.parametrize("found_by", ["its deletion", "the next write", "the look before it"])
 async def test_a_kill_after_restoring_leaves_one_record(gone: Side, found_by: str) -> None:
     river = await pair("restore")
+    if found_by == "the look before it":
+        forget_version(river, gone)
     lost = river.lost(gone)
     there = gone.other
     change = lost if found_by == "its deletion" else river.edited(there, river.ids[there], **{CITY[there]: "Wien"})
@@ -118,6 +120,14 @@ async def test_a_kill_after_restoring_leaves_one_record(gone: Side, found_by: st
     await river.take(change)
     assert (len(river.rows(gone)), len(river.memory.kept)) == (1, 1)
     assert river.memory.begun == {}
+
+
+async def test_a_survivor_that_looks_like_another_creation_of_ours_is_no_echo_of_it() -> None:
+    river = await pair("restore")
+    (coupling,) = river.memory.kept.values()
+    await river.memory.intend([Intent("CUSTOMER", "another account", coupling.bc.base)])
+    (end,) = await river.take(river.lost(SALES))
+    assert (end.outcome, len(river.rows(SALES))) == (Outcome.INSERTED, 1)
 
 
 @BOTH
