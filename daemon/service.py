@@ -107,7 +107,7 @@ class Daemon:
         captured = self.parts.mappings.captured()
         captures = {f"capture {side.value} {table}": partial(self._capture, side, table) for side, table in captured}
         looks = {"deletions": self._deletions} if self.settings.capture.deletions_minutes else {}
-        return {**captures, **looks, "runner": self._run, "retry": self._retry}
+        return {**captures, **looks, "runner": self._run, "retry": self._retry, "tidying": self._tidy}
 
     async def _capture(self, side: Side, table: str) -> None:
         capture = self.parts.capture(side, table)
@@ -173,6 +173,14 @@ class Daemon:
                 with contextlib.suppress(CoupledError):  # a side or Kafka is away: told by capture, tried again
                     await retry.once()
             await asyncio.sleep(1.0)
+
+    async def _tidy(self) -> None:
+        """Every hour."""
+        while True:
+            if self.streams.is_leader():
+                with contextlib.suppress(CoupledError):  # the store is away, which everybody else tells
+                    await self.parts.tidy(self.settings.store.keep_days)
+            await asyncio.sleep(3600)
 
     async def _applied_soon(self) -> None:
         """Until this worker has applied something, or a moment, since another worker may have."""

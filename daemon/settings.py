@@ -175,6 +175,7 @@ class Store(_Part):
     """`url` is secret as a whole: a PostgreSQL one carries its password. Show `shown` instead."""
 
     url: SecretStr = Field(default=SecretStr("sqlite:///coupled.db"), validate_default=True)
+    keep_days: int = Field(default=90, ge=1, le=36_500)
 
     @field_validator("url", mode="after")
     @classmethod

@@ -6,7 +6,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -18,6 +18,7 @@ from consumers.synchronise import Message, Synchronise
 from daemon.sides import Sides
 from daemon.store.coupled import coupled_ids
 from daemon.store.engine import Store, utc_now
+from daemon.store.tidying import tidy
 from daemon.works import StoredWorks
 from producers import ports
 from producers.capture import Capture
@@ -134,6 +135,10 @@ class Parts:
         at_work = [name for name, flag in flags.items() if not flag.paused]
         async for found in coupled_ids(self.store.database, at_work, table.side):
             yield found
+
+    async def tidy(self, keep_days: int) -> int:
+        """Old runs leave the store; how many."""
+        return await tidy(self.store.database, self.clock.now() - timedelta(days=keep_days))
 
     async def changes(self, synchronise: Synchronise, topic: str, messages: Sequence[Message]) -> None:
         """A batch of a table topic; what nobody can read is kept aside."""

@@ -166,3 +166,21 @@ async def test_row_133_a_full_synchronisation_leaves_a_skipped_record_alone(stag
     assert done["CUSTOMER", TO_SALES] == {"skipped": 1, "inserted": 1}
     assert done["CUSTOMER", TO_BC] == {"skipped": 1, "unchanged": 1}
     assert stage.bc.get(bc)["email"] == ""
+
+
+@pytest.mark.parametrize("gone", ["customer", "account"])
+async def test_row_111_the_error_says_what_can_be_done_when_a_side_is_deleted(stage: Stage, gone: str) -> None:
+    bc, sales = await pair(stage)
+    if gone == "customer":
+        stage.bc.delete(bc)
+        stage.sales.edit(sales, address1_city="Ulm")
+    else:
+        stage.sales.delete(sales)
+        stage.bc.edit(bc, city="Ulm")
+    await stage.live()
+    [error] = await stage.errors()
+    assert error.problem.code == "coupled-to-deleted"
+    for way in ("restore", "uncouple", "coupled uncouple"):
+        assert way in error.problem.hint
+    await stage.command("uncouple", mapping="CUSTOMER", records=[error.source_key])
+    assert await stage.couplings("CUSTOMER") == {}

@@ -17,6 +17,27 @@ async def nobody() -> list[SideStatus]:
     return []
 
 
+async def test_row_114_old_jobs_leave_the_log_unless_an_open_failure_leads_to_them(stage: Stage) -> None:
+    account(stage, emailaddress1="nobody")
+    await stage.full_sync(*CUSTOMERS)
+    await stage.full_sync("CURRENCY", answer=None)
+    await stage.sync("UNITOFMEASURE")
+    stage.clock.tick(days=91)
+    await stage.sync("CURRENCY")
+    assert await stage.parts.tidy(keep_days=90) == 1
+    kept = {job["mapping"] for job in await stage.jobs()}
+    assert kept == {"CURRENCY", "CUSTOMER"}
+    assert len(await stage.jobs()) == 3 + 1 + 1, "the failed record's run, the one that is asked for, and today's"
+    key = (await stage.errors())[0].sales_id
+    stage.sales.edit(f"accounts({key})", emailaddress1="ann@house.example")
+    await stage.command("retry")
+    await stage.live()
+    assert await stage.parts.tidy(keep_days=90) == 1
+    stage.clock.tick(days=91)
+    await stage.parts.tidy(keep_days=90)
+    assert await stage.store.views.failures(open_only=False) == []
+
+
 async def test_row_115_the_log_is_newest_first_and_leads_to_each_jobs_errors(stage: Stage) -> None:
     for number in (1, 2):
         account(stage, f"Firm {number}", emailaddress1=f"nobody {number}")

@@ -6,7 +6,9 @@ import pytest
 
 from tests.support.house import CUSTOMERS, TO_BC, TO_SALES, account, customer, names, pair
 from tests.support.stage import Stage
+from tests.support.stage_mappings import standard
 
+DISABLED = {"fields": lambda fields: [{**one, "status": "disabled"} for one in fields]}
 BOTH = [TO_SALES, TO_BC]
 
 
@@ -156,3 +158,9 @@ async def test_row_042_no_command_can_ask_for_a_direction(stage: Stage) -> None:
     assert "direction" in str(told.error)
     assert await stage.jobs() == []
     assert stage.sales.mark() == before
+
+
+@pytest.mark.parametrize("name", ["UNITOFMEASURE", "CUSTOMER"])
+def test_row_043_a_mapping_without_an_enabled_field_is_refused_before_anything_runs(name: str) -> None:
+    with pytest.raises(ValueError, match="no enabled field travels to_sales"):
+        standard(**{name: DISABLED})
