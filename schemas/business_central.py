@@ -40,8 +40,9 @@ def key_field(entity_set: str) -> str:
 
 def select(table: str, mappings: Iterable[TableMapping]) -> tuple[str, ...]:
     """The columns to ask for: mapped fields, what filters and matching read, the key, and when it changed."""
-    names = ["id", key_field(table)]
+    names = ["id"]
     for mapping in mappings:
+        names += [mapping.bc.key or key_field(table)]
         names += mapping.mapped(Side.BC)
         names += mapping.filter_fields(Side.BC)
         names += mapping.match_fields(Side.BC)

@@ -125,7 +125,8 @@ def _merged(name: str, types: Mapping[str, _Type], enums: Mapping[str, list[str]
         name = types[name].base
     fields = {one.name: one for each in reversed(chain) for one in types[each].fields.values()}
     links = {one.name: one for each in reversed(chain) for one in types[each].navigations.values()}
-    return EntityType(chain[0], {key: _property(one, enums) for key, one in fields.items()}, links)
+    known = {key: _property(one, enums) for key, one in fields.items()}
+    return EntityType(chain[0], known, links, tuple(chain[1:]))
 
 
 def _property(one: _Field, enums: Mapping[str, list[str]]) -> Property:

@@ -105,7 +105,7 @@ class _Field:
             yield Finding(Level.ERROR, (*self.place, "navigation"), message, hint)
             return
         wanted, found = sales.sets.get(entity_set), links[name].target
-        if wanted and wanted.name != found:
+        if wanted and found not in (wanted.name, *wanted.bases):
             message = f"{name} of {self._table(Side.SALES)} takes records of {found!r}, not of {entity_set}."
             hint = "Name the mapping whose records the column holds with `lookup`, or its reference with `to`."
             yield Finding(Level.ERROR, (*self.place, "lookup"), message, hint)

@@ -1,7 +1,7 @@
 """A mappings file against what both sides serve, pure: every mistake with its place and what to do (DESIGN 4)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas import business_central, dataverse
 from schemas.field_check import Around, check_field
@@ -73,7 +73,7 @@ class _Checked:
             hint = did_you_mean(table.name, service.sets)
             return None, [Finding(Level.ERROR, (*self.place, side.value, "table"), message, hint)]
         if side is Side.BC and table.name == "currencies" and not table.api:
-            entity = EntityType(entity.name, {**entity.properties, **_COMPUTED}, entity.navigations)
+            entity = replace(entity, properties={**entity.properties, **_COMPUTED})
         captured = self.mapping.direction.covers(Direction.from_side(side))
         if side is Side.SALES and captured and table.name in service.untracked:
             message = f"Change tracking is off for {table.name}: its deletions are not noticed, and capture reads more."

@@ -1,7 +1,7 @@
 """What a side serves: entity sets with their fields, as its metadata tell (wire-protocols A1, B4.1)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -45,9 +45,12 @@ class Navigation:
 
 @dataclass(frozen=True)
 class EntityType:
+    """`bases`: the types it derives from; whatever takes one of them takes it too."""
+
     name: str
     properties: Mapping[str, Property]
     navigations: Mapping[str, Navigation] = field(default_factory=dict)
+    bases: tuple[str, ...] = ()
 
     @cached_property
     def lookups(self) -> tuple[str, ...]:
@@ -89,4 +92,4 @@ def with_rules(entity: EntityType, found: Iterable[Property]) -> EntityType:
             if old is not None:
                 length = old.max_length if one.max_length is None else one.max_length
                 properties[name] = Property(name, old.kind, length, old.members, one.creatable, one.updatable)
-    return EntityType(entity.name, properties, entity.navigations)
+    return replace(entity, properties=properties)

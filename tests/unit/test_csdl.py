@@ -48,6 +48,7 @@ def test_types_fields_lengths_and_links_are_read() -> None:
     assert user.navigations["unit"] == Navigation("unit", "businessunit", "_unit_value")
     assert user.navigations["accounts"].target == "account"
     assert user.lookups == ("unit",)
+    assert user.bases == ("principal",)
 
 
 def test_what_the_side_computes_may_not_be_written() -> None:

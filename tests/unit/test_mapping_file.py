@@ -5,6 +5,7 @@ import pytest
 from schemas.errors import ConfigurationError
 from schemas.mapping import OnUpdateConflict, When
 from schemas.mapping_file import parse, standard_text
+from schemas.rows import select
 from schemas.side import Direction, Side
 
 GOOD = """\
@@ -88,6 +89,37 @@ def test_each_mistake_is_named_where_it_stands(old: str, new: str, line: int, fi
     message = refused(changed(old, new))
     assert message.startswith(f"my.yaml, line {line}, {field}")
     assert reason in message
+
+
+def test_a_disabled_line_is_as_if_it_were_not_there() -> None:
+    off = parse(changed("sales: name}", "sales: name, status: disabled}"), "my.yaml")["CUSTOMER"]
+    assert [rule.bc for rule in off.fields] == [("currencyCode",)]
+    assert off.mapped(Side.SALES) == ("transactioncurrencyid",)
+
+
+def test_a_mapping_all_of_whose_lines_are_disabled_is_refused() -> None:
+    message = refused(changed("sales: isocurrencycode}", "sales: isocurrencycode, status: disabled}"))
+    assert message.startswith("my.yaml, line 6, mappings.0.fields")
+    assert "no enabled field travels to_sales" in message
+
+
+@pytest.mark.parametrize("way", ["to_sales", "to_bc"])
+def test_a_wider_direction_that_no_enabled_line_travels_is_refused(way: str) -> None:
+    one_way = GOOD.replace("sales: name}", f"sales: name, direction: {way}}}")
+    one_way = one_way.replace("lookup: CURRENCY}", f"lookup: CURRENCY, direction: {way}}}")
+    other = "to_bc" if way == "to_sales" else "to_sales"
+    with pytest.raises(ConfigurationError, match=f"no enabled field travels {other}"):
+        parse(one_way)
+    narrow = one_way.replace("    depends_on", f"    direction: {way}\n    depends_on")
+    assert parse(narrow)["CUSTOMER"].direction is Direction(way)
+
+
+def test_the_key_a_file_gives_is_what_is_asked_for() -> None:
+    """A table whose records have no `number`."""
+    terms = parse(changed("{table: customers,", "{table: paymentTerms, key: code,"), "my.yaml")["CUSTOMER"]
+    columns = select(Side.BC, "paymentTerms", [terms])
+    assert "code" in columns
+    assert "number" not in columns
 
 
 def test_circles_through_others_are_found() -> None:
