@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from consumers.owed import owed_by
 from consumers.ports import Flags
 from consumers.translate import Untranslatable, joined_alike, rules_for, same, translate
 from schemas import rows
@@ -156,6 +157,7 @@ def modify(
         for rule in rules_for(mapping, change.direction, *moments)
         if _touched(rule, change.side, seen.base, mine.base)
         and not _left_to_partner(rule, mapping, change.side, (seen.base, mine.base, theirs.base))
+        and not owed_by(rule, change.direction, (seen.base, theirs.base), lookups)
     ]
     translated = translate(touched, change.direction, seen.base, lookups)
     there = change.side.other

@@ -13,6 +13,7 @@ import structlog
 from consumers import problems
 from consumers.decide import Decision, Deletion, decide
 from consumers.outside import outside
+from consumers.owed import owing
 from consumers.ports import Applied, Flags, Memory, Overtaken
 from consumers.push import Push
 from consumers.survivors import Survivors
@@ -165,7 +166,8 @@ class Synchronise:
         deletions = [one for one in decisions if isinstance(one, Deletion)]
         settled = await self._survivors.carry_out(mapping, deletions)
         others = [one for one in decisions if not isinstance(one, Deletion)]
-        settled += await self._pushes[side.other].carry_out(mapping, others, lookups)
+        carried = await self._pushes[side.other].carry_out(mapping, others, lookups)
+        settled += [owing(one, mapping, lookups) for one in carried]
         passed = [Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True) for change in superseded]
         return settled + passed
 

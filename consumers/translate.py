@@ -43,6 +43,19 @@ def references(rules: Iterable[FieldRule], direction: Direction, values: Values)
     return {reference for reference in found if reference}
 
 
+def unanswered(rule: FieldRule, direction: Direction, values: Values, lookups: Lookups) -> Reference | None:
+    """The reference for want of which the rule writes a blank; None if it is answered, or the rule fails without."""
+    if not (rule.clear_on_failure or rule.blank_outside):
+        return None
+    reference = _reference(rule, direction.source, values) if rule.lookup else _chained(rule, direction, values)
+    if reference is None:
+        return None
+    wanted = reference.field
+    if rule.lookup:
+        wanted = rule.lookup.to if direction.source is Side.BC else rule.lookup.by
+    return None if wanted in lookups.get(reference, {}) else replace(reference, field="")
+
+
 def translate(rules: Iterable[FieldRule], direction: Direction, values: Values, lookups: Lookups) -> dict[str, Any]:
     """The destination's values, canonical, by field name. Untranslatable if a related record is not coupled.
 

@@ -34,6 +34,7 @@ class Settled:
     A failure is `transient` if the side may take the record later, or `waits_for` a partner that is not coupled yet;
     any other is permanent (promise 7).
     `gone`: the id on the other side of a record that no longer exists, so that nothing of it is left to carry.
+    `owed`: the records that are not coupled yet, for want of which fields went through as blanks.
     `superseded`: a newer version decides (promise 3); this one is counted, and says nothing about the record.
     """
 
@@ -49,6 +50,7 @@ class Settled:
     transient: bool = False
     waits_for: Reference | None = None
     gone: str | None = None
+    owed: tuple[Reference, ...] = ()
     superseded: bool = False
 
     @property

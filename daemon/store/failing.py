@@ -99,11 +99,10 @@ def waiting_for(reference: Reference) -> str:
 async def wake(connection: AsyncConnection, settled: Iterable[Settled]) -> None:
     """It is time to try again: for records whose missing partner is coupled now, and for the other side of a conflict
     that one side has settled (it may hold edits that the conflict kept back)."""
-    names: set[str] = set()
+    settled = list(settled)
+    names = {waiting_for(reference) for reference in newly_borne(settled)}
     partners: dict[tuple[str, Direction], set[str]] = defaultdict(set)
     for one in settled:
-        if one.outcome in NEWLY_COUPLED and one.coupling:
-            names |= {waiting_for(reference) for reference in _borne(one)}
         if one.partner and one.outcome not in UNTOUCHED | FAILING:
             partners[one.mapping, Direction.from_side(one.change.side.other)].add(one.partner)
     row = FailureRow
@@ -118,9 +117,11 @@ async def wake(connection: AsyncConnection, settled: Iterable[Settled]) -> None:
             await connection.execute(conflict.values(woken=True))
 
 
-def _borne(one: Settled) -> Iterable[Reference]:
-    """Every name the newly coupled pair can be looked up by."""
-    if one.coupling:
+def newly_borne(settled: Iterable[Settled]) -> Iterable[Reference]:
+    """Every name that a newly coupled pair can be looked up by."""
+    for one in settled:
+        if one.outcome not in NEWLY_COUPLED or one.coupling is None:
+            continue
         for side in Side:
             half = one.coupling.half(side)
             for name, value in {"id": half.id, **half.references}.items():

@@ -12,7 +12,8 @@ from consumers.ports import Applied
 from daemon.store.columns import table_of
 from daemon.store.coupling_writes import write_couplings
 from daemon.store.database import chunks, upsert
-from daemon.store.failing import FAILING, fail, hold, resolve, skip_repeated, wake
+from daemon.store.failing import FAILING, fail, hold, newly_borne, resolve, skip_repeated, wake
+from daemon.store.owing import settle_owed, wake_owed
 from daemon.store.progress import advance
 from daemon.store.tables import IntentRow, JobRow, MappingStateRow
 from schemas.outcome import Outcome, Settled
@@ -35,6 +36,8 @@ async def record_batch(
     await fail(connection, [one for one in telling if one.outcome in FAILING], now)
     await resolve(connection, telling, now)
     await hold(connection, [one for one in telling if one.outcome is Outcome.SKIPPED], now)
+    await settle_owed(connection, telling)
+    await wake_owed(connection, newly_borne(telling))
     await wake(connection, telling)
     await _miss(connection, {one.mapping for one in telling if one.missed})
     await _finish_intents(connection, telling)

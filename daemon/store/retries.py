@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 
 from daemon.store.database import Database, chunks
-from daemon.store.tables import FailureRow
+from daemon.store.tables import CouplingRow, FailureRow, OwedReferenceRow
 from producers.retry import Due
 from schemas.side import Direction, Side
 
@@ -21,15 +21,19 @@ class Retries:
         self._database = database
 
     async def due(self, now: datetime, limit: int, served: Collection[tuple[str, Direction]]) -> list[Due]:
-        """Those woken, and those whose back-off is over, in the order of mapping and direction."""
+        """Those woken, and those whose back-off is over, in the order of mapping and direction; records that owe a
+        look-up which is coupled now among them.
+        """
         row = FailureRow
         places = or_(*(and_(row.mapping == mapping, row.direction == way.value) for mapping, way in served))
         may = or_(row.woken, row.transient, row.waits_for.is_not(None))
         query = select(*row.__table__.columns).where(*_open(), may, places).order_by(row.woken.desc(), row.last_at)
         async with self._database.read() as connection:
             found = (await connection.execute(query.limit(_LOOKED_AT))).all()
+            owing = (await connection.execute(_owing(served).limit(limit))).all()
         ready = [_due(one) for one in found if one.woken or one.last_at + _pause(one) <= now]
-        return sorted(ready[:limit], key=lambda one: (one.mapping, one.direction, one.key))
+        ready += [Due(one.mapping, Direction(one.direction), one.source_key) for one in owing]
+        return sorted(dict.fromkeys(ready[:limit]), key=lambda one: (one.mapping, one.direction, one.key))
 
     async def failed(self, mapping: str, direction: Direction) -> list[Due]:
         row = FailureRow
@@ -44,6 +48,9 @@ class Retries:
                 here = (row.mapping == one.mapping, row.direction == one.direction.value, row.source_key == one.key)
                 seen = (row.last_at == one.last_at,) if one.last_at else ()
                 await connection.execute(update(row).where(*here, *seen).values(last_at=now, woken=False))
+                owed = OwedReferenceRow
+                here = (owed.mapping == one.mapping, owed.direction == one.direction.value, owed.source_key == one.key)
+                await connection.execute(update(owed).where(*here).values(woken=False))
 
     async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
         """The ids on `side` of records that are left alone, in whichever direction they failed."""
@@ -65,6 +72,20 @@ class Retries:
                 done = await connection.execute(again.where(or_(row.bc_id.in_(ids), row.sales_id.in_(ids))))
                 count += int(done.rowcount)
         return count
+
+
+def _owing(served: Collection[tuple[str, Direction]]) -> Select[str, str, str]:
+    """Coupled records only: one that has been uncoupled since must not get a partner by way of a retry."""
+    row, pair = OwedReferenceRow, CouplingRow
+    ids = ((Direction.TO_SALES, pair.bc_id), (Direction.TO_BC, pair.sales_id))
+    coupled = or_(*(and_(row.direction == way.value, row.source_key == column) for way, column in ids))
+    places = or_(*(and_(row.mapping == mapping, row.direction == way.value) for mapping, way in served))
+    return (
+        select(row.mapping, row.direction, row.source_key)
+        .join(pair, and_(pair.mapping == row.mapping, coupled))
+        .where(row.woken, places)
+        .distinct()
+    )
 
 
 def _open() -> tuple[ColumnElement[bool], ...]:

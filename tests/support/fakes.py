@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from consumers.ports import Applied, Flags, Overtaken
-from schemas import rows
+from schemas import dataverse, rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Lookups, Reference
 from schemas.errors import ApiError, Problem
@@ -108,7 +108,9 @@ class FakeSide:
             taken = table.key and any(row.get(table.key) == body.get(table.key, 0) for row in held.values())
             if write.id in held or taken:
                 return self._error(_DUPLICATE, write.id)
-            blank = dict.fromkeys(write.mapping.mapped(self.side), "" if self.side is Side.BC else None)
+            names = write.mapping.mapped(self.side)
+            columns = names if self.side is Side.BC else [dataverse.column(write.mapping, name) for name in names]
+            blank = dict.fromkeys(columns, "" if self.side is Side.BC else None)
             key = self.put(table, **{**blank, **body}, **({"id": write.id} if write.id else {}))
             return Written(held[key])
         if write.id not in held:
@@ -176,6 +178,7 @@ class FakeMemory:
         self.kept: dict[tuple[str, str], Coupling] = {}
         self.progress: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
         self.settled: list[Settled] = []
+        self.owed: dict[tuple[str, str], tuple[Reference, ...]] = {}
         self.left_alone: set[str] = set()
         self.begun: dict[tuple[str, str], Intent] = {}
         self.only_coupled: dict[str, bool] = {}
@@ -256,6 +259,7 @@ class FakeMemory:
         if any(held.get(number, -1) != applied.since.get(number, -1) for number in applied.offsets):
             raise Overtaken
         final = [self._recorded(one) for one in settled]
+        self.owed |= {(one.mapping, one.change.key): one.owed for one in final}
         held.update(applied.offsets)
         self.settled += final
         return final

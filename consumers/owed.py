@@ -1,0 +1,43 @@
+"""What went through with a blank in place of a record that is not coupled yet, pure (business-central-sync 2.2).
+
+It is no failure, and not agreed upon either: the field is left out of the source's base, so that whatever carries the
+record again fills it in, and the store carries it again as soon as that record is coupled.
+"""
+
+from dataclasses import replace
+
+from consumers.translate import Values, rules_for, unanswered
+from schemas.coupling import Lookups, Reference
+from schemas.mapping import FieldRule, TableMapping, When
+from schemas.outcome import Outcome, Settled
+from schemas.side import Direction
+
+_THROUGH = frozenset({Outcome.INSERTED, Outcome.MODIFIED, Outcome.UNCHANGED, Outcome.COUPLED})
+
+
+def owed_by(rule: FieldRule, direction: Direction, known: tuple[Values, Values], lookups: Lookups) -> Reference | None:
+    """What the rule waits for while the partner has a blank: nothing is to be written, nor read, until it is coupled.
+
+    `known`: the source's values, and what the partner has.
+    """
+    values, held = known
+    if any(held.get(name) is not None for name in rule.fields(direction.source.other)):
+        return None
+    return unanswered(rule, direction, values, lookups)
+
+
+def owing(settled: Settled, mapping: TableMapping, lookups: Lookups) -> Settled:
+    """With what it owes: the references of `clear_on_failure` and `blank_outside` fields that the partner has blank."""
+    coupling, side = settled.coupling, settled.change.side
+    if coupling is None or settled.outcome not in _THROUGH:
+        return settled
+    mine, theirs = coupling.half(side), coupling.half(side.other)
+    owed: dict[Reference, tuple[str, ...]] = {}
+    for rule in rules_for(mapping, settled.direction, When.ALWAYS):
+        if reference := owed_by(rule, settled.direction, (mine.base, theirs.base), lookups):
+            owed[reference] = owed.get(reference, ()) + rule.fields(side)
+    if not owed:
+        return settled
+    blanked = {name for names in owed.values() for name in names}
+    base = {name: value for name, value in mine.base.items() if name not in blanked}
+    return replace(settled, coupling=coupling.with_half(side, replace(mine, base=base)), owed=tuple(owed))

@@ -1,0 +1,118 @@
+"""A field cleared for want of a coupling is filled in once there is one (business-central-sync 2.2, row 94)."""
+
+from typing import Any
+
+import pytest
+
+from schemas.coupling import Reference
+from schemas.outcome import Outcome
+from schemas.side import Side
+from tests.support.made import bc_row, coupled, part, sales_row
+from tests.support.river import River
+
+BC, SALES = Side.BC, Side.SALES
+PRIMARY = {"bc": "primaryContactNumber", "sales": "primarycontactid", "lookup": "CONTACTS", "clear_on_failure": True}
+NAME = {"bc": "displayName", "sales": "name"}
+CONTACTS = part(
+    "CONTACTS",
+    bc={"table": "contacts"},
+    sales={"table": "contacts"},
+    fields=[{"bc": "displayName", "sales": "lastname"}],
+)
+HELEN = "00000002-0000-4000-8000-00000000cafe"
+OWED = Reference("CONTACTS", BC, "number", "CT1")
+
+
+def world(**primary: Any) -> River:
+    return River(part(fields=[NAME, {**PRIMARY, **primary}], only_coupled=False, on_update_conflict="merge"), CONTACTS)
+
+
+def couple_helen(river: River) -> None:
+    number = {**bc_row(displayName="Helen"), "number": "CT1"}
+    contact = {**sales_row(), "contactid": HELEN, "lastname": "Helen"}
+    river.memory.couple(coupled(river.mappings["CONTACTS"], number, contact))
+
+
+async def test_an_account_goes_through_without_its_primary_contact_and_owes_it() -> None:
+    river = world()
+    (end,) = await river.take(river.new(BC, displayName="Adatum", primaryContactNumber="CT1"))
+    assert (end.outcome, end.owed) == (Outcome.INSERTED, (OWED,))
+    assert end.coupling is not None
+    assert "primaryContactNumber" not in end.coupling.bc.base
+    assert end.coupling.bc.base["displayName"] == "Adatum"
+
+
+async def test_carried_again_it_gets_the_contact_and_owes_nothing() -> None:
+    river = world()
+    account = river.new(BC, displayName="Adatum", primaryContactNumber="CT1")
+    await river.take(account)
+    couple_helen(river)
+    (end,) = await river.take(river.change(BC, account.key))
+    assert (end.outcome, end.owed) == (Outcome.MODIFIED, ())
+    assert [row["_primarycontactid_value"] for row in river.rows(SALES)] == [HELEN]
+    (end,) = await river.take(river.change(BC, account.key))
+    assert end.outcome is Outcome.UNCHANGED
+
+
+async def test_as_long_as_the_contact_is_not_coupled_nothing_is_written_or_read() -> None:
+    river = world()
+    account = river.new(BC, displayName="Adatum", primaryContactNumber="CT1")
+    await river.take(account)
+    (end,) = await river.take(river.change(BC, account.key))
+    assert (end.outcome, end.owed) == (Outcome.UNCHANGED, (OWED,))
+    assert (len(river.sales.writes), river.sales.reads) == (1, 0)
+
+
+async def test_the_echo_of_the_blank_does_not_clear_the_field_it_came_from() -> None:
+    river = world()
+    account = river.new(BC, displayName="Adatum", primaryContactNumber="CT1")
+    await river.take(account)
+    (end,) = await river.take(river.change(SALES, account.key))
+    assert end.outcome is Outcome.UNCHANGED
+    assert [row["primaryContactNumber"] for row in river.rows(BC)] == ["CT1"]
+
+
+async def test_a_value_that_is_taken_away_is_owed_no_more() -> None:
+    river = world()
+    account = river.new(BC, displayName="Adatum", primaryContactNumber="CT1")
+    await river.take(account)
+    (end,) = await river.take(river.edited(BC, account.key, primaryContactNumber=""))
+    assert (end.outcome, end.owed) == (Outcome.UNCHANGED, ())
+
+
+async def test_a_partner_that_has_the_field_is_owed_nothing() -> None:
+    """The contact was uncoupled after both sides had agreed: what is there stays, as nobody edited it."""
+    river = world()
+    couple_helen(river)
+    account = river.new(BC, displayName="Adatum", primaryContactNumber="CT1")
+    await river.take(account)
+    del river.memory.kept["CONTACTS", next(bc for name, bc in river.memory.kept if name == "CONTACTS")]
+    (end,) = await river.take(river.edited(BC, account.key, displayName="Adatum Ltd"))
+    assert (end.outcome, end.owed) == (Outcome.MODIFIED, ())
+    assert [row["_primarycontactid_value"] for row in river.rows(SALES)] == [HELEN]
+
+
+async def test_a_field_written_at_creation_only_cannot_be_filled_in_later_and_is_not_owed() -> None:
+    river = world(on="insert", direction="to_sales")
+    (end,) = await river.take(river.new(BC, displayName="Adatum", primaryContactNumber="CT1"))
+    assert (end.outcome, end.owed) == (Outcome.INSERTED, ())
+
+
+@pytest.mark.parametrize("kind", [11, 3])
+async def test_a_contact_outside_gets_its_company_when_the_account_becomes_a_customer(kind: int) -> None:
+    company = {"bc": "companyNumber", "sales": "parentcustomerid", "lookup": "CUSTOMER", "blank_outside": True}
+    fields = [{"bc": "displayName", "sales": "lastname"}, company]
+    customers = part(sales={"table": "accounts", "filter": "customertypecode eq 3"})
+    river = River({**CONTACTS, "fields": fields, "only_coupled": False}, customers)
+    parent = river.sales.put(river.mappings["CUSTOMER"].sales, name="Adatum", customertypecode=kind)
+    contact = river.new(SALES, lastname="Ray", _parentcustomerid_value=parent)
+    (end,) = await river.take(contact)
+    if kind == 3:
+        assert (end.outcome, end.owed) == (Outcome.FAILED, ())
+        return
+    assert (end.outcome, end.owed) == (Outcome.INSERTED, (Reference("CUSTOMER", SALES, "id", parent),))
+    there = {**bc_row(displayName="Adatum"), "number": "C1"}
+    river.memory.couple(coupled(river.mappings["CUSTOMER"], there, sales_row(parent)))
+    (end,) = await river.take(river.change(SALES, contact.key))
+    assert (end.outcome, end.owed) == (Outcome.MODIFIED, ())
+    assert [row["companyNumber"] for row in river.rows(BC)] == ["C1"]
