@@ -18,7 +18,8 @@ _WRITTEN = frozenset({Outcome.INSERTED, Outcome.MODIFIED})
 class Figures:
     """What the store and Kafka know at one moment. What is absent disappears from the metrics.
 
-    `failures` by (mapping, state); `progress` from 0 to 1 by (mapping, direction); ages and lags in seconds.
+    `failures` by (mapping, state); `progress` from 0 to 1 by (mapping, direction); ages and lags in seconds;
+    `subscriptions` by (table, state).
     """
 
     couplings: Mapping[str, int] = field(default_factory=dict)
@@ -27,6 +28,7 @@ class Figures:
     position_age: Mapping[tuple[Side, str], float] = field(default_factory=dict)
     lag: Mapping[tuple[str, Direction], float] = field(default_factory=dict)
     consumer_lag: Mapping[str, int] = field(default_factory=dict)
+    subscriptions: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 class Metrics:
@@ -51,6 +53,9 @@ class Metrics:
         self._failures = self._gauge("coupled_failures", "Records that need a person.", "mapping", "state")
         self._position = self._gauge(
             "coupled_capture_position_age_seconds", "Time since a table was last read to its end.", "side", "table"
+        )
+        self._subscriptions = self._gauge(
+            "coupled_webhook_subscriptions", "Subscriptions to Business Central's webhooks.", "table", "state"
         )
         self._outcomes: dict[Outcome, int] = {}
 
@@ -78,6 +83,7 @@ class Metrics:
         _set(self._position, {(side.value, table): age for (side, table), age in figures.position_age.items()})
         _set(self._lag, {(name, way.value): age for (name, way), age in figures.lag.items()})
         _set(self._consumer_lag, {(topic,): count for topic, count in figures.consumer_lag.items()})
+        _set(self._subscriptions, figures.subscriptions)
 
     def outcomes(self) -> Mapping[Outcome, int]:
         """How the changes since the start ended."""

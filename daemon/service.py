@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -16,13 +16,16 @@ from daemon.governor import Hooks
 from daemon.kafka import KafkaLog, ensure_topics
 from daemon.mapping_changes import tell_changes
 from daemon.metrics import Metrics
+from daemon.rounds import Rounds
 from daemon.settings import Settings
 from daemon.sides import Sides, sessions
 from daemon.store.engine import open_store, utc_now
 from daemon.streams import Cluster, Streams
+from daemon.webhooks import Webhooks, webhooks_of
 from daemon.wiring import Clock, Parts
 from producers.deletions import Deletions
 from producers.runner import Pace, run_forever
+from producers.subscriptions import State
 from schemas.advice import advice
 from schemas.errors import ApiError, CoupledError
 from schemas.mapping import Mappings
@@ -32,6 +35,8 @@ from schemas.topics import Topics
 
 _log = structlog.get_logger(__name__)
 _MAX_BACKOFF = 60.0
+# What runs for ever, by its name.
+Work = dict[str, Callable[[], Awaitable[None]]]
 
 
 @dataclass
@@ -81,8 +86,11 @@ class Daemon:
     streams: Streams
     metrics: Metrics
     health: Health
+    rounds: Rounds
+    webhooks: Webhooks | None = None
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     applied: asyncio.Event = field(default_factory=asyncio.Event)
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wire(self) -> None:
         """An agent per table topic and one for commands; the worker that has the control topic leads."""
@@ -102,20 +110,40 @@ class Daemon:
         self.metrics.record(settled, self.parts.clock.now_ms())
         self.applied.set()
 
-    def work(self) -> dict[str, Callable[[], Awaitable[None]]]:
+    def work(self) -> Work:
         """What runs beside the agents: capture of every table, and the runner of synchronisation runs."""
         captured = self.parts.mappings.captured()
         captures = {f"capture {side.value} {table}": partial(self._capture, side, table) for side, table in captured}
-        looks = {"deletions": self._deletions} if self.settings.capture.deletions_minutes else {}
-        return {**captures, **looks, "runner": self._run, "retry": self._retry, "tidying": self._tidy}
+        looks: Work = {"deletions": self._deletions} if self.settings.capture.deletions_minutes else {}
+        return {
+            **captures,
+            **looks,
+            **self._webhook_work(),
+            "runner": self._run,
+            "retry": self._retry,
+            "tidying": self._tidy,
+        }
+
+    def _webhook_work(self) -> Work:
+        if self.webhooks is None:
+            return {}
+        leads = self.streams.is_leader
+        return {
+            "webhook subscriptions": partial(self.webhooks.caring, leads, self.listening),
+            "webhook notices": partial(self.webhooks.heeding, leads),
+        }
+
+    def subscriptions(self) -> Mapping[str, State]:
+        """The state of each table's webhooks; told by the leader only."""
+        return self.webhooks.states() if self.webhooks and self.streams.is_leader() else {}
 
     async def _capture(self, side: Side, table: str) -> None:
-        capture = self.parts.capture(side, table)
+        capture, place = self.parts.capture(side, table), (side, table)
         backoff = self.settings.capture.poll_seconds
         while True:
             if not self.streams.is_leader():
                 capture.rest()
-                self.health.seen.pop((side, table), None)
+                self.health.seen.pop(place, None)
                 self.health.up(capture.name)  # it is another worker's to tell
                 backoff = self.settings.capture.poll_seconds
             elif not await self.parts.all_paused(side, table):
@@ -123,14 +151,14 @@ class Daemon:
                     await capture.once()
                     self.health.up(capture.name)
                     self.health.read(side, table)
-                    backoff = self.settings.capture.poll_seconds
+                    backoff = self.rounds.seconds(place)
                 except Exception as error:
                     if capture.name not in self.health.reasons:
                         told = not isinstance(error, CoupledError)
                         _log.warning("capture_failed", table=capture.name, error=str(error), exc_info=told)
                     self.health.down(capture.name, str(error) or type(error).__name__)
                     backoff = min(backoff * 2, _MAX_BACKOFF)
-            await asyncio.sleep(backoff)
+            await self.rounds.rest(place, backoff)
 
     async def _deletions(self) -> None:
         """A round through all tables as soon as this worker leads, and then as often as the settings say."""
@@ -218,7 +246,10 @@ async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id
         cluster = Cluster(settings.kafka, bootstrap)
         streams = Streams(settings.kafka.topic_prefix, cluster, settings.batch, trouble=health.stuck)
         parts = Parts(mappings, store, sides, log, topics, log_ids, clock)
-        daemon = Daemon(settings, parts, streams, metrics, health)
+        rounds = Rounds(settings.capture.poll_seconds, settings.capture.webhook_poll_seconds)
+        receiver = settings.business_central.webhooks.receiver
+        webhooks = webhooks_of(parts, rounds, receiver) if receiver else None
+        daemon = Daemon(settings, parts, streams, metrics, health, rounds, webhooks)
         daemon.wire()
         await daemon.recover()
         await streams.start()

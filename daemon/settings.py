@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from daemon.store.urls import shown
+from schemas.webhooks import PATH
 
 EMBEDDED = "embedded"
 STANDARD = "standard"
@@ -112,14 +113,14 @@ class Auth(_Part):
 
 
 class Webhooks(_Part):
+    """`public_url` is how the internet reaches the console's port; None: polling only."""
+
     public_url: Endpoint | None = None
 
-    @field_validator("public_url", mode="after")
-    @classmethod
-    def _none_yet(cls, value: str | None) -> str | None:
-        if value is not None:
-            raise ValueError("webhooks are not received yet: leave it out, polling carries every change")
-        return value
+    @property
+    def receiver(self) -> str | None:
+        """Where Business Central is to send notifications."""
+        return self.public_url and self.public_url.removesuffix(PATH) + PATH
 
 
 class BusinessCentral(_Part):
@@ -127,6 +128,14 @@ class BusinessCentral(_Part):
     company: Named
     auth: Auth
     webhooks: Webhooks = Webhooks()
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        """A simulator on this machine reaches what a cloud service does not."""
+        public, own = (urlsplit(url or "").hostname or "" for url in (self.webhooks.public_url, self.url))
+        if is_loopback(public) and not is_loopback(own):
+            raise ValueError("webhooks.public_url: Business Central cannot reach a loopback address of this machine")
+        return self
 
     @property
     def scope(self) -> str:
@@ -198,6 +207,7 @@ class Store(_Part):
 
 class Capture(_Part):
     poll_seconds: float = Field(default=5, gt=0, le=86_400)
+    webhook_poll_seconds: float = Field(default=300, gt=0, le=86_400)
     overlap_seconds: float = Field(default=600, ge=0, le=86_400)
     deletions_minutes: float = Field(default=60, ge=0, le=100_000)
 

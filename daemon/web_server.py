@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -17,6 +17,7 @@ from daemon.store.engine import utc_now
 from daemon.web.app import create_app
 from daemon.web.from_store import StoreReader
 from daemon.web.ports import Access, Services, SideStatus
+from producers.subscriptions import State
 from schemas.errors import ConfigurationError
 from schemas.side import Side
 
@@ -47,10 +48,12 @@ async def web_server(daemon: Daemon) -> AsyncIterator[str]:
         summary=_summary(daemon),
         access=Access.of(web),
         version=version("coupled"),
+        notified=daemon.webhooks.received if daemon.webhooks else None,
     )
     server = _Server(uvicorn.Config(create_app(services), log_config=None, access_log=False))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     figures = asyncio.create_task(_refresh(daemon.metrics, reader, daemon))
+    daemon.listening.set()
     host = "127.0.0.1" if web.host in {"0.0.0.0", "::"} else web.host  # noqa: S104 — told, not bound
     try:
         yield f"http://{host}:{listener.getsockname()[1]}"
@@ -82,6 +85,7 @@ def _summary(daemon: Daemon) -> dict[str, str]:
         "Store": settings.store.shown,
         "Mappings": daemon.parts.mappings.source,
         "Capture": f"every {settings.capture.poll_seconds:g} s",
+        "Webhooks": settings.business_central.webhooks.receiver or "off",
     }
 
 
@@ -98,7 +102,18 @@ class _Reachable:
     def _status(self, side: Side, url: str) -> SideStatus:
         reasons = self._daemon.health.reasons
         detail = next((text for name, text in reasons.items() if name.startswith(f"live:{side.value}:")), "")
-        return SideStatus(side, url, up=not detail, detail=detail, checked=utc_now())
+        told = detail or (_told(self._daemon.subscriptions()) if side is Side.BC else "")
+        return SideStatus(side, url, up=not detail, detail=told, checked=utc_now())
+
+
+def _told(subscriptions: Mapping[str, State]) -> str:
+    """Which tables tell of their changes, and which should and do not."""
+    if not subscriptions:
+        return ""
+    by_state = {state: [name for name, its in subscriptions.items() if its is state] for state in State}
+    text = f"Webhooks for {len(by_state[State.ACTIVE])} of {len(subscriptions)} tables."
+    missing = f" Missing: {', '.join(by_state[State.MISSING])}." if by_state[State.MISSING] else ""
+    return text + missing
 
 
 async def _refresh(metrics: Metrics, reader: StoreReader, daemon: Daemon) -> None:
@@ -107,7 +122,8 @@ async def _refresh(metrics: Metrics, reader: StoreReader, daemon: Daemon) -> Non
         try:
             figures = await reader.figures(await _in_flight(daemon))
             # The stored position stands still while nothing changes: what counts is when it was last looked at.
-            metrics.refresh(replace(figures, position_age=daemon.health.ages()))
+            subscriptions = {(table, state.value): 1 for table, state in daemon.subscriptions().items()}
+            metrics.refresh(replace(figures, position_age=daemon.health.ages(), subscriptions=subscriptions))
         except Exception:
             _log.exception("figures_failed")
         await asyncio.sleep(_FIGURES_SECONDS)

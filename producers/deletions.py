@@ -47,7 +47,7 @@ class Deletions:
         self, table: Table, topic: str, ids: Ids, couplings: Couplings, log: Log, now_ms: Callable[[], int]
     ) -> None:
         self.name = f"deletions:{table.side.value}:{table.name}"
-        self._table, self._topic = table, topic
+        self.table, self._topic = table, topic
         self._ids, self._couplings, self._log, self._now_ms = ids, couplings, log, now_ms
 
     async def once(self) -> int:
@@ -58,19 +58,20 @@ class Deletions:
         async for page in self._ids.pages():
             seen.add(page)
         count = 0
-        async for coupled in self._couplings.coupled_ids(self._table):
-            count += await self._told([key for key in coupled if key not in seen])
+        async for coupled in self._couplings.coupled_ids(self.table):
+            count += await self.told([key for key in coupled if key not in seen])
         return count
 
     async def _any_coupled(self) -> bool:
-        async for _ in self._couplings.coupled_ids(self._table):
+        async for _ in self._couplings.coupled_ids(self.table):
             return True
         return False
 
-    async def _told(self, missing: Sequence[str]) -> int:
-        """What was created while the pages were read, and coupled since, is there after all."""
+    async def told(self, missing: Sequence[str]) -> int:
+        """Publishes those that are asked for by name and not there: a record may have been created since it was missed,
+        or a webhook's word be old (D72)."""
         there = await self._ids.there(missing) if missing else ()
-        gone = [deletion(self._table, key, self._now_ms()) for key in missing if key not in there]
+        gone = [deletion(self.table, key, self._now_ms()) for key in missing if key not in there]
         if gone:
             await self._log.publish(self._topic, gone, packed=False)
             _log.info("deletions_found", table=self.name, count=len(gone))

@@ -28,6 +28,7 @@ from daemon.store.surveys import Surveys
 from daemon.store.tables import CouplingRow
 from daemon.store.urls import shown
 from daemon.store.views import Views
+from daemon.store.webhooks import Webhooks
 from schemas.errors import ConfigurationError, Refused
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
@@ -48,6 +49,7 @@ class Store:
     states: MappingStates
     views: Views
     retries: Retries
+    webhooks: Webhooks
     surveys: Surveys
     standing: Standing
     definitions: Definitions
@@ -142,6 +144,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         states=MappingStates(database),
         views=Views(database, now),
         retries=Retries(database),
+        webhooks=Webhooks(database),
         surveys=Surveys(database, now),
         standing=Standing(database),
         definitions=Definitions(database),

@@ -247,3 +247,25 @@ class OwedReferenceRow(Base):
     source_key: Mapped[str] = mapped_column(primary_key=True)
     waits_for: Mapped[str] = mapped_column(primary_key=True, index=True)
     woken: Mapped[bool] = mapped_column(default=False)
+
+
+class SubscriptionRow(Base):
+    """Our subscription to a table's webhooks; `secret` is what its notifications are known by."""
+
+    __tablename__ = "webhook_subscriptions"
+
+    entity_set: Mapped[str] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    secret: Mapped[str]
+    subscription: Mapped[str]
+
+
+class NoticeRow(Base):
+    """What Business Central has told, until the leader has looked."""
+
+    __tablename__ = "webhook_notices"
+
+    entity_set: Mapped[str] = mapped_column(primary_key=True)
+    told: Mapped[str] = mapped_column(primary_key=True)
+    record_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)

@@ -7,12 +7,15 @@ from urllib.parse import quote
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from daemon.web import api, login, pages, probes, problems, submitting
 from daemon.web.access import Guard, foreign
 from daemon.web.ports import Services
 from daemon.web.rendering import Renderer
+from daemon.web.webhooks import Receiver
+from schemas.webhooks import PATH
 
 _HERE = Path(__file__).parent
 # Probes and Prometheus carry no password, and what they are told holds no secret.
@@ -50,6 +53,8 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(login.router(guard, renderer))
     app.include_router(submitting.router(services, guard, renderer))
     app.include_router(pages.router(services, renderer))
+    for path in (PATH, f"{PATH}/"):
+        app.router.routes.append(Route(path, Receiver(services.notified)))
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
 
     @app.middleware("http")

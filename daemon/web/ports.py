@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SideStatus:
-    """`checked` None: not tried yet. `detail` says why a side is down."""
+    """`checked` None: not tried yet. `detail` says why a side is down, or how it is watched."""
 
     side: Side
     url: str
@@ -137,7 +137,8 @@ class Services:
     """All that the web needs from the daemon.
 
     `submit` puts a command on the control topic and returns when Kafka has it. `stalled` names loops that no longer
-    turn, `unready` what is not up yet; both empty when all is well. `summary` is shown as it is: no secrets.
+    turn, `unready` what is not up yet; both empty when all is well. `summary` is shown as it is: no secrets. `notified`
+    takes what Business Central sends, where webhooks are on.
     """
 
     reader: Reader
@@ -149,3 +150,4 @@ class Services:
     summary: Mapping[str, str] = field(default_factory=dict)
     access: Access = field(default_factory=Access)
     version: str = ""
+    notified: Callable[[bytes], Awaitable[None]] | None = None

@@ -36,13 +36,14 @@ _TEXT = """business_central:
   url: {bc}
   company: CRONUS
   auth: {{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: "{bc_token}"}}
+  webhooks: {{public_url: {public_url}}}
 sales:
   url: {sales}
   auth: {{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: "{sales_token}"}}
 kafka: {{bootstrap_servers: "{bootstrap}", topic_prefix: {prefix}, partitions: 2, session_seconds: 2}}
 store: {{url: "{store}"}}
-capture: {{poll_seconds: {poll}, deletions_minutes: {deletions}}}
-web: {{host: 127.0.0.1, port: 0}}
+capture: {{poll_seconds: {poll}, webhook_poll_seconds: {seldom}, deletions_minutes: {deletions}}}
+web: {{host: 127.0.0.1, port: {port}}}
 mappings: {mappings}
 """
 
@@ -63,7 +64,10 @@ class World:
             "bootstrap": bootstrap,
             "store": store or f"sqlite:///{folder / 'coupled.db'}",
             "poll": poll,
+            "seldom": 300,
             "deletions": 60,
+            "public_url": "null",
+            "port": 0,
             "mappings": "standard",
         }
         self.configure()

@@ -192,9 +192,23 @@ def test_settings_cannot_be_changed(write):
         settings.web.port = 1
 
 
-def test_webhooks_are_refused_rather_than_ignored(write):
-    text = SIDES.replace(
-        "  company: CRONUS\n", "  company: CRONUS\n  webhooks: {public_url: https://hook.contoso.com}\n"
-    )
-    assert "webhooks are not received yet" in refused(write(text))
-    load(write(text.replace("https://hook.contoso.com", "null")), ENVIRON)
+def with_webhooks(url):
+    return SIDES.replace("  company: CRONUS\n", f"  company: CRONUS\n  webhooks: {{public_url: {url}}}\n")
+
+
+@pytest.mark.parametrize("url", ["https://hook.contoso.com", "https://hook.contoso.com/webhooks/bc/"])
+def test_the_receivers_path_is_appended_once(write, url):
+    found = load(write(with_webhooks(url)), ENVIRON)
+    assert found.business_central.webhooks.receiver == "https://hook.contoso.com/webhooks/bc"
+    assert load(write(SIDES), ENVIRON).business_central.webhooks.receiver is None
+
+
+@pytest.mark.parametrize("url", ["https://localhost", "http://127.0.0.1:8086"])
+def test_a_loopback_receiver_is_for_a_simulator_only(write, url):
+    assert "cannot reach a loopback address" in refused(write(with_webhooks(url)), ENVIRON)
+    simulated = with_webhooks(url).replace("https://api.businesscentral.dynamics.com", "http://127.0.0.1:8081")
+    assert load(write(simulated), ENVIRON).business_central.webhooks.public_url == url
+
+
+def test_a_receiver_is_reached_by_https(write):
+    assert "plain http" in refused(write(with_webhooks("http://hook.contoso.com")), ENVIRON)

@@ -90,6 +90,7 @@ def test_no_other_metrics_than_promised():
         "coupled_records_total", "coupled_lag_seconds", "coupled_propagation_seconds", "coupled_api_requests_total",
         "coupled_api_throttled_seconds_total", "coupled_consumer_lag", "coupled_job_progress_ratio",
         "coupled_couplings", "coupled_failures", "coupled_capture_position_age_seconds",
+            "coupled_webhook_subscriptions",
     }  # fmt: skip
     declared = {line.split()[2] for line in metrics.render().decode().splitlines() if line.startswith("# TYPE")}
     assert declared == promised

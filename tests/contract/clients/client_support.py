@@ -106,10 +106,15 @@ def scripted(
     )
 
 
-def bc(ticker: Ticker | None = None, chosen: BcSettings | None = None, **data: Any) -> httpx.AsyncClient:
-    """A session on a Business Central simulator; `client.app` is the simulator."""
+def bc(
+    ticker: Ticker | None = None,
+    chosen: BcSettings | None = None,
+    wire: httpx.AsyncBaseTransport | None = None,
+    **data: Any,
+) -> httpx.AsyncClient:
+    """A session on a Business Central simulator; `client.app` is the simulator, `wire` where its own requests go."""
     clock = ticker or Ticker()
-    return _simulated(Side.BC, create_bc(chosen or BcSettings(), data, clock.moment), clock)
+    return _simulated(Side.BC, create_bc(chosen or BcSettings(), data, clock.moment, wire=wire), clock)
 
 
 def sales(ticker: Ticker | None = None, chosen: DataverseSettings | None = None, **data: Any) -> httpx.AsyncClient:

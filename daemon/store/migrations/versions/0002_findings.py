@@ -1,4 +1,5 @@
-"""What match, verify and a dry run find; mapping definitions; causes of failures; look-ups that are owed."""
+"""What match, verify and a dry run find; mapping definitions; causes of failures; look-ups that are owed;
+webhook subscriptions and notices."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,10 +24,11 @@ def upgrade() -> None:
     _findings()
     _survey_records()
     _owed_references()
+    _webhooks()
 
 
 def downgrade() -> None:
-    for table in ("owed_references", "survey_records", "findings"):
+    for table in ("webhook_notices", "webhook_subscriptions", "owed_references", "survey_records", "findings"):
         op.drop_table(table)
     op.drop_index("ix_failures_cause", "failures")
     for table, name in (
@@ -93,3 +95,22 @@ def _owed_references() -> None:
         sa.PrimaryKeyConstraint("mapping", "direction", "source_key", "waits_for", name="pk_owed_references"),
     )
     op.create_index("ix_owed_references_waits_for", "owed_references", ["waits_for"])
+
+
+def _webhooks() -> None:
+    op.create_table(
+        "webhook_subscriptions",
+        _text("entity_set"),
+        _text("url"),
+        _text("secret"),
+        _text("subscription"),
+        sa.PrimaryKeyConstraint("entity_set", name="pk_webhook_subscriptions"),
+    )
+    op.create_table(
+        "webhook_notices",
+        _text("entity_set"),
+        _text("told"),
+        _text("record_id"),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("entity_set", "told", "record_id", name="pk_webhook_notices"),
+    )

@@ -1,0 +1,167 @@
+"""Our subscriptions to Business Central's webhooks: made, renewed at half life, made again when lost (A4.1, C3, C5)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+import httpx
+import structlog
+
+from producers.odata import get
+from schemas import business_central as bc
+from schemas.errors import ApiError
+from schemas.mapping import Table
+from schemas.odata import document
+from schemas.webhooks import Kept, Step, Subscription, plan, resource_of, subscription
+
+_log = structlog.get_logger(__name__)
+_RUNTIME = "api/microsoft/runtime/beta"
+_NOT_SAID = frozenset({400, 403, 404, 405, 501})
+
+
+class Keeping(Protocol):
+    """What is remembered of our subscriptions."""
+
+    async def subscriptions(self) -> Mapping[str, Kept]: ...
+
+    async def keep(self, kept: Kept) -> None: ...
+
+
+class State(StrEnum):
+    """Of a table's subscription: active; missing, tried again; refused, since the service does not offer it."""
+
+    ACTIVE = "active"
+    MISSING = "missing"
+    REFUSED = "refused"
+
+
+class Subscriptions:
+    """The subscriptions of these tables at one receiver, `url`. One worker at a time: the leader."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        company: str,
+        tables: Sequence[Table],
+        keeping: Keeping,
+        url: str,
+        *,
+        now: Callable[[], datetime],
+        new_secret: Callable[[], str],
+    ) -> None:
+        self._client, self._company, self._tables, self._keeping = client, company, tables, keeping
+        self._url, self._now, self._new_secret = url, now, new_secret
+        self.states: dict[str, State] = {}
+
+    async def once(self) -> list[str]:
+        """Puts them right; the tables whose subscription is new: what happened before has to be read.
+
+        One that cannot be made or renewed does not keep the others from it. ApiError if the side is away.
+        """
+        offered = await self._offered()
+        made: list[str] = []
+        for api in dict.fromkeys(table.api for table in self._tables):
+            tables = [table for table in self._tables if table.api == api and self._takes(table, offered)]
+            made += await self._api(api, tables) if tables else []
+        return made
+
+    def _takes(self, table: Table, offered: frozenset[str] | None) -> bool:
+        takes = offered is None or f"{table.api or bc.STANDARD_API}/{table.name}".lower() in offered
+        if not takes:
+            self._is(table.name, State.REFUSED, "not among webhookSupportedResources")
+        return takes
+
+    async def _offered(self) -> frozenset[str] | None:
+        """The resources that have webhooks; None if the service does not say."""
+        link, found = f"{_RUNTIME}/companies({self._company})/webhookSupportedResources", set[str]()
+        try:
+            while link:
+                page = await get(self._client, link)
+                found |= {str(row.get("resource", "")).strip("/").lower() for row in page.rows}
+                link = page.next
+        except ApiError as error:
+            if error.status in _NOT_SAID:
+                return None
+            raise
+        return frozenset(found)
+
+    async def _api(self, api: str, tables: Sequence[Table]) -> list[str]:
+        """An API has subscriptions of its own (A4.1)."""
+        root = f"{bc.api_root(api)}/subscriptions"
+        paths = {table.name: bc.path(table, self._company) for table in tables}
+        wanted = {name: resource_of(path) for name, path in paths.items()}
+        there, link = list[Subscription](), root
+        while link:
+            page = await get(self._client, link)
+            there += map(subscription, page.rows)
+            link = page.next
+        kept = await self._keeping.subscriptions()
+        steps = plan(wanted, kept, there, self._url, self._now())
+        return [step.table for step in steps if await self._step(root, step, paths[step.table], kept.get(step.table))]
+
+    async def _step(self, root: str, step: Step, path: str, kept: Kept | None) -> bool:
+        """True if the subscription is new."""
+        for stray in step.end:
+            await self._end(root, stray)
+        if step.has is None and kept and kept.id:
+            _log.warning("webhook_subscription_lost", table=step.table)
+        try:
+            if step.has is None:
+                await self._make(root, step.table, path)
+            elif kept:
+                await self._hold(root, path, step, kept)
+        except ApiError as error:
+            # A renewal may fail until it expires; one that is not there is tried again.
+            self._is(step.table, State.ACTIVE if step.has else State.MISSING, str(error))
+            return False
+        self._is(step.table, State.ACTIVE)
+        return step.has is None
+
+    async def _make(self, root: str, table: str, path: str) -> None:
+        """The secret is stored before it is given away, so that no notification can come unrecognised."""
+        kept = Kept(table, self._url, self._new_secret())
+        await self._keeping.keep(kept)
+        made = subscription(await self._send("POST", root, self._body(path, kept)))
+        await self._keeping.keep(Kept(table, self._url, kept.secret, made.id))
+        _log.info("webhook_subscribed", table=table)
+
+    async def _hold(self, root: str, path: str, step: Step, kept: Kept) -> None:
+        has = step.has
+        if has and kept.id != has.id:  # the answer to its making was lost
+            await self._keeping.keep(Kept(step.table, self._url, kept.secret, has.id))
+        if has and step.renew:
+            await self._send("PATCH", f"{root}('{has.id}')", self._body(path, kept), has.version)
+            _log.info("webhook_renewed", table=step.table)
+
+    def _body(self, path: str, kept: Kept) -> dict[str, str]:
+        return {"notificationUrl": self._url, "resource": f"/{path}", "clientState": kept.secret}
+
+    async def _end(self, root: str, stray: Subscription) -> None:
+        """At worst it expires by itself; what it still sends is not recognised, or only read."""
+        try:
+            await self._send("DELETE", f"{root}('{stray.id}')", None, stray.version)
+            _log.info("webhook_left_over_ended", resource=stray.resource)
+        except ApiError as error:
+            _log.warning("webhook_left_over_stays", resource=stray.resource, error=str(error))
+
+    async def _send(self, method: str, url: str, body: Mapping[str, str] | None, version: str = "") -> dict[str, Any]:
+        headers = {"If-Match": version} if version else {}
+        try:
+            response = await self._client.request(method, url, json=body, headers=headers)
+        except httpx.RequestError as error:
+            raise ApiError(0, "no-answer", f"no answer: {type(error).__name__}") from error
+        try:
+            return document(response.status_code, response.content)
+        except ApiError as error:
+            secret = (body or {}).get("clientState") or ""
+            if not secret or secret not in str(error):
+                raise
+            text = error.problem.message.replace(secret, "***")  # the service quotes what we sent (promise 10)
+            raise ApiError(error.status, error.problem.code.replace(secret, "***"), text) from None
+
+    def _is(self, table: str, state: State, error: str = "") -> None:
+        """Told once, not every round."""
+        if error and self.states.get(table) is not state:
+            _log.warning("webhook_not_subscribed", table=table, state=state.value, error=error)
+        self.states[table] = state
