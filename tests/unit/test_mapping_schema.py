@@ -16,6 +16,7 @@ from tests.support.json_schema import mistakes
 SCHEMA: dict[str, Any] = json.loads(mapping_file.schema_text())
 _YAML = re.compile(r"^```yaml\n(mappings:.*?)^```", re.MULTILINE | re.DOTALL)
 EXAMPLES = _YAML.findall((reference.ROOT / "docs" / "mappings.md").read_text(encoding="utf-8"))
+EXAMPLES += [file.read_text(encoding="utf-8") for file in sorted((reference.ROOT / "docs" / "examples").glob("*.yaml"))]
 GOOD = """
 mappings:
   - name: CUSTOMER

@@ -1,5 +1,8 @@
 """`mappings check` against what both simulators serve: each kind of mistake, in the standard file made wrong."""
 
+import re
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -15,6 +18,12 @@ from schemas.side import Side
 from tests.contract.clients.client_support import Script, bc, sales, scripted, state
 
 STANDARD = standard_text()
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+_YAML = re.compile(r"^```yaml\n(mappings:.*?)^```", re.MULTILINE | re.DOTALL)
+EXAMPLES = [
+    *_YAML.findall((DOCS / "mappings.md").read_text(encoding="utf-8")),
+    *(path.read_text(encoding="utf-8") for path in sorted((DOCS / "examples").glob("*.yaml"))),
+]
 Told = tuple[str, int, str, str, str]
 
 
@@ -33,6 +42,13 @@ def told(text: str, served: Served) -> list[Told]:
 
 async def test_the_standard_file_fits_what_both_sides_serve() -> None:
     assert told(STANDARD, await serve()) == []
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+async def test_the_examples_of_the_documentation_have_no_errors(text: str) -> None:
+    """Some are too short to carry `max_length` everywhere: that is a warning."""
+    served = await metadata.served({Side.BC: bc(), Side.SALES: sales()}, read(text).mappings)
+    assert [one for one in told(text, served) if one[0] == "error"] == []
 
 
 CITY = "{bc: city, sales: address1_city, max_length: 30}"
