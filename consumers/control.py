@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from consumers.starting import Started, one_way_jobs, run_of
 from schemas import command as commands
-from schemas.command import Answer, Command, Couple, FullSync, Pause, Resume, Retry, Sync, Uncouple
+from schemas.command import Answer, Command, Couple, FullSync, Match, Pause, Resume, Retry, Sync, Uncouple
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import Problem, Refused
 from schemas.job import Keep, Run, RunKind, RunState
@@ -153,10 +153,10 @@ class Control:
 
     async def _carry_out(self, command: Command) -> RunState:
         match command:
-            case FullSync():
+            case FullSync(dry_run=False):
                 await self._full_sync(command)
                 return RunState.ACCEPTED
-            case Sync() | Uncouple():
+            case FullSync() | Sync() | Match() | Uncouple():
                 await self._start(command)
                 return RunState.ACCEPTED
             case Answer():
@@ -174,10 +174,6 @@ class Control:
 
     async def _full_sync(self, command: FullSync) -> None:
         """ "Only coupled" is cleared for the mappings that have it, and only those (business-central-sync 4.2)."""
-        if command.dry_run:
-            raise Refused(
-                "dry-run-unsupported", "A dry run cannot be asked for by a command.", "Leave `dry_run` out, or false."
-            )
         for run in await self._runs.active_runs():
             if run.kind is RunKind.FULL and run.id != command.id:
                 raise Refused(

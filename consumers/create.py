@@ -10,6 +10,7 @@ from typing import Any
 
 from consumers import problems
 from consumers.decide import Create, Decision, Delete, Modify, adopt
+from consumers.matching import keys, take_up
 from consumers.ports import Memory, Row, Target
 from schemas import rows
 from schemas.canonical import is_code
@@ -105,20 +106,19 @@ class Creation:
         return own
 
     async def _matching(self, mapping: TableMapping, creates: Sequence[Create], taken: set[str]) -> dict[str, Row]:
-        """Uncoupled rows that are the same thing by the mapping's first match group, if there is exactly one."""
-        group = [((bc, sales)[self._side is Side.SALES], fold) for bc, sales, fold in mapping.match_on[0]]
-        wanted = [item for item in creates if all(item.fields.get(name) is not None for name, _ in group)]
-        if not wanted:
-            return {}
-        first, fold = group[0]
-        sought = [item.fields[first] for item in wanted]
-        found = await self._target.find(mapping, first, sought, ignore_case=fold)
-        candidates: dict[tuple[Any, ...], list[Row]] = {}
-        for key, row in (await self._uncoupled(mapping, found)).items():
-            if key not in taken:
-                candidates.setdefault(_match_key(rows.values(mapping, self._side, row), group), []).append(row)
-        matches = ((item.change.key, candidates.get(_match_key(item.fields, group), [])) for item in wanted)
-        return {key: candidate.pop() for key, candidate in matches if len(candidate) == 1}
+        """Uncoupled rows that are the same thing by the mapping's match groups, if there is exactly one."""
+        side = self._side
+        known = {item.change.key: keys(mapping, side.other, item.change.after or {}) for item in creates}
+        found: list[Row] = []
+        for group, (bc, sales, fold) in enumerate(pairs[0] for pairs in mapping.match_on):
+            mine, theirs = (bc, sales) if side is Side.SALES else (sales, bc)
+            wanted = [item for item in creates if known[item.change.key][group] is not None]
+            sought = [_sought(item, mine, theirs) for item in wanted]
+            if sought:
+                found += await self._target.find(mapping, theirs, sought, ignore_case=fold)
+        free = {key: row for key, row in (await self._uncoupled(mapping, found)).items() if key not in taken}
+        taken_up = take_up(known, {key: keys(mapping, side, row) for key, row in free.items()})
+        return {key: free[partner] for key, partner in taken_up.items()}
 
     async def _uncoupled(self, mapping: TableMapping, found: Iterable[Row]) -> dict[str, Row]:
         by_id = {rows.record_id(mapping.table(self._side), row): row for row in found}
@@ -210,6 +210,8 @@ def _bears(seen: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
     return all(seen.get(name, value) == value for name, value in sent.items())
 
 
-def _match_key(values: Mapping[str, Any], group: Sequence[tuple[str, bool]]) -> tuple[Any, ...]:
-    found = ((values.get(name), fold) for name, fold in group)
-    return tuple(value.casefold() if fold and isinstance(value, str) else value for value, fold in found)
+def _sought(item: Create, mine: str, theirs: str) -> Any:
+    """What the other side's field holds if it is the same record: what would be written, or our own value."""
+    if item.fields.get(theirs) is not None:
+        return item.fields[theirs]
+    return rows.value(item.mapping, item.change.side, item.change.after or {}, mine)

@@ -3,16 +3,16 @@
 No read of the other side: the coupling's base says what both sides last agreed on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from consumers.owed import owed_by
 from consumers.ports import Flags
-from consumers.translate import Untranslatable, joined_alike, rules_for, same, translate
+from consumers.translate import Untranslatable, joined_alike, references, rules_for, same, translate
 from schemas import rows
 from schemas.change import Change, Op
-from schemas.coupling import Coupling, Half, Lookups
+from schemas.coupling import Coupling, Half, Lookups, Reference
 from schemas.mapping import FieldRule, TableMapping, When
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
@@ -221,3 +221,15 @@ def _moved(mine: Half, seen: Half, mapping: TableMapping, change: Change) -> Hal
     travelling = {name for rule in mapping.rules(change.direction) for name in rule.fields(change.side)}
     base = {**mine.base, **{name: value for name, value in seen.base.items() if name in travelling or not mine.base}}
     return Half(mine.id, change.version, change.sequence, base, {**mine.references, **seen.references})
+
+
+def named(mapping: TableMapping, changes: Sequence[Change]) -> set[Reference]:
+    """The records of other mappings that deciding about these changes, all of one side, looks up."""
+    direction = changes[0].direction
+    rules = [rule for rule in rules_for(mapping, direction, When.ALWAYS, When.INSERT) if rule.looks_up]
+    return {
+        reference
+        for change in changes
+        if rules and change.after
+        for reference in references(rules, direction, rows.values(mapping, change.side, change.after))
+    }

@@ -4,16 +4,25 @@ business-central-sync 1.3, CONTACT: a contact of an account that is no customer 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
-from consumers.ports import Row, Target
+from consumers.ports import Row
 from schemas.coupling import OUTSIDE, Lookups, Reference
 from schemas.errors import ApiError
 from schemas.mapping import Mappings, TableMapping
 from schemas.side import Side
 
 
-async def outside(mappings: Mappings, mapping: TableMapping, missing: Iterable[Reference], source: Target) -> Lookups:
+class Source(Protocol):
+    """The references' own side, to look things up in (`consumers.ports.Target`)."""
+
+    async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]: ...
+
+    async def find(self, mapping: TableMapping, field: str, values: Sequence[Any]) -> Sequence[Row]: ...
+
+
+async def outside(mappings: Mappings, mapping: TableMapping, missing: Iterable[Reference], source: Source) -> Lookups:
     """OUTSIDE for each reference in a `blank_outside` field of `mapping` whose record is there, and not in the filter.
 
     One read for each mapping that is looked up, of the references' own side. ApiError if that does not answer.
@@ -32,7 +41,7 @@ async def outside(mappings: Mappings, mapping: TableMapping, missing: Iterable[R
     return found
 
 
-async def _read(source: Target, mapping: TableMapping, side: Side, field: str, values: Sequence[str]) -> dict[str, Row]:
+async def _read(source: Source, mapping: TableMapping, side: Side, field: str, values: Sequence[str]) -> dict[str, Row]:
     """The records by the name they are looked up by. One that only a row below the record bears finds none."""
     table = mapping.table(side)
     try:

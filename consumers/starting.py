@@ -3,23 +3,27 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from schemas.command import FullSync, Sync, Uncouple
+from schemas.command import FullSync, Match, Sync, Uncouple
 from schemas.errors import Refused
 from schemas.job import Run, RunKind, RunState
 from schemas.mapping import Mappings
 from schemas.side import Direction
 
-Started = FullSync | Sync | Uncouple
+Started = FullSync | Sync | Match | Uncouple
 Jobs = Sequence[tuple[str, Direction]]
-_KINDS = {FullSync: RunKind.FULL, Sync: RunKind.MODIFIED, Uncouple: RunKind.UNCOUPLE}
+_KINDS = {FullSync: RunKind.FULL, Sync: RunKind.MODIFIED, Match: RunKind.MATCH, Uncouple: RunKind.UNCOUPLE}
+# Those that take both directions of a mapping as one job.
+_WHOLE = (RunKind.PREVIEW, RunKind.MATCH, RunKind.UNCOUPLE)
 
 
 def run_of(command: Started, mappings: Mappings, now: datetime, cleared: Sequence[str] = ()) -> tuple[Run, Jobs]:
     """Its id is the command's, so that there is one however often the command is delivered (promise 8)."""
     names = _names(command, mappings)
+    foretold = isinstance(command, FullSync) and command.dry_run
+    kind = RunKind.PREVIEW if foretold else _KINDS[type(command)]
     run = Run(
         id=command.id,
-        kind=_KINDS[type(command)],
+        kind=kind,
         state=RunState.ACCEPTED,
         mappings=tuple(names),
         cleared=tuple(cleared),
@@ -28,7 +32,7 @@ def run_of(command: Started, mappings: Mappings, now: datetime, cleared: Sequenc
         created=now,
         options=_options(command),
     )
-    if isinstance(command, Uncouple):
+    if kind in _WHOLE:
         return run, [(name, Direction.BOTH) for name in names]
     return run, one_way_jobs(mappings, names)
 
@@ -41,13 +45,29 @@ def one_way_jobs(mappings: Mappings, names: Sequence[str]) -> Jobs:
 def _names(command: Started, mappings: Mappings) -> list[str]:
     if isinstance(command, Uncouple):
         return [one.name for one in mappings.uncoupled_with(command.mapping)]
-    return [mapping.name for mapping in mappings.in_order(command.mappings)]
+    names = [mapping.name for mapping in mappings.in_order(command.mappings)]
+    return _matching(names, command, mappings) if isinstance(command, Match) else names
+
+
+def _matching(names: Sequence[str], command: Match, mappings: Mappings) -> list[str]:
+    """A mapping without match_on is passed over, unless it was named (business-central-sync 5.3)."""
+    able = [name for name in names if mappings[name].match_on]
+    unable = [name for name in names if name not in able]
+    if unable and (command.mappings or not able):
+        raise Refused(
+            "match-on-missing",
+            f"The mapping {unable[0]} has no match_on, so nothing says which of its records are the same.",
+            "Give it match_on in the mappings file: docs/mappings.md.",
+        )
+    return able
 
 
 def _options(command: Started) -> dict[str, object]:
     match command:
         case Sync(records=list() as records):
             return {"records": _ids(records)}
+        case Match():
+            return {"create": command.create, "dry_run": command.dry_run, "use": command.use}
         case Uncouple():
             if command.all == bool(command.records):
                 raise Refused("nothing-chosen", "Which records are to be uncoupled?", "Name records, or say all.")

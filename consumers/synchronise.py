@@ -11,18 +11,16 @@ from functools import partial
 import structlog
 
 from consumers import problems
-from consumers.decide import Decision, Deletion, decide
+from consumers.decide import Decision, Deletion, decide, named
 from consumers.outside import outside
 from consumers.owed import owing
 from consumers.ports import Applied, Flags, Memory, Overtaken
 from consumers.push import Push
 from consumers.survivors import Survivors
-from consumers.translate import references, rules_for
-from schemas import rows
 from schemas.change import Change, Op, decode
 from schemas.coupling import Coupling, Lookups, Reference
 from schemas.errors import CoupledError
-from schemas.mapping import Mappings, TableMapping, When
+from schemas.mapping import Mappings, TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 
@@ -173,14 +171,7 @@ class Synchronise:
 
     async def _lookups(self, mapping: TableMapping, changes: Sequence[Change]) -> Lookups:
         """Everything the batch refers to, in one query."""
-        direction = changes[0].direction
-        rules = [rule for rule in rules_for(mapping, direction, When.ALWAYS, When.INSERT) if rule.looks_up]
-        wanted = {
-            reference
-            for change in changes
-            if rules and change.after
-            for reference in references(rules, direction, rows.values(mapping, change.side, change.after))
-        }
+        wanted = named(mapping, changes)
         return await self._memory.lookups(wanted) if wanted else {}
 
 

@@ -102,7 +102,7 @@ def _apply(rule: FieldRule, direction: Direction, values: Values, lookups: Looku
         raise Untranslatable(problems.value_missing(rule, source))
     if len(names) == 2:
         return dict(zip(names, _split(_cut(value, rule.max_length)), strict=True))
-    return {names[0]: _fitted(rule, names[0], source.other, value)}
+    return {names[0]: fitted(rule, names[0], source.other, value)}
 
 
 def _transformed(rule: FieldRule, direction: Direction, value: Any, lookups: Lookups) -> Any:
@@ -183,7 +183,7 @@ def _split(value: Any) -> tuple[str | None, str | None]:
     return canonical(_cut(halves[0], _HALF)), canonical(_cut(halves[1].strip(), _HALF))
 
 
-def _fitted(rule: FieldRule, name: str, destination: Side, value: Any) -> Any:
+def fitted(rule: FieldRule, name: str, destination: Side, value: Any) -> Any:
     """As the destination would store it: cut to the shorter length, codes upper-case (business-central-sync 2.2)."""
     return stored(destination, name, _cut(value, rule.max_length))
 

@@ -9,6 +9,7 @@ from daemon.sides import Sides
 from daemon.store.definitions import Definitions
 from daemon.store.engine import Store
 from daemon.store.positions import SqlPositions
+from daemon.surveying import surveying
 from producers.named import NamedSweep
 from producers.ports import Log, Sweep
 from producers.retry import FailedFirst
@@ -17,7 +18,7 @@ from producers.sweep import NEWEST, JobSweep
 from schemas import mapping_diff
 from schemas.errors import ApiError, ConfigurationError
 from schemas.job import Job, Run, RunKind
-from schemas.mapping import TableMapping
+from schemas.side import Side
 from schemas.topics import Topics
 
 
@@ -52,6 +53,8 @@ class StoredWorks:
             case RunKind.UNCOUPLE:
                 store = self._store
                 return Uncoupling(self._sides.mappings, store.memory, store.standing, run, job, self._sides.now_ms)
+            case RunKind.PREVIEW | RunKind.MATCH:
+                return await surveying(self._sides, self._store, self._part, run, job)
             case RunKind.MODIFIED if "records" in run.options:
                 return await self._naming(run, job)
             case _:
@@ -62,7 +65,7 @@ class StoredWorks:
         await self._jobs.start_job(job.id, job.started or self._now(), len(ids))
         reader, work = self._sides.reader(job.direction.source), (job.id, job.direction)
         sweep = NamedSweep(ids, reader, mapping, work, self._now)
-        return Sweeping(sweep, self._job_sweep(mapping, job), job, self._positions, remembers=False)
+        return Sweeping(sweep, self._part(job, job.direction.source), job, self._positions, remembers=False)
 
     async def _sweeping(self, run: Run, job: Job) -> Work:
         modified = run.kind is RunKind.MODIFIED
@@ -74,12 +77,11 @@ class StoredWorks:
             work = (job.id, job.direction)
             sweep = FailedFirst(sweep, self._failures, self._sides.reader(side), mapping, work, self._now)
         pays = self._definitions if run.kind is RunKind.FULL else None
-        return Sweeping(sweep, self._job_sweep(mapping, job), job, self._positions, pays=pays)
+        return Sweeping(sweep, self._part(job, side), job, self._positions, pays=pays)
 
-    def _job_sweep(self, mapping: TableMapping, job: Job) -> JobSweep:
-        side = job.direction.source
-        topic = self._topics.table(side, mapping.table(side).name)
-        return JobSweep(job, topic, self._log, self._log_ids[topic], self._positions)
+    def _part(self, job: Job, side: Side, part: str = "") -> JobSweep:
+        topic = self._topics.table(side, self._sides.mappings[job.mapping].table(side).name)
+        return JobSweep(job, topic, self._log, self._log_ids[topic], self._positions, part)
 
     async def _expect(self, job: Job, since: datetime | None) -> None:
         """A total is for the progress bar only: a side that cannot count is no reason to fail."""

@@ -211,7 +211,7 @@ class Runner:
     async def _tell(self, run: Run, state: RunState, error: Problem | None = None) -> None:
         self._check_lead()
         jobs = [job_dict(job) for job in await self._runs.jobs_of(run.id)]
-        await self._announce(CommandOutcome(run.id, run.kind.value, state, run.id, jobs, error))
+        await self._announce(CommandOutcome(run.id, run.kind.command, state, run.id, jobs, error))
 
 
 async def run_forever(runner: Runner, woken: asyncio.Event, is_leader: Callable[[], bool], idle: float) -> None:

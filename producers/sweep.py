@@ -12,10 +12,12 @@ NEWEST = "newest"
 
 
 class JobSweep:
-    """Resumable at every page (promise 6): the position is stored with the job's published count."""
+    """Resumable at every page (promise 6): the position is stored with the job's published count. A job that sweeps
+    onto several topics has a `part` for each.
+    """
 
-    def __init__(self, job: Job, topic: str, log: Log, log_id: str, positions: Positions) -> None:
-        self.name = f"job:{job.id}"
+    def __init__(self, job: Job, topic: str, log: Log, log_id: str, positions: Positions, part: str = "") -> None:
+        self.name = f"job:{job.id}{part and f':{part}'}"
         self._job = job
         self._topic = topic
         self._log = log

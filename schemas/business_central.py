@@ -75,6 +75,11 @@ def values(mapping: TableMapping, row: Row) -> dict[str, Any]:
     return {name: stored(Side.BC, name, row[name]) for name in names}
 
 
+def column(mapping: TableMapping, name: str) -> str:
+    """Every field is read under its own name."""
+    return name
+
+
 def references(table: Table, row: Row) -> dict[str, str]:
     """The names lookups may use for this record: its key, and what its parts tell."""
     found = {table.key: as_code(str(row[table.key]))} if row.get(table.key) else {}

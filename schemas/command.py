@@ -77,6 +77,18 @@ class Retry(_Command):
     use: Side | None = None
 
 
+class Match(_Command):
+    """Uncoupled records that `match_on` makes one are coupled. `use`: that side's values are carried to the other;
+    `create`: BC records without a partner get one.
+    """
+
+    command: Literal["match"]
+    mappings: Names | None = None
+    create: bool = False
+    dry_run: bool = False
+    use: Side | None = None
+
+
 class Couple(_Command):
     """The two records are one from now on; `use` says whose values both take (business-central-sync 5.2)."""
 
@@ -96,7 +108,7 @@ class Uncouple(_Command):
     all: bool = False
 
 
-Command = FullSync | Sync | Answer | Pause | Resume | Retry | Couple | Uncouple
+Command = FullSync | Sync | Match | Answer | Pause | Resume | Retry | Couple | Uncouple
 _id: TypeAdapter[str] = TypeAdapter(Id)
 _adapter: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 

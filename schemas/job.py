@@ -20,6 +20,11 @@ class RunKind(StrEnum):
     VERIFY = "verify"
     UNCOUPLE = "uncouple"
 
+    @property
+    def command(self) -> str:
+        """The name of the command that asks for it."""
+        return RunKind.FULL.value if self is RunKind.PREVIEW else self.value
+
 
 class RunState(StrEnum):
     """States of a command and of the run it started (DESIGN 6)."""

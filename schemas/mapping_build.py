@@ -1,5 +1,6 @@
 """From the parts of a mappings file to `Mappings`: defaults filled in, everything that refers to something checked."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from schemas import business_central, dataverse
@@ -71,6 +72,7 @@ def _mapping(part: MappingPart, by_name: dict[str, MappingPart], place: tuple[in
             raise Mistake((*place, "fields"), f"no enabled field travels {way.value}, though the mapping does")
     if part.couple_existing and not part.match_on:
         raise Mistake((*place, "couple_existing"), "couple_existing needs match_on to say what makes two records one")
+    _check_match(part, fields, (*place, "match_on"))
     return TableMapping(
         name=part.name,
         bc=_table(Side.BC, part.bc, (*place, "bc")),
@@ -94,6 +96,16 @@ def _uncouple_with(part: MappingPart, place: tuple[int | str, ...]) -> tuple[str
         if name not in looked_up:
             raise Mistake((*place, "uncouple_with", number), f"no enabled field looks up {name!r}")
     return tuple(part.uncouple_with)
+
+
+def _check_match(part: MappingPart, fields: Sequence[FieldRule], place: tuple[int | str, ...]) -> None:
+    lookups = {name for rule in fields if rule.looks_up for name in rule.sales}
+    for number, group in enumerate(part.match_on):
+        if not group:
+            raise Mistake((*place, number), "a group without fields would make all records one")
+        for index, pair in enumerate(group):
+            if pair.sales in lookups:
+                raise Mistake((*place, number, index, "sales"), f"{pair.sales} is a look-up: match on a value instead")
 
 
 def _template(mapping: MappingPart, index: int, place: tuple[int | str, ...]) -> Template:

@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from schemas import business_central, dataverse
+from schemas.canonical import stored
 from schemas.change import Change, Op
 from schemas.coupling import Half
 from schemas.mapping import Table, TableMapping
@@ -46,6 +47,16 @@ def values(mapping: TableMapping, side: Side, row: Row) -> dict[str, Any]:
     """The mapped fields the row carries, canonical, by field name."""
     found: dict[str, Any] = _SIDES[side].values(mapping, row)
     return found
+
+
+def value(mapping: TableMapping, side: Side, row: Row, name: str) -> Any:
+    """One field of the row, mapped or not, canonical; None if the row does not carry it."""
+    return stored(side, name, row.get(_SIDES[side].column(mapping, name)))
+
+
+def written(mapping: TableMapping, side: Side, row: Row, fields: Mapping[str, Any]) -> Row:
+    """The row as it would read with these fields written."""
+    return {**row, **{_SIDES[side].column(mapping, name): value for name, value in fields.items()}}
 
 
 def half(mapping: TableMapping, side: Side, row: Row) -> Half:

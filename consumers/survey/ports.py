@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from schemas.change import Change
 from schemas.mapping import Table, TableMapping
 from schemas.side import Side
+from schemas.survey import Finding
 
 Row = Mapping[str, Any]
 # How far one side is read: opaque, but for `done`.
@@ -34,6 +35,9 @@ class Reader(Protocol):
     async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
         """Those that exist, in the filter or not, by id. ApiError if the side does not answer."""
 
+    async def find(self, mapping: TableMapping, field: str, values: Sequence[Any]) -> Sequence[Row]:
+        """The records whose `field` equals one of `values`."""
+
     async def references(self, table: Table, ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         """The references of records that only child rows tell, by id."""
 
@@ -55,3 +59,20 @@ class Staging(Protocol):
 
     async def forget(self, job: int) -> None:
         """Rows and positions of a job that is over."""
+
+
+class Findings(Protocol):
+    """What surveys find, kept for good. A job's are complete once they are sealed."""
+
+    async def sealed(self, job: int) -> bool: ...
+
+    async def clear(self, job: int) -> None:
+        """Forgets what a try before a kill had found."""
+
+    async def add(self, job: int, mapping: str, findings: Sequence[Finding]) -> None: ...
+
+    async def seal(self, job: int, found: Mapping[str, int]) -> None:
+        """They are complete, and so many of each kind."""
+
+    async def page(self, job: int, kinds: Sequence[str], after: int, limit: int) -> Sequence[tuple[int, Finding]]:
+        """The next findings of these kinds with their numbers, as they were added; 0 begins."""

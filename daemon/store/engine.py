@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from daemon.store.commands import Commands
 from daemon.store.database import Database, unreachable
 from daemon.store.definitions import Definitions
+from daemon.store.findings import Findings
 from daemon.store.jobs import Jobs
 from daemon.store.memory import SqlMemory
 from daemon.store.positions import SqlPositions
@@ -53,6 +54,7 @@ class Store:
     surveys: Surveys
     standing: Standing
     definitions: Definitions
+    findings: Findings
 
     async def close(self) -> None:
         await self.database.close()
@@ -148,6 +150,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         surveys=Surveys(database, now),
         standing=Standing(database),
         definitions=Definitions(database),
+        findings=Findings(database),
     )
 
 

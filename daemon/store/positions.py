@@ -138,8 +138,8 @@ class SqlPositions:
 
 
 async def _forget_pages(connection: AsyncConnection, name: str) -> None:
-    """Those of a sweep (`job:<id>`) are taken off what its job has published."""
-    kind, _, number = name.partition(":")
+    """Those of a sweep (`job:<id>`, or `job:<id>:<part>`) are taken off what its job has published."""
+    kind, number, *_ = *name.split(":"), ""
     if kind == "job" and number.isdecimal():
         dropped = select(func.coalesce(func.sum(PageRow.count), 0)).where(PageRow.position == name).scalar_subquery()
         fewer = update(JobRow).where(JobRow.id == int(number)).values(published=JobRow.published - dropped)

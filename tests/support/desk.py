@@ -49,8 +49,9 @@ class Desk:
     """A store of commands, runs and mapping states, and everything that was announced."""
 
     def __init__(self, **only_coupled: bool) -> None:
-        currency = part("CURRENCY", bc={"table": "currencies"}, sales={"table": "transactioncurrencies"})
-        customer = part("CUSTOMER", depends_on=["CURRENCY"])
+        match: Any = {"match_on": [[{"bc": "displayName", "sales": "name"}]]}
+        currency = part("CURRENCY", bc={"table": "currencies"}, sales={"table": "transactioncurrencies"}, **match)
+        customer = part("CUSTOMER", depends_on=["CURRENCY"], **match)
         items = part("ITEM", bc={"table": "items"}, sales={"table": "products"}, direction="to_sales")
         self.flags = {"CURRENCY": True, "CUSTOMER": True, "ITEM": True, **only_coupled}
         self.log: dict[str, Logged] = {}

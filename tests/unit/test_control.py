@@ -58,6 +58,30 @@ async def test_an_accepted_command_may_take_effect_again_after_a_crash() -> None
     assert {outcome.state for outcome in desk.announced} == {RunState.ACCEPTED}
 
 
+async def test_a_dry_run_is_a_job_per_mapping_and_clears_no_flag_even_beside_a_full_synchronisation() -> None:
+    desk = Desk()
+    await desk.send("full-sync", "c0")
+    outcome = await desk.send("full-sync", mappings=["CUSTOMER"], dry_run=True)
+    assert (outcome.state, outcome.run) == (RunState.ACCEPTED, "c1")
+    assert (desk.runs["c1"].kind, desk.runs["c1"].cleared) == (RunKind.PREVIEW, ())
+    assert desk.jobs["c1"] == [("CUSTOMER", Direction.BOTH)]
+
+
+async def test_matching_is_a_job_per_mapping_in_order_with_its_options() -> None:
+    desk = Desk()
+    await desk.send("match", mappings=["CUSTOMER", "CURRENCY"], use="sales", create=True)
+    assert desk.jobs["c1"] == [("CURRENCY", Direction.BOTH), ("CUSTOMER", Direction.BOTH)]
+    assert desk.runs["c1"].options == {"create": True, "dry_run": False, "use": "sales"}
+
+
+async def test_matching_leaves_out_what_has_no_match_on_and_refuses_it_by_name() -> None:
+    desk = Desk()
+    await desk.send("match")
+    assert [name for name, _ in desk.jobs["c1"]] == ["CURRENCY", "CUSTOMER"]
+    assert (await desk.send("match", "c2", mappings=["ITEM"])).state is RunState.REFUSED
+    assert desk.code() == "match-on-missing"
+
+
 @pytest.mark.parametrize(
     ("value", "code"),
     [
@@ -71,7 +95,6 @@ async def test_an_accepted_command_may_take_effect_again_after_a_crash() -> None
         (b'{"id": "c1", "command": "answer", "run": "r", "answer": "perhaps"}', "command-invalid"),
         (b'{"id": "c1", "command": "sync", "mappings": "CUSTOMER"}', "command-invalid"),
         (b'{"id": "c1", "command": "sync", "mappings": ["PLANETS"]}', "mapping-unknown"),
-        (b'{"id": "c1", "command": "full-sync", "dry_run": true}', "dry-run-unsupported"),
     ],
 )
 async def test_what_is_not_understood_in_full_is_refused(value: bytes | None, code: str) -> None:

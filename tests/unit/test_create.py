@@ -171,6 +171,16 @@ async def test_an_existing_partner_is_coupled_instead_of_duplicated() -> None:
     assert [(row["code"], row["displayName"]) for row in bench.partners] == [("JR", "John Roberts")]
 
 
+async def test_a_later_match_group_finds_whom_an_earlier_one_does_not() -> None:
+    by_name = [{"bc": "displayName", "sales": "fullname", "ignore_case": True}]
+    bench = Bench(Side.SALES, **SALESPEOPLE, **{**MATCHED, "match_on": [*MATCHED["match_on"], by_name]})  # type: ignore[misc]
+    by_mail = bench.existing(code="A", displayName="Somebody", email="ann@contoso.example")
+    named = bench.existing(code="B", displayName="BOB", email="")
+    ann = bench.new(fullname="Ann", internalemailaddress="ann@contoso.example")
+    bob = bench.new(fullname="Bob", internalemailaddress="bob@contoso.example")
+    assert {end.change.key: end.partner for end in await bench.push(ann, bob)} == {ann: by_mail, bob: named}
+
+
 async def test_two_candidates_are_none_and_two_records_do_not_share_one() -> None:
     bench = Bench(Side.SALES, **SALESPEOPLE, **MATCHED)
     for code in ("A", "B"):

@@ -76,6 +76,14 @@ def test_a_good_file_becomes_mappings() -> None:
         ("{bc: displayName, sales: name}", "{sales: name, constant: 1}", 13, "mappings.1.fields.0", "direction"),
         ("depends_on: [CURRENCY]", "couple_existing: true", 11, "mappings.1.couple_existing", "match_on"),
         (
+            "depends_on: [CURRENCY]",
+            "match_on: [[{bc: currencyCode, sales: transactioncurrencyid}]]",
+            11,
+            "mappings.1.match_on.0.0.sales",
+            "a look-up",
+        ),
+        ("depends_on: [CURRENCY]", "match_on: [[]]", 11, "mappings.1.match_on.0", "all records one"),
+        (
             "bc: code, sales: isocurrencycode",
             "bc: code, sales: x, direction: to_bc",
             6,

@@ -1,0 +1,75 @@
+"""What every survey works with, and what is read off staged rows: who is uncoupled, and how a record is called."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from consumers.matching import Keys, keys
+from consumers.ports import Memory
+from consumers.survey.ports import Findings, Reader, Row, Staging
+from consumers.survey.staging import staged
+from schemas import rows
+from schemas.change import Change, Op
+from schemas.mapping import Mappings, TableMapping
+from schemas.side import Side
+from schemas.survey import Finding
+
+NAME = "displayName"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One survey of one mapping, after both sides were staged for `job`."""
+
+    job: int
+    mapping: TableMapping
+    mappings: Mappings
+    memory: Memory
+    staging: Staging
+    findings: Findings
+    readers: Mapping[Side, Reader]
+    now_ms: Callable[[], int]
+
+    def change(self, side: Side, row: Row) -> Change:
+        """The envelope of a row, as this job's sweep would publish it."""
+        return rows.change(self.mapping.table(side), row, Op.READ, self.now_ms(), (self.job, self.mapping.name))
+
+    async def uncoupled(self, side: Side) -> dict[str, Keys]:
+        """What the staged records of a side that no coupling has are known by, by id."""
+        free: dict[str, Keys] = {}
+        async for page in staged(self.job, side, self.staging):
+            coupled = await self.memory.couplings([self.mapping.name], side, [key for key, _ in page])
+            free |= {key: keys(self.mapping, side, row) for key, row in page if (self.mapping.name, key) not in coupled}
+        return free
+
+    async def labels(self, side: Side, ids: Sequence[str]) -> dict[str, str]:
+        """How people call the staged records; a record that is not staged goes by its id."""
+        found = await self.staging.rows(self.job, side, ids)
+        return {key: label(self.mapping, side, found[key]) if key in found else key for key in ids}
+
+    async def add(self, findings: Sequence[Finding]) -> None:
+        await self.findings.add(self.job, self.mapping.name, findings)
+
+
+def label(mapping: TableMapping, side: Side, row: Row) -> str:
+    """Number and name of a record, as far as the mapping knows them; else its first text, else its id."""
+    told = [rows.value(mapping, side, row, name) for name in _called(mapping, side)]
+    if not any(told):
+        texts = (rows.value(mapping, side, row, name) for name in mapping.mapped(side))
+        told = [next((text for text in texts if isinstance(text, str)), None)]
+    return " ".join(dict.fromkeys(str(one) for one in told if one)) or rows.record_id(mapping.table(side), row)
+
+
+def _called(mapping: TableMapping, side: Side) -> list[str]:
+    wanted = (mapping.bc.key, NAME)
+    if side is Side.BC:
+        return [name for name in wanted if name]
+    pairs = [name for one in wanted for rule in mapping.fields if one in rule.bc for name in rule.sales]
+    return list(dict.fromkeys(pairs))
+
+
+def pages(many: Sequence[T], size: int = 200) -> Iterator[Sequence[T]]:
+    """A few at a time."""
+    for start in range(0, len(many), size):
+        yield many[start : start + size]

@@ -1,0 +1,71 @@
+"""What surveys find (`consumers.survey.ports.Findings`), to act on and to look at later."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from daemon.store.database import Database
+from daemon.store.tables import FindingRow, JobRow
+from schemas.side import Direction
+from schemas.survey import Finding
+
+
+class Findings:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def sealed(self, job: int) -> bool:
+        async with self._database.read() as connection:
+            return bool(await connection.scalar(select(JobRow.found).where(JobRow.id == job)))
+
+    async def clear(self, job: int) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(delete(FindingRow).where(FindingRow.job_id == job))
+
+    async def add(self, job: int, mapping: str, findings: Sequence[Finding]) -> None:
+        if not findings:
+            return
+        async with self._database.write() as connection:
+            await connection.execute(insert(FindingRow), [_row(job, mapping, one) for one in findings])
+
+    async def seal(self, job: int, found: Mapping[str, int]) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(update(JobRow).where(JobRow.id == job).values(found=dict(found)))
+
+    async def page(self, job: int, kinds: Sequence[str], after: int, limit: int) -> list[tuple[int, Finding]]:
+        row = FindingRow
+        query = select(*row.__table__.columns).where(row.job_id == job, row.kind.in_(kinds), row.id > after)
+        async with self._database.read() as connection:
+            return [(one.id, _finding(one)) for one in await connection.execute(query.order_by(row.id).limit(limit))]
+
+    async def of_run(
+        self, run: str, kind: str | None = None, mapping: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[tuple[int, str, Finding]]:
+        """Those of all jobs of a run, in their order: (number, mapping, finding)."""
+        row = FindingRow
+        query = select(*row.__table__.columns).join(JobRow, JobRow.id == row.job_id).where(JobRow.run == run)
+        query = query.where(row.id > after).order_by(row.id).limit(limit)
+        if kind is not None:
+            query = query.where(row.kind == kind)
+        if mapping is not None:
+            query = query.where(row.mapping == mapping)
+        async with self._database.read() as connection:
+            return [(one.id, one.mapping, _finding(one)) for one in await connection.execute(query)]
+
+
+def _row(job: int, mapping: str, one: Finding) -> dict[str, Any]:
+    return {
+        "job_id": job,
+        "mapping": mapping,
+        "kind": str(one.kind),
+        "direction": one.direction.value,
+        "bc_id": one.bc_id,
+        "sales_id": one.sales_id,
+        "label": one.label,
+        "detail": dict(one.detail),
+    }
+
+
+def _finding(row: Row[Any]) -> Finding:
+    return Finding(row.kind, Direction(row.direction), row.bc_id, row.sales_id, row.label, row.detail)

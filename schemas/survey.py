@@ -1,0 +1,54 @@
+"""What a survey finds: one record, or one pair of them, and what would become of it or has to be done about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from schemas.side import Direction
+
+
+class Kind(StrEnum):
+    """A dry run's are what the real run would do; `duplicate` and the rest are for a person to look at."""
+
+    INSERT = "insert"
+    COUPLE = "couple"
+    MODIFY = "modify"
+    UNCHANGED = "unchanged"
+    UNCOUPLE = "uncouple"
+    SKIP = "skip"
+    FAIL = "fail"
+    CONFLICT = "conflict"
+    DUPLICATE = "duplicate"
+    MATCHED = "matched"
+    AMBIGUOUS = "ambiguous"
+    UNMATCHED = "unmatched"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`label` is what people call the record; `detail` depends on the kind: fields, a problem, other candidates."""
+
+    kind: str
+    direction: Direction
+    bc_id: str | None
+    sales_id: str | None
+    label: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def counted(direction: Direction, kind: Kind) -> str:
+    """The key of a job's `found` for what a dry run found in one direction."""
+    return f"{direction.value}.{kind.value}"
+
+
+def recommended(in_bc: int, in_sales: int, coupled: int, couples_by_itself: bool) -> str:
+    """What a mapping needs first, by its uncoupled records in the filter and its couplings (business-central-sync 4.3).
+
+    `couples_by_itself`: its full synchronisation couples what exists already, as currencies and salespeople do.
+    """
+    if in_bc and in_sales and not couples_by_itself:
+        return "match"
+    if in_bc or in_sales:
+        return "full-sync"
+    return "nothing to do" if coupled else "no records"
