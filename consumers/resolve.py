@@ -24,7 +24,7 @@ def resolve(item: Modify, row: rows.Row) -> Settled | Modify:
     item = replace(item, fields=_whole(item))
     now = rows.half(item.mapping, item.destination, row)
     there = _there_already(item, now)
-    moved = {name for name, value in now.base.items() if value != item.partner.base.get(name)}
+    moved = {name for name, value in now.base.items() if value != item.partner.base.get(name)} - _owed(item)
     clashing = _clashing(item, there, moved)
     fields = dict(item.fields)
     if clashing:
@@ -38,6 +38,14 @@ def resolve(item: Modify, row: rows.Row) -> Settled | Modify:
     partner = replace(item.partner, version=now.version, sequence=now.sequence, base=base)
     updated = replace(item, coupling=item.coupling.with_half(item.destination, partner), fields=fields_left)
     return updated if fields_left else _settled(updated, now)
+
+
+def _owed(item: Modify) -> set[str]:
+    """What the partner has and could not send for want of a coupling: no edit since both agreed, unless we write it."""
+    back = item.mapping.rules(Direction.from_side(item.destination))
+    blanked = (rule for rule in back if rule.clear_on_failure or rule.blank_outside)
+    names = {name for rule in blanked for name in rule.fields(item.destination)}
+    return names - item.partner.base.keys() - item.fields.keys()
 
 
 def known_version(item: Modify, now: Half, base: Mapping[str, Any]) -> str:

@@ -116,3 +116,30 @@ async def test_a_contact_outside_gets_its_company_when_the_account_becomes_a_cus
     (end,) = await river.take(river.change(SALES, contact.key))
     assert (end.outcome, end.owed) == (Outcome.MODIFIED, ())
     assert [row["companyNumber"] for row in river.rows(BC)] == ["C1"]
+
+
+@pytest.mark.parametrize("policy", ["fail", "merge"])
+async def test_what_is_owed_is_no_edit_that_an_edit_of_the_other_side_could_conflict_with(policy: str) -> None:
+    city = {"bc": "city", "sales": "address1_city"}
+    river = River(part(fields=[NAME, city, PRIMARY], only_coupled=False, on_update_conflict=policy), CONTACTS)
+    account = river.new(BC, displayName="Adatum", city="Graz", primaryContactNumber="CT1")
+    await river.take(account)
+    river.bc.edit(river.table(BC), account.key, taxAreaId="of no interest")  # so the known version is stale
+    (end,) = await river.take(river.edited(SALES, account.key, address1_city="Wien"))
+    assert end.outcome is Outcome.MODIFIED
+    assert [(row["city"], row["primaryContactNumber"]) for row in river.rows(BC)] == [("Wien", "CT1")]
+    couple_helen(river)
+    (end,) = await river.take(river.change(BC, account.key))
+    assert end.outcome is Outcome.MODIFIED
+    assert [row["_primarycontactid_value"] for row in river.rows(SALES)] == [HELEN]
+
+
+async def test_two_that_name_different_contacts_are_still_in_conflict() -> None:
+    river = world()
+    account = river.new(BC, displayName="Adatum", primaryContactNumber="CT2")
+    await river.take(account)
+    couple_helen(river)
+    river.bc.edit(river.table(BC), account.key, taxAreaId="of no interest")
+    (end,) = await river.take(river.edited(SALES, account.key, _primarycontactid_value=HELEN))
+    assert end.outcome is Outcome.CONFLICT
+    assert [row["primaryContactNumber"] for row in river.rows(BC)] == ["CT2"]
