@@ -8,9 +8,10 @@ from typing import Any
 
 from consumers import problems
 from schemas.canonical import as_code, canonical, cut, stored
+from schemas.chain import FieldLookup
 from schemas.coupling import OUTSIDE, Lookups, Reference
 from schemas.errors import Problem
-from schemas.mapping import FieldLookup, FieldRule, TableMapping, When
+from schemas.mapping import FieldRule, TableMapping, When
 from schemas.side import Direction, Side
 from schemas.transforms import apply
 

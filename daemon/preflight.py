@@ -12,6 +12,7 @@ from schemas import business_central, dataverse, rows
 from schemas.errors import ApiError, ConfigurationError, CoupledError, Unreachable
 from schemas.mapping import Mappings, Table, TableMapping
 from schemas.side import Side
+from schemas.unserved import without_reference
 
 _log = structlog.get_logger(__name__)
 _NOT_SERVED = frozenset({400, 404, 405, 501})
@@ -39,7 +40,7 @@ async def served(clients: Mapping[Side, httpx.AsyncClient], company: str, mappin
         for reference in mapping.bc.references:
             if not await _expands(clients[Side.BC], business_central.path(mapping.bc, company), reference.child):
                 _log.warning("part_not_served", mapping=mapping.name, part=reference.child, instead=mapping.bc.key)
-                mappings = mappings.without_reference(mapping.name, reference.name)
+                mappings = without_reference(mappings, mapping.name, reference.name)
     return mappings
 
 

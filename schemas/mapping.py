@@ -1,11 +1,12 @@
 """Integration table mappings: which tables, which fields, in which direction, by which rules (DESIGN 4)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from schemas.chain import FieldLookup, Transform
 from schemas.filters import Filter
 from schemas.side import Direction, Side
 
@@ -44,14 +45,6 @@ class When(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Transform:
-    """One step of a chain: a name and its argument, as written in the file."""
-
-    name: str
-    argument: Any = None
-
-
-@dataclass(frozen=True, slots=True)
 class Lookup:
     """A field whose value names a record of another mapping.
 
@@ -62,18 +55,6 @@ class Lookup:
     mapping: str
     by: str
     to: str = "id"
-
-
-@dataclass(frozen=True, slots=True)
-class FieldLookup:
-    """The argument of a `lookup` step, the original's Field Lookup.
-
-    The value names a record of `mapping`, in BC by its key (`by`), in Sales by its id, and becomes its `field` there.
-    """
-
-    mapping: str
-    field: str
-    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,23 +254,3 @@ class Mappings:
             self._place(dependency, wanted, ordered)
         if name in wanted:
             ordered.append(name)
-
-    def without_reference(self, mapping: str, name: str) -> "Mappings":
-        """As if a BC record bore its key in place of the reference `name`, which its server does not tell."""
-        table = self[mapping].bc
-        kept = tuple(reference for reference in table.references if reference.name != name)
-        changed = (
-            replace(m, fields=tuple(_looked_up_by(rule, mapping, name, table.key) for rule in m.fields))
-            for m in self.all
-        )
-        return Mappings(
-            tuple(replace(m, bc=replace(m.bc, references=kept)) if m.name == mapping else m for m in changed),
-            self.source,
-            self.definitions,
-        )
-
-
-def _looked_up_by(rule: FieldRule, mapping: str, name: str, key: str) -> FieldRule:
-    if rule.lookup and rule.lookup.mapping == mapping and rule.lookup.by == name:
-        return replace(rule, lookup=replace(rule.lookup, by=key))
-    return rule

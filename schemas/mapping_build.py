@@ -5,19 +5,9 @@ from typing import Any
 
 from schemas import business_central, dataverse
 from schemas.canonical import stored
+from schemas.chain import FieldLookup, Transform
 from schemas.filters import Filter
-from schemas.mapping import (
-    ChildReference,
-    FieldLookup,
-    FieldRule,
-    Lookup,
-    Mappings,
-    Table,
-    TableMapping,
-    Template,
-    Transform,
-    When,
-)
+from schemas.mapping import ChildReference, FieldRule, Lookup, Mappings, Table, TableMapping, Template, When
 from schemas.mapping_diff import definition
 from schemas.mapping_parts import FieldPart, FilePart, MappingPart, SidePart
 from schemas.side import Direction, Side

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from math import isfinite
 from typing import Any
 
-from schemas.mapping import FieldLookup, Transform
+from schemas.chain import FieldLookup, Transform
 
 _Step = Callable[[Any], Any]
 _MOST_DECIMALS = 12  # Dataverse keeps no more (B2)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.mapping import Transform
+from schemas.chain import Transform
 from schemas.transforms import NAMES, apply, compiled
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from consumers.translate import Untranslatable, rules_for, translate
 from schemas.canonical import canonical
-from schemas.mapping import Transform, When
+from schemas.chain import Transform
+from schemas.mapping import When
 from schemas.side import Direction
 from schemas.transforms import NAMES, apply
 from tests.support.made import mapping
