@@ -14,9 +14,10 @@ from consumers.resolve import resolve
 from consumers.survey.context import Context
 from consumers.survey.ports import Row
 from schemas import rows
+from schemas.chain import FieldLookup
 from schemas.change import Change
 from schemas.coupling import Coupling, Lookups, Reference
-from schemas.mapping import FieldLookup, TableMapping
+from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 from schemas.survey import Kind
