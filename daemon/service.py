@@ -139,8 +139,9 @@ class Daemon:
 
     async def _capture(self, side: Side, table: str) -> None:
         capture, place = self.parts.capture(side, table), (side, table)
-        backoff = self.settings.capture.poll_seconds
+        backoff, asked = self.settings.capture.poll_seconds, True
         while True:
+            looked = False
             if not self.streams.is_leader():
                 capture.rest()
                 self.health.seen.pop(place, None)
@@ -148,7 +149,9 @@ class Daemon:
                 backoff = self.settings.capture.poll_seconds
             elif not await self.parts.all_paused(side, table):
                 try:
-                    await capture.once()
+                    if await capture.once() and not asked:
+                        self.rounds.untold(place)
+                    looked = True
                     self.health.up(capture.name)
                     self.health.read(side, table)
                     backoff = self.rounds.seconds(place)
@@ -158,7 +161,8 @@ class Daemon:
                         _log.warning("capture_failed", table=capture.name, error=str(error), exc_info=told)
                     self.health.down(capture.name, str(error) or type(error).__name__)
                     backoff = min(backoff * 2, _MAX_BACKOFF)
-            await self.rounds.rest(place, backoff)
+            # What turns up after a pause or a failure may have been told meanwhile.
+            asked = await self.rounds.rest(place, backoff) or not looked
 
     async def _deletions(self) -> None:
         """A round through all tables as soon as this worker leads, and then as often as the settings say."""

@@ -112,8 +112,8 @@ def _told(subscriptions: Mapping[str, State]) -> str:
         return ""
     by_state = {state: [name for name, its in subscriptions.items() if its is state] for state in State}
     text = f"Webhooks for {len(by_state[State.ACTIVE])} of {len(subscriptions)} tables."
-    missing = f" Missing: {', '.join(by_state[State.MISSING])}." if by_state[State.MISSING] else ""
-    return text + missing
+    wrong = [state for state in (State.MISSING, State.SILENT) if by_state[state]]
+    return " ".join([text, *(f"{state.capitalize()}: {', '.join(by_state[state])}." for state in wrong)])
 
 
 async def _refresh(metrics: Metrics, reader: StoreReader, daemon: Daemon) -> None:

@@ -78,7 +78,11 @@ class Webhooks:
 
     def states(self) -> Mapping[str, State]:
         """Of each table's subscription, as the leader last found it."""
-        return self._care.states
+        return {table: self._state(table, state) for table, state in self._care.states.items()}
+
+    def _state(self, table: str, state: State) -> State:
+        silent = table not in self._watched and self._rounds.silent((Side.BC, table))
+        return State.SILENT if silent and state is State.ACTIVE else state
 
     async def care(self) -> bool:
         """Subscriptions put right; what a new one cannot tell, since it happened before, is looked through (C5)."""

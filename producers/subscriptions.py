@@ -29,11 +29,14 @@ class Keeping(Protocol):
 
 
 class State(StrEnum):
-    """Of a table's subscription: active; missing, tried again; refused, since the service does not offer it."""
+    """Of a table's subscription: active; missing, tried again; refused, since the service does not offer it; silent,
+    since changes were found of which nobody had told.
+    """
 
     ACTIVE = "active"
     MISSING = "missing"
     REFUSED = "refused"
+    SILENT = "silent"
 
 
 class Subscriptions:

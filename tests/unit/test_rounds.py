@@ -90,7 +90,8 @@ async def test_only_the_woken_table_looks() -> None:
 async def test_what_woke_it_while_it_looked_counts_once() -> None:
     rounds = Rounds(5, 300)
     rounds.wake(CUSTOMERS)
-    await asyncio.wait_for(rounds.rest(CUSTOMERS, 3600), SOON)
+    assert await asyncio.wait_for(rounds.rest(CUSTOMERS, 3600), SOON)
+    assert not await rounds.rest(CUSTOMERS, 0.001)
     still = await rests(rounds, CUSTOMERS)
     await settled()
     assert still()
@@ -111,6 +112,24 @@ def test_webhooks_never_make_polling_more_frequent() -> None:
     rounds = Rounds(600, 300)
     rounds.telling([CUSTOMERS])
     assert rounds.seconds(CUSTOMERS) == 600
+
+
+async def test_a_table_is_polled_as_ever_when_changes_turn_up_that_nobody_told_until_it_tells_again() -> None:
+    moment = 0.0
+    rounds = Rounds(5, 300, lambda: moment)
+    hooks = webhooks(Left(), rounds, care=Care(customers=State.ACTIVE, currencies=State.ACTIVE))
+    await hooks.care()
+    rounds.untold(CUSTOMERS)
+    rounds.untold((Side.BC, "currencies"))
+    moment = 119
+    assert rounds.seconds(CUSTOMERS) == 300, "it may still be told"
+    rounds.untold(CUSTOMERS)
+    moment = 120
+    assert rounds.seconds(CUSTOMERS) == 5
+    assert hooks.states() == {"customers": State.SILENT, "currencies": State.ACTIVE}, "rates are never told"
+    rounds.wake(CUSTOMERS)
+    assert rounds.seconds(CUSTOMERS) == 300
+    assert hooks.states() == {"customers": State.ACTIVE, "currencies": State.ACTIVE}
 
 
 async def test_a_change_wakes_capture_and_a_deletion_is_asked_for() -> None:
