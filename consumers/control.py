@@ -63,7 +63,9 @@ class States(Protocol):
 
 
 class Failures(Protocol):
-    async def retry(self, mappings: Iterable[str], records: Iterable[str] | None = None) -> int: ...
+    async def retry(
+        self, mappings: Iterable[str], records: Iterable[str] | None = None, causes: Iterable[str] | None = None
+    ) -> int: ...
 
 
 class Pairs(Protocol):
@@ -190,7 +192,7 @@ class Control:
     async def _retry(self, command: Retry) -> None:
         names = self._names(command.mappings)
         if command.use is None:
-            await self._failures.retry(names, command.records)
+            await self._failures.retry(names, command.records, command.causes)
         elif command.records:
             await self._pairs.carry(names, command.records, command.use)
         else:

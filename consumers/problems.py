@@ -5,16 +5,30 @@ from typing import Any
 from schemas.change import Change
 from schemas.coupling import Coupling, Reference
 from schemas.errors import ApiError, Problem
-from schemas.mapping import FieldRule, TableMapping
+from schemas.mapping import FieldRule, Lookup, TableMapping
 from schemas.side import Side
 
 
 def not_coupled(rule: FieldRule, reference: Reference) -> Problem:
     """business-central-sync 2.2: the related record must be coupled."""
+    if rule.lookup and rule.lookup.only_from is reference.side.other:
+        return _no_counterpart(rule, rule.lookup, reference)
     return Problem(
         "not-coupled",
         f"The field {rule.name} names {reference.mapping} {reference.name} {reference.value}, which is not coupled.",
         f"It goes through by itself once that record is coupled: `coupled full-sync {reference.mapping}`.",
+    )
+
+
+def _no_counterpart(rule: FieldRule, lookup: Lookup, reference: Reference) -> Problem:
+    """Its mapping never carries that record across, so no synchronisation helps: a salesperson without a Sales user."""
+    there, here = reference.side.other.label, reference.side.label
+    match = " and ".join(lookup.matched) or "the same key"
+    return Problem(
+        "not-coupled",
+        f"The field {rule.name} names {reference.mapping} {reference.name} {reference.value}, which is not coupled.",
+        f"{reference.mapping} come from {there} only: create or correct the record there that matches it ({match}), "
+        f"then `coupled full-sync {reference.mapping}`: this one goes through by itself. Or clear the field in {here}.",
     )
 
 

@@ -139,7 +139,10 @@ def _meant(error: Mapping[str, Any]) -> str:
 def _error(path: Path, written: Any, variables: Variables, wrong: _Wrong) -> ConfigurationError:
     origin = _origin(path, written, variables, wrong.place)
     field = yaml_lines.dotted(wrong.place)
-    return ConfigurationError("configuration-invalid", f"{origin}, {field}: {_lower(str(wrong))}.", wrong.hint)
+    said = _lower(str(wrong))
+    return ConfigurationError(
+        "configuration-invalid", f"{origin}, {field}: {said}{'' if said.endswith('?') else '.'}", wrong.hint
+    )
 
 
 def _origin(path: Path, written: Any, variables: Variables, place: yaml_lines.Place) -> str:

@@ -66,14 +66,16 @@ class Resume(_Command):
 
 
 class Retry(_Command):
-    """Failed and skipped records, all of the mappings or the named ones (either side's id), are carried again.
+    """Failed and skipped records are carried again: all of the mappings, or those of `records` (either side's id), of
+    `causes` (their ids, as `coupled errors` tells them), or of both.
 
-    With `use`, coupled ones take that side's values, whatever the other side has.
+    With `use`, coupled ones among `records` take that side's values, whatever the other side has.
     """
 
     command: Literal["retry"]
     mappings: Names | None = None
     records: Annotated[list[Text], Field(max_length=10_000)] | None = None
+    causes: Names | None = None
     use: Side | None = None
 
 

@@ -50,11 +50,15 @@ class Lookup:
 
     `by` is the BC-side reference that the BC field holds (its code or number by default); `to` the Sales-side
     reference the Sales column holds (the record's id by default). See `ChildReference` for others.
+
+    `only_from`: the side that a one-way mapping reads from, and `matched` what it finds existing records there by.
     """
 
     mapping: str
     by: str
     to: str = "id"
+    only_from: Side | None = None
+    matched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

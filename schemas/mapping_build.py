@@ -183,7 +183,9 @@ def _lookup(part: FieldPart, by_name: dict[str, MappingPart], place: tuple[int |
         raise Mistake((*place, "on"), "a constant that is looked up is written with the creation: `on: insert`")
     target = by_name[part.lookup]
     by = part.by or target.bc.key or business_central.key_field(target.bc.table)
-    return Lookup(part.lookup, by, part.to)
+    only_from = None if target.direction is Direction.BOTH else target.direction.source
+    matched = tuple(f"{match.bc} = {match.sales}" for match in target.match_on[0]) if target.match_on else ()
+    return Lookup(part.lookup, by, part.to, only_from, matched)
 
 
 def _bind(part: FieldPart, sales: tuple[str, ...], by_name: dict[str, MappingPart]) -> str:

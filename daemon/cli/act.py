@@ -96,19 +96,20 @@ def retry(
     use: Annotated[
         Side | None, typer.Option("--use", help="With --record: carry this side's values over the other's.")
     ] = None,
+    cause: Annotated[
+        list[str] | None, typer.Option("--cause", help="The records of this cause in `coupled errors`; repeatable.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="The failed records of all mappings.")] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Carry failed and skipped records again: of the named mappings, or one by one, or all of them."""
-    if not (names or record or everything):
-        raise typer.BadParameter("name mappings or records, or say --all")
+    """Carry failed and skipped records again: of the named mappings, of a cause, one by one, or all of them."""
+    if not (names or record or cause or everything):
+        raise typer.BadParameter("name mappings, causes or records, or say --all")
     if use and not record:
         raise typer.BadParameter("--use needs --record")
-    ids = record or None
-    command = Retry(
-        id=client.new_id(), command="retry", mappings=names or None, records=ids, use=use, requested_by=who()
-    )
+    chosen = {"mappings": names or None, "records": record or None, "causes": cause or None}
+    command = Retry(id=client.new_id(), command="retry", use=use, requested_by=who(), **chosen)
     finish(send(config, command, False, json), json)
 
 

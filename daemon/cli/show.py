@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from daemon.cli import failures
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, complete_mapping, load_mappings
 from daemon.cli.output import print_json as _json
 from daemon.cli.output import print_table as _print
@@ -21,7 +22,6 @@ from schemas.mapping_diff import commands as owed_commands
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.settings import Settings
     from daemon.store.engine import Store
-    from daemon.store.views import Failure
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")]
 _JOB_COLUMNS = ("inserted", "modified", "deleted", "unchanged", "skipped", "failed", "conflict", "coupled", "uncoupled")
@@ -96,8 +96,8 @@ def job(
         found = await store.jobs.job(job_id)
         if found is None:
             raise Refused("job-unknown", f"There is no job {job_id}.", "`coupled jobs` lists them.")
-        failures = await store.views.failures(job=job_id, open_only=False)
-        return {**job_dict(found), "failures": [_failure(row) for row in failures]}
+        failed = await store.views.failures(job=job_id, open_only=False)
+        return {**job_dict(found), "failures": [failures.record(row) for row in failed]}
 
     found = _read(config, read)
     if json:
@@ -105,24 +105,35 @@ def job(
     for name, value in found.items():
         if name != "failures" and value not in (None, "", 0):
             typer.echo(f"{name:>10}  {value}")
-    _failures(found["failures"])
+    failures.print_records(found["failures"])
     return None
 
 
 def errors(
-    names: NamesArgument = None, limit: Limit = 100, config: ConfigOption = None, json: JsonOption = False
+    names: NamesArgument = None,
+    everything: Annotated[bool, typer.Option("--all", help="The records one by one.")] = False,
+    cause: Annotated[str | None, typer.Option("--cause", help="The records of this cause one by one.")] = None,
+    limit: Limit = 100,
+    config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """List the records that could not be synchronised, why, and what to do. Exit 1 if there are any."""
+    """List what could not be synchronised, by cause: how many records, why, and what to do. Exit 1 if there is any."""
+    wanted: Sequence[str | None] = names or [None]
+    one_by_one = everything or cause is not None
 
     async def read(store: Store, settings: Settings) -> list[dict[str, Any]]:
-        wanted: Sequence[str | None] = names or [None]
-        return [_failure(row) for name in wanted for row in await store.views.failures(mapping=name, limit=limit)]
+        if one_by_one:
+            pages = [await store.views.failures(name, limit=limit, cause=cause) for name in wanted]
+            return [failures.record(row) for page in pages for row in page]
+        return [failures.cause(one) for name in wanted for one in await store.views.causes(name, limit=limit)]
 
     found = _read(config, read)
     if json:
         _json(found)
+    elif one_by_one:
+        failures.print_records(found)
     else:
-        _failures(found)
+        failures.print_causes(found)
     raise typer.Exit(Exit.FAILED_RECORDS if found else Exit.DONE)
 
 
@@ -157,31 +168,6 @@ def couplings(
     ]
     _print(shown, ("references", "bc_id", "sales_id", "updated"), f"Couplings of {name}")
     return None
-
-
-def _failure(row: Failure) -> dict[str, Any]:
-    return {
-        "mapping": row.mapping,
-        "direction": row.direction.value,
-        "outcome": row.outcome.value,
-        "state": row.state,
-        "bc_id": row.bc_id,
-        "sales_id": row.sales_id,
-        **row.problem.as_dict(),
-        "attempts": row.attempts,
-        "last_at": row.last_at.isoformat(),
-    }
-
-
-def _failures(found: Sequence[Mapping[str, Any]]) -> None:
-    for row in found:
-        place = f"{row['mapping']} {ARROWS[row['direction']]}  {row['bc_id'] or row['sales_id']}"
-        typer.echo(f"{place}  {row['code']}  ({row['state']})")
-        typer.echo(f"    {row['message']}")
-        if row["hint"]:
-            typer.echo(f"    → {row['hint']}")
-    if not found:
-        typer.echo("No failed records.")
 
 
 def _short(moment: str | None) -> str:

@@ -13,6 +13,7 @@ from daemon.store.columns import table_of
 from daemon.store.database import chunks, upsert
 from daemon.store.tables import FailureRow
 from schemas.answers import is_alike
+from schemas.causes import fingerprint
 from schemas.coupling import Reference
 from schemas.errors import Problem
 from schemas.outcome import Outcome, Settled
@@ -59,7 +60,7 @@ async def hold(connection: AsyncConnection, skipped: Sequence[Settled], now: dat
     if not skipped:
         return
     statement = upsert(connection, FailureRow)
-    names = ("bc_id", "sales_id", "outcome", "code", "message", "hint", "job_id", "transient", "waits_for")
+    names = ("bc_id", "sales_id", "outcome", "code", "message", "hint", "cause", "job_id", "transient", "waits_for")
     new = {name: statement.excluded[name] for name in (*names, "woken", "skipped_at", "first_at", "last_at")}
     statement = statement.on_conflict_do_update(
         index_elements=["mapping", "direction", "source_key"],
@@ -142,7 +143,7 @@ async def fail(connection: AsyncConnection, failing: Sequence[Settled], now: dat
     new = statement.excluded
     still_open = FailureRow.resolved_at.is_(None)
     replaced = (
-        *("outcome", "code", "message", "hint", "job_id", "last_at", "resolved_at"),
+        *("outcome", "code", "message", "hint", "cause", "job_id", "last_at", "resolved_at"),
         *("transient", "waits_for", "woken", "skipped_at"),
     )
     kept_if_unknown = {name: _or_old(new[name], name) for name in ("bc_id", "sales_id")}
@@ -186,6 +187,7 @@ def _failure(settled: Settled, now: datetime) -> dict[str, Any]:
         "job_id": settled.change.job,
         "transient": settled.transient,
         "waits_for": waiting_for(settled.waits_for) if settled.waits_for else None,
+        "cause": fingerprint(settled),
         "woken": False,
         "skipped_at": None,
         "first_at": now,

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy.orm import aliased
 
 from daemon.store.database import Database, chunks
 from daemon.store.tables import CouplingRow, FailureRow, OwedReferenceRow
@@ -31,7 +32,7 @@ class Retries:
         async with self._database.read() as connection:
             found = (await connection.execute(query.limit(_LOOKED_AT))).all()
             owing = (await connection.execute(_owing(served).limit(limit))).all()
-        ready = [_due(one) for one in found if one.woken or one.last_at + _pause(one) <= now]
+        ready = [_due(one) for one in found if one.woken or one.last_at + pause(one) <= now]
         ready += [Due(one.mapping, Direction(one.direction), one.source_key) for one in owing]
         return sorted(dict.fromkeys(ready[:limit]), key=lambda one: (one.mapping, one.direction, one.key))
 
@@ -60,11 +61,15 @@ class Retries:
         async with self._database.read() as connection:
             return frozenset(one for one in await connection.scalars(query) if one)
 
-    async def retry(self, mappings: Iterable[str], records: Iterable[str] | None = None) -> int:
-        """Open failures (of these records, by either id) are due at once, and skipped no more; how many."""
+    async def retry(
+        self, mappings: Iterable[str], records: Iterable[str] | None = None, causes: Iterable[str] | None = None
+    ) -> int:
+        """Open failures (of these records, by either id; of these causes) are due at once, and skipped no more; how
+        many.
+        """
         row, count = FailureRow, 0
-        here = (row.mapping.in_(list(mappings)), row.resolved_at.is_(None))
-        again = update(row).where(*here).values(woken=True, skipped_at=None)
+        again = update(row).where(row.mapping.in_(list(mappings)), row.resolved_at.is_(None))
+        again = (again if causes is None else again.where(_of_causes(list(causes)))).values(woken=True, skipped_at=None)
         async with self._database.write() as connection:
             if records is None:
                 return int((await connection.execute(again)).rowcount)
@@ -88,6 +93,14 @@ def _owing(served: Collection[tuple[str, Direction]]) -> Select[str, str, str]:
     )
 
 
+def _of_causes(causes: list[str]) -> ColumnElement[bool]:
+    """The records these causes hit, in both directions: a record is left alone in both."""
+    hit = aliased(FailureRow)
+    named = (hit.cause.in_(causes), hit.resolved_at.is_(None))
+    bc, sales = (select(column).where(*named, column.is_not(None)) for column in (hit.bc_id, hit.sales_id))
+    return or_(FailureRow.bc_id.in_(bc), FailureRow.sales_id.in_(sales))
+
+
 def _open() -> tuple[ColumnElement[bool], ...]:
     return FailureRow.resolved_at.is_(None), FailureRow.skipped_at.is_(None)
 
@@ -96,7 +109,8 @@ def _due(row: Any) -> Due:
     return Due(row.mapping, Direction(row.direction), row.source_key, row.last_at)
 
 
-def _pause(row: Any) -> timedelta:
+def pause(row: Any) -> timedelta:
+    """From the last attempt to the next."""
     first = TRANSIENT if row.transient else WAITING
-    pause: timedelta = first * 2 ** min(row.attempts - 1, 12)
-    return min(LONGEST, pause)
+    doubled: timedelta = first * 2 ** min(row.attempts - 1, 12)
+    return min(LONGEST, doubled)

@@ -102,6 +102,7 @@ class FailureRow(Base):
     __table_args__ = (
         UniqueConstraint("mapping", "direction", "source_key"),
         Index(None, "mapping", "resolved_at"),
+        Index(None, "mapping", "bc_id"),
         Index(None, "job_id"),
     )
 

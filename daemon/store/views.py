@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, String, cast, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
+from daemon.store.causes import by_cause
 from daemon.store.coupling_rows import coupling, load_references
 from daemon.store.database import Database
 from daemon.store.jobs import job_of
+from daemon.store.retries import pause
 from daemon.store.tables import CouplingReferenceRow, CouplingRow, FailureRow, JobRow, PageRow, PositionRow
 from producers.ports import Position
 from schemas.coupling import Coupling
@@ -30,7 +33,10 @@ class CouplingView:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A record that could not be synchronised: which, why, what to do; open until `resolved_at`."""
+    """A record that could not be synchronised: which, why, what to do; open until `resolved_at`.
+
+    `again_at`: when it is carried again by itself, if it is.
+    """
 
     id: int
     mapping: str
@@ -46,6 +52,22 @@ class Failure:
     last_at: datetime
     resolved_at: datetime | None
     state: str = "failed"
+    again_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCause:
+    """Open failures that have one cause: `problem` is what the newest says, `examples` the last ones; `id` names the
+    cause to commands.
+    """
+
+    id: str
+    mapping: str
+    direction: Direction
+    problem: Problem
+    count: int
+    last_at: datetime
+    examples: Sequence[Failure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,30 +128,35 @@ class Views:
         limit: int = 100,
         *,
         code: str | None = None,
+        cause: str | None = None,
         offset: int = 0,
     ) -> list[Failure]:
         """Last failed first."""
-        row, wanted = FailureRow, _failures_wanted(mapping, job, open_only, code)
+        row, wanted = FailureRow, _failures_wanted(mapping, job, open_only, code, cause)
         query = select(*row.__table__.columns).where(*wanted).order_by(row.last_at.desc(), row.id.desc())
         return [_failure(found) for found in await self._rows(query.limit(limit).offset(offset))]
 
     async def failures_count(
-        self, mapping: str | None = None, job: int | None = None, open_only: bool = True, *, code: str | None = None
+        self,
+        mapping: str | None = None,
+        job: int | None = None,
+        open_only: bool = True,
+        *,
+        code: str | None = None,
+        cause: str | None = None,
     ) -> int:
         """How many `failures` would list without a limit."""
-        wanted = _failures_wanted(mapping, job, open_only, code)
+        wanted = _failures_wanted(mapping, job, open_only, code, cause)
         [(number,)] = await self._rows(select(func.count()).select_from(FailureRow).where(*wanted))
         return int(number)
 
-    async def newest_failures(self) -> list[Failure]:
-        """The open failure of each mapping and code that failed last: one for each cause."""
-        row = FailureRow
-        ranked = func.row_number().over(
-            partition_by=(row.mapping, row.code), order_by=(row.last_at.desc(), row.id.desc())
-        )
-        numbered = select(row.id, ranked.label("rank")).where(row.resolved_at.is_(None)).subquery()
-        query = select(*row.__table__.columns).join(numbered, numbered.c.id == row.id).where(numbered.c.rank == 1)
-        return [_failure(found) for found in await self._rows(query.order_by(row.last_at.desc(), row.id.desc()))]
+    async def causes(
+        self, mapping: str | None = None, *, code: str | None = None, limit: int = 100
+    ) -> list[FailureCause]:
+        """Open failures by cause, the most numerous first."""
+        found = await self._rows(by_cause(_failures_wanted(mapping, None, True, code), limit))
+        groups = groupby(found, key=lambda row: (row.mapping, row.direction, row.code, row.cause))
+        return [_cause(list(rows)) for _, rows in groups][:limit]
 
     async def failure_counts(self) -> list[FailureCount]:
         """By mapping and code."""
@@ -160,10 +187,11 @@ class Views:
 
 
 def _failures_wanted(
-    mapping: str | None, job: int | None, open_only: bool, code: str | None
+    mapping: str | None, job: int | None, open_only: bool, code: str | None, cause: str | None = None
 ) -> list[ColumnElement[bool]]:
     row = FailureRow
-    given: list[tuple[Any, str | int | None]] = [(row.mapping, mapping), (row.job_id, job), (row.code, code)]
+    given: list[tuple[Any, str | int | None]] = [(row.mapping, mapping), (row.job_id, job)]
+    given += [(row.code, code), (row.cause, cause)]
     wanted = [column == value for column, value in given if value is not None]
     return [*wanted, row.resolved_at.is_(None), ~_told_already()] if open_only else wanted
 
@@ -183,6 +211,12 @@ def _mentions(search: str) -> ColumnElement[bool]:
     return or_(named, *(value.icontains(search, autoescape=True) for value in values))
 
 
+def _cause(rows: Sequence[Row[Any]]) -> FailureCause:
+    newest, examples = rows[0], [_failure(row) for row in rows]
+    problem, way = examples[0].problem, examples[0].direction
+    return FailureCause(newest.cause, newest.mapping, way, problem, newest.number, newest.last_at, examples)
+
+
 def _failure(row: Row[Any]) -> Failure:
     return Failure(
         id=row.id,
@@ -199,7 +233,15 @@ def _failure(row: Row[Any]) -> Failure:
         last_at=row.last_at,
         resolved_at=row.resolved_at,
         state=_state(row),
+        again_at=_again_at(row),
     )
+
+
+def _again_at(row: Row[Any]) -> datetime | None:
+    if row.resolved_at is not None or row.skipped_at is not None or not (row.woken or row.transient or row.waits_for):
+        return None
+    again: datetime = row.last_at if row.woken else row.last_at + pause(row)
+    return again
 
 
 def _state(row: Row[Any]) -> str:

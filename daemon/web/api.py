@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Body, HTTPException, Query
 from pydantic import BaseModel
 
-from daemon.store.views import Failure
-from daemon.web.ports import Cause, CommandStatus, Coupled, MappingStatus, Page, Services, SideStatus
+from daemon.store.views import Failure, FailureCause
+from daemon.web.ports import CommandStatus, Coupled, MappingStatus, Page, Services, SideStatus, Wanted
 from schemas.command import Command
 from schemas.job import Job, JobState, Run
 from schemas.outcome import Outcome
@@ -123,15 +123,17 @@ def _add_records(routes: APIRouter, services: Services) -> None:
         mapping: str | None = None,
         code: str | None = None,
         job: int | None = None,
+        cause: str | None = None,
         offset: Offset = 0,
         limit: Limit = 50,
     ) -> Page[Failure]:
-        """Open failures, newest first."""
-        return await reader.failures(mapping, code, job, offset, limit)
+        """Open failures, newest first; of one cause, if its id is given."""
+        return await reader.failures(Wanted(mapping, code, job, cause), offset, limit)
 
     @routes.get("/failures/causes")
-    async def causes() -> Sequence[Cause]:
-        return await reader.causes()
+    async def causes(mapping: str | None = None, code: str | None = None) -> Sequence[FailureCause]:
+        """Open failures by cause, the most numerous first, each with up to three of its records."""
+        return await reader.causes(Wanted(mapping, code))
 
     @routes.get("/couplings")
     async def couplings(

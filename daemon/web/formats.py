@@ -23,6 +23,7 @@ _TONES = {
     JobState.FINISHED: "ok",
     JobState.FAILED: "bad",
 }
+_FAILURE_TONES = {"retrying": "busy", "waiting": "busy", "conflict": "warn", "skipped": "idle", "resolved": "ok"}
 _KINDS = {"full-sync": "Full synchronisation", "sync": "Modified records", "catch-up": "Catch-up"}
 
 
@@ -60,6 +61,10 @@ def arrow(direction: Direction) -> str:
 def tone(state: RunState | JobState) -> str:
     """The colour class of a state; its text is always written too."""
     return _TONES[state]
+
+
+def failure_tone(state: str) -> str:
+    return _FAILURE_TONES.get(state, "bad")
 
 
 def words(value: str) -> str:
@@ -104,6 +109,5 @@ def answer(value: Keep | None) -> str:
     return {Keep.KEEP: "keep", Keep.RESTORE: "restore", None: "asked at the end"}[value]
 
 
-FILTERS: dict[str, Callable[..., Any]] = {
-    each.__name__: each for each in (number, span, moment, arrow, tone, words, kind, took, count, percent, rate, answer)
-}
+_FILTERS = (number, span, moment, arrow, tone, failure_tone, words, kind, took, count, percent, rate, answer)
+FILTERS: dict[str, Callable[..., Any]] = {each.__name__: each for each in _FILTERS}

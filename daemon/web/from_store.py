@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from daemon.metrics import Figures
 from daemon.store.engine import Store
-from daemon.store.views import CouplingView, Failure, FailureCount, PositionView
+from daemon.store.views import CouplingView, Failure, FailureCause, FailureCount, PositionView
 from daemon.web.formats import percent
-from daemon.web.ports import Cause, CommandStatus, Coupled, MappingStatus, Page, SideStatus, T
+from daemon.web.ports import CommandStatus, Coupled, MappingStatus, Page, SideStatus, T, Wanted
 from schemas.job import Job, MappingState, Run
 from schemas.mapping import Mappings, TableMapping
 from schemas.side import Direction, Side
@@ -50,21 +50,17 @@ class StoreReader:
     async def job(self, number: int) -> Job | None:
         return await self.store.jobs.job(number)
 
-    async def failures(
-        self, mapping: str | None, code: str | None, job: int | None, offset: int, limit: int
-    ) -> Page[Failure]:
-        views, open_only = self.store.views, job is None
-        found = await views.failures(mapping, job, open_only, limit, code=code, offset=offset)
-        total = await views.failures_count(mapping, job, open_only, code=code)
+    async def failures(self, wanted: Wanted, offset: int, limit: int) -> Page[Failure]:
+        views, place = self.store.views, (wanted.mapping, wanted.job, wanted.job is None)
+        found = await views.failures(*place, limit, code=wanted.code, cause=wanted.cause, offset=offset)
+        total = await views.failures_count(*place, code=wanted.code, cause=wanted.cause)
         return Page(found, offset, offset + limit < total, total)
 
-    async def causes(self) -> Sequence[Cause]:
-        counted = {(count.mapping, count.code): count.open for count in await self.store.views.failure_counts()}
-        causes = [
-            Cause(each.mapping, each.problem, counted.get((each.mapping, each.problem.code), 1), each.last_at)
-            for each in await self.store.views.newest_failures()
-        ]
-        return sorted(causes, key=lambda cause: -cause.count)
+    async def causes(self, wanted: Wanted) -> Sequence[FailureCause]:
+        return await self.store.views.causes(wanted.mapping, code=wanted.code)
+
+    async def failure_codes(self) -> Sequence[str]:
+        return sorted({count.code for count in await self.store.views.failure_counts() if count.open})
 
     async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
         found = await self.store.views.couplings(mapping, limit + 1, offset, text)

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daemon.web.ports import Reader, Services
+from daemon.web.ports import Reader, Services, Wanted
 from daemon.web.rendering import VIEWS, Renderer
 from schemas.job import Run, RunKind, RunState
 
@@ -60,19 +60,21 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         found = await reader.job(number)
         if found is None:
             raise HTTPException(404)
-        page = await reader.failures(None, None, number, max(0, offset), PAGE)
+        page = await reader.failures(Wanted(job=number), max(0, offset), PAGE)
         return await renderer.page(request, _VIEW["jobs"], template="job.html", job=found, page=page, chosen={})
 
     @routes.get("/errors")
-    async def errors(request: Request, mapping: str = "", code: str = "", offset: int = 0) -> Response:
-        page = await reader.failures(mapping or None, code or None, None, max(0, offset), PAGE)
+    async def errors(request: Request, mapping: str = "", code: str = "", cause: str = "", offset: int = 0) -> Response:
+        """Causes first; the records of one are a page of their own."""
+        wanted = Wanted(mapping or None, code or None, None, cause or None)
         return await renderer.page(
             request,
             _VIEW["errors"],
-            page=page,
-            causes=await reader.causes(),
+            page=await reader.failures(wanted, max(0, offset), PAGE) if cause else None,
+            causes=[] if cause else await reader.causes(wanted),
+            codes=await reader.failure_codes(),
             names=[each.name for each in await reader.mappings()],
-            chosen={"mapping": mapping, "code": code},
+            chosen={"mapping": mapping, "code": code, "cause": cause},
         )
 
     @routes.get("/couplings")
@@ -90,7 +92,7 @@ async def _overview(services: Services) -> dict[str, Any]:
         "sides": await reader.sides(),
         "unready": await services.unready(),
         "mappings": await reader.mappings(),
-        "causes": await reader.causes(),
+        "causes": await reader.causes(Wanted()),
         "current": await _current(reader, runs),
         "outcomes": services.metrics.outcomes(),
         "uptime": (datetime.now(UTC) - services.started).total_seconds(),

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from daemon.metrics import Metrics
 from daemon.settings import Web
-from daemon.store.views import Failure
+from daemon.store.views import Failure, FailureCause
 from schemas.command import Command
 from schemas.errors import Problem
 from schemas.job import Job, Run, RunState
@@ -44,16 +44,6 @@ class MappingStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """The open failures of one mapping that have one code; `problem` is the newest of them."""
-
-    mapping: str
-    problem: Problem
-    count: int
-    last_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Coupled:
     """A coupling as it is listed: `name` is the first text both sides agreed on."""
 
@@ -85,6 +75,16 @@ class Page(Generic[T]):
     total: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which failures to show; None: whichever."""
+
+    mapping: str | None = None
+    code: str | None = None
+    job: int | None = None
+    cause: str | None = None
+
+
 class Reader(Protocol):
     """Everything the web reads. Jobs, runs and failures come newest first."""
 
@@ -101,13 +101,14 @@ class Reader(Protocol):
 
     async def job(self, number: int) -> Job | None: ...
 
-    async def failures(
-        self, mapping: str | None, code: str | None, job: int | None, offset: int, limit: int
-    ) -> Page[Failure]:
+    async def failures(self, wanted: Wanted, offset: int, limit: int) -> Page[Failure]:
         """Open ones; of a job, also those resolved since."""
 
-    async def causes(self) -> Sequence[Cause]:
-        """Open failures by mapping and code, the most numerous first."""
+    async def causes(self, wanted: Wanted) -> Sequence[FailureCause]:
+        """Open failures by cause, the most numerous first."""
+
+    async def failure_codes(self) -> Sequence[str]:
+        """The codes that open failures have, in order."""
 
     async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
         """Those whose ids or agreed values contain `text`."""

@@ -1,5 +1,6 @@
 """The console's forms: each becomes a command on the control topic, like everyone else's."""
 
+from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
 
 import orjson
@@ -17,6 +18,7 @@ from schemas.errors import Problem, Refused
 
 _STALE = Problem("form-stale", "This form is out of date.", "Go back, reload the page, and try again.")
 _FIELDS = ("command", "run", "answer")
+_LISTS = ("mappings", "records", "causes")
 
 
 def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
@@ -29,8 +31,9 @@ def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
             return renderer.problem(request, 403, _STALE)
         command = _command(form)
         await services.submit(command)
-        back = local(str(form.get("back", "/"))).partition("?")[0]
-        return RedirectResponse(f"{back}?command={command.id}", status_code=303)
+        path, _, query = local(str(form.get("back", "/"))).partition("?")
+        kept = [(name, value) for name, value in parse_qsl(query) if name != "command"]
+        return RedirectResponse(f"{path}?{urlencode([*kept, ('command', command.id)])}", status_code=303)
 
     return routes
 
@@ -38,10 +41,14 @@ def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
 def _command(form: FormData) -> commands.Command:
     if form.get("command") == "full-sync":
         _check_full_sync(form)
+    # Without either it means every failed record, which no button of ours does.
+    if form.get("command") == "retry" and not (form.getlist("records") or form.getlist("causes")):
+        raise Refused("nothing-chosen", "No record was chosen.", "Press the button of a record or a cause.")
     data: dict[str, object] = {"id": str(uuid4()), "requested_by": "console"}
     data |= {name: form[name] for name in _FIELDS if form.get(name)}
-    if names := [str(name) for name in form.getlist("mappings")]:
-        data["mappings"] = names
+    for field in _LISTS:
+        if chosen := [str(one) for one in form.getlist(field)]:
+            data[field] = chosen
     return commands.parse(orjson.dumps(data))
 
 

@@ -41,7 +41,7 @@ def test_status_jobs_errors_and_couplings_print_one_json_document(at_work: World
     jobs = document(coupled(at_work, "jobs", "--json"))
     assert [job["mapping"] for job in reversed(jobs)][:3] == ["CURRENCY", "SALESPEOPLE", "UNITOFMEASURE"]
     assert document(coupled(at_work, "job", str(jobs[0]["id"]), "--json"))["failures"] == []
-    errors = coupled(at_work, "errors", "--json")
+    errors = coupled(at_work, "errors", "--all", "--json")
     assert (errors.returncode, document(errors)) == (0, [])
     customers = document(coupled(at_work, "couplings", "CUSTOMER", "--json", "--limit", "500"))
     counts = {mapping["name"]: mapping["couplings"] for mapping in status["mappings"]}
@@ -86,8 +86,8 @@ def test_a_record_that_fails_is_shown_with_cause_and_advice_and_exit_code_1(at_w
     at_work.quiet()
     at_work.sales.arm(status=400, method="PATCH", path="/accounts(")
     at_work.bc.edit(bc, city="Lima")
-    wait_until(lambda: at_work.cli("errors"), 30, "the failure")
-    errors = coupled(at_work, "errors", "--json")
+    wait_until(lambda: at_work.cli("errors", "--all"), 30, "the failure")
+    errors = coupled(at_work, "errors", "--all", "--json")
     assert errors.returncode == 1
     [error] = document(errors)
     assert error["bc_id"] == row["id"]

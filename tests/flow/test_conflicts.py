@@ -26,7 +26,7 @@ def test_edits_made_alike_on_both_sides_are_no_conflict(synced: World) -> None:
         synced.sales.edit(sales, address1_city="Ulm")
     synced.polled(synced.marks())
     synced.quiet()
-    assert synced.cli("errors") == []
+    assert synced.cli("errors", "--all") == []
     assert synced.differences() == []
 
 
@@ -36,11 +36,11 @@ def test_edits_of_the_same_field_are_reported_and_overwrite_nothing(synced: Worl
     with synced.bc.unseen("customers"), synced.sales.unseen("accounts"):
         synced.bc.edit(bc, city="Aachen")
         synced.sales.edit(sales, address1_city="Zwickau")
-    errors = wait_until(lambda: synced.cli("errors"), 30, "the conflict")
+    errors = wait_until(lambda: synced.cli("errors", "--all"), 30, "the conflict")
     synced.quiet()
     assert synced.bc.get(bc)["city"] == "Aachen"
     assert synced.sales.get(sales)["address1_city"] == "Zwickau"
-    errors = synced.cli("errors")
+    errors = synced.cli("errors", "--all")
     assert {(one["mapping"], one["code"], one["bc_id"]) for one in errors} == {
         ("CUSTOMER", "update-conflict", row["id"])
     }
@@ -51,7 +51,7 @@ def test_edits_of_the_same_field_are_reported_and_overwrite_nothing(synced: Worl
 def test_a_conflict_is_over_when_somebody_makes_both_equal(synced: World) -> None:
     bc, sales, _ = synced.pair(4, "customers", "accounts")
     synced.sales.edit(sales, address1_city="Aachen")
-    wait_until(lambda: synced.cli("errors") == [], 10, "the end of the conflict")
+    wait_until(lambda: synced.cli("errors", "--all") == [], 10, "the end of the conflict")
     synced.bc.edit(bc, city="Bonn")
     synced.shows(synced.sales, sales, address1_city="Bonn")
     assert synced.differences() == []

@@ -109,7 +109,7 @@ def test_sync_carries_a_record_that_failed(synced: World) -> None:
 
 
 def _of(world: World, bc_id: str) -> list[dict[str, object]]:
-    return [error for error in world.cli("errors") if error["bc_id"] == bc_id]
+    return [error for error in world.cli("errors", "--all") if error["bc_id"] == bc_id]
 
 
 def test_after_restore_a_new_record_stays_alone_and_after_keep_it_gets_a_partner(synced: World) -> None:

@@ -75,7 +75,7 @@ def test_a_live_write_whose_answer_is_lost_is_not_repeated_blindly(synced: World
     synced.shows(synced.bc, bc, phoneNumber="+61 8")
     marks = synced.quiet()
     assert synced.differences() == []
-    assert synced.cli("errors") == []
+    assert synced.cli("errors", "--all") == []
     synced.bc.edit(bc, city="Adelaide")
     synced.shows(synced.sales, sales, address1_city="Adelaide")
     synced.quiet()

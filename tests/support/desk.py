@@ -60,7 +60,7 @@ class Desk:
         self.jobs: dict[str, list[tuple[str, Direction]]] = {}
         self.paused: set[str] = set()
         self.missed: set[str] = set()
-        self.retried: list[tuple[list[str], list[str] | None]] = []
+        self.retried: list[tuple[list[str] | None, ...]] = []
         self.overridden: dict[str, bool | None] = {}
         self.announced: list[CommandOutcome] = []
         self.woken = 0
@@ -129,8 +129,10 @@ class Desk:
     async def caught_up(self, names: Sequence[str]) -> None:
         self.missed -= set(names)
 
-    async def retry(self, mappings: Iterable[str], records: Iterable[str] | None = None) -> int:
-        self.retried.append((list(mappings), None if records is None else list(records)))
+    async def retry(
+        self, mappings: Iterable[str], records: Iterable[str] | None = None, causes: Iterable[str] | None = None
+    ) -> int:
+        self.retried.append((list(mappings), *(None if one is None else list(one) for one in (records, causes))))
         return len(self.retried)
 
     async def send(self, command: str, command_id: str = "c1", **fields: Any) -> CommandOutcome:

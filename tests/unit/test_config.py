@@ -127,6 +127,7 @@ def test_mistakes_name_file_line_field(write, added, line, expected):
     path = write(SIDES + added + "\n")
     text = refused(path)
     assert text.lower().startswith(f"{path}, line {line}, {expected}".lower())
+    assert "?." not in text
 
 
 def test_a_mistake_deep_in_the_file(write):

@@ -216,7 +216,9 @@ async def test_failed_records_are_carried_again_by_mapping_or_by_id() -> None:
     desk = Desk()
     assert (await desk.send("retry", mappings=["ITEM"])).state is RunState.DONE
     assert (await desk.send("retry", "c2", records=["A"])).state is RunState.DONE
-    assert desk.retried == [(["ITEM"], None), (["CURRENCY", "CUSTOMER", "ITEM"], ["A"])]
+    assert (await desk.send("retry", "c3", causes=["c0ffee"])).state is RunState.DONE
+    everything = ["CURRENCY", "CUSTOMER", "ITEM"]
+    assert desk.retried == [(["ITEM"], None, None), (everything, ["A"], None), (everything, None, ["c0ffee"])]
 
 
 async def test_two_records_are_coupled_by_their_names_and_the_refusal_is_told() -> None:

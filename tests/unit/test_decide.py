@@ -159,6 +159,25 @@ def test_a_related_record_that_is_not_coupled_fails_the_record_and_says_which() 
     assert "coupled full-sync CURRENCY" in end.problem.hint
 
 
+def test_a_salesperson_that_no_sales_user_stands_behind_is_mended_in_sales() -> None:
+    """SALESPEOPLE come from Sales only: synchronising them could not help."""
+    people = part(
+        "SALESPEOPLE",
+        bc={"table": "salespeoplePurchasers"},
+        sales={"table": "systemusers"},
+        direction="to_bc",
+        match_on=[[{"bc": "email", "sales": "internalemailaddress"}]],
+        fields=[{"bc": "email", "sales": "internalemailaddress"}],
+    )
+    owner = {"bc": "salespersonCode", "sales": "ownerid", "lookup": "SALESPEOPLE", "direction": "to_sales"}
+    customer = mappings(people, part(fields=[owner, CITY]))["CUSTOMER"]
+    end = settled(decide(change_of(customer, Side.BC, bc_row(salespersonCode="JR")), customer, None, {}, OPEN))
+    assert end.problem is not None
+    assert "SALESPEOPLE code JR" in end.problem.message
+    for words in ("come from Sales only", "email = internalemailaddress", "clear the field in Business Central"):
+        assert words in end.problem.hint
+
+
 def test_a_related_record_is_named_by_its_partner() -> None:
     euro = {Reference("CURRENCY", Side.BC, "code", "EUR"): {"id": "the-euro"}}
     decision = in_euro(with_currency(), euro)

@@ -148,3 +148,14 @@ async def test_a_change_skipped_for_its_partners_failure_is_carried_by_the_retry
     assert await store.retries.due(clock(), 10, SERVED) == []
     assert await store.retries.retry([CUSTOMER], ["b1"]) == 2
     assert await store.retries.due(clock(), 10, SERVED) == [due("s1", TO_BC), due("b1")]
+
+
+async def test_a_cause_is_retried_with_all_its_records_in_both_directions(store: Store, clock: Clock) -> None:
+    for _ in range(2):
+        await record(store, failed("b1", partner="s1"), failed("b2"), failed("b3", "other-code"))
+    await record(store, ended("s1", Outcome.SKIPPED, side=Side.SALES, partner="b1"))
+    [cause] = [one for one in await store.views.causes() if one.count == 2]
+    assert await store.retries.retry(["OTHER"], causes=[cause.id]) == 0
+    assert await store.retries.retry([CUSTOMER], causes=[cause.id]) == 3
+    assert await store.retries.due(clock(), 10, SERVED) == [due("s1", TO_BC), due("b1"), due("b2")]
+    assert await store.retries.skipped(CUSTOMER, Side.BC) == {"b3"}

@@ -1,8 +1,13 @@
 """Read models: what the command line, the console and the metrics ask."""
 
+from dataclasses import replace
+
 from daemon.store.engine import Store
+from daemon.store.retries import TRANSIENT
 from daemon.store.views import FailureCount
+from schemas.coupling import Reference
 from schemas.outcome import Outcome
+from schemas.side import Side
 
 from .conftest import Clock
 from .made import CUSTOMER, NOWHERE, coupled, ended, failed
@@ -55,13 +60,42 @@ async def test_failures_are_paged_exactly(store: Store) -> None:
     assert await store.views.failures_count("OTHER") == 0
 
 
-async def test_the_newest_failure_of_each_cause(store: Store, clock: Clock) -> None:
-    await store.memory.record([failed("b1"), failed("b2"), failed("b3", "http-403")], NOWHERE)
+async def test_one_cause_is_told_once_with_the_newest_of_its_records(store: Store, clock: Clock) -> None:
+    await store.memory.record([failed(f"b{n}") for n in range(5)], NOWHERE)
     clock.forward(1)
-    await store.memory.record([failed("b1"), failed("b4", "http-500")], NOWHERE)
+    await store.memory.record([failed("b7"), failed("c1", "http-500"), failed("c2", "http-500")], NOWHERE)
     clock.forward(1)
-    await store.memory.record([ended("b4", Outcome.MODIFIED)], NOWHERE)
+    await store.memory.record([ended("c1", Outcome.MODIFIED)], NOWHERE)
 
-    newest = await store.views.newest_failures()
+    many, one = await store.views.causes()
 
-    assert [(one.problem.code, one.source_key) for one in newest] == [("http-400", "b1"), ("http-403", "b3")]
+    assert (many.count, many.problem.message) == (6, "b7 is not good.")
+    assert [record.source_key for record in many.examples] == ["b7", "b4", "b3"]
+    assert (one.count, one.problem.code, one.examples[0].source_key) == (1, "http-500", "c2")
+    assert {record.source_key for record in await store.views.failures(cause=many.id)} == {
+        "b0", "b1", "b2", "b3", "b4", "b7"
+    }  # fmt: skip
+    assert await store.views.failures_count(cause=many.id) == 6
+    assert [each.id for each in await store.views.causes(code="http-500")] == [one.id]
+    assert await store.views.causes("OTHER") == []
+    assert len(await store.views.causes(limit=1)) == 1
+
+
+async def test_a_missing_partner_is_one_cause_for_all_that_name_it(store: Store) -> None:
+    gone = [Reference("SALESPEOPLE", Side.BC, "code", code) for code in ("JR", "JR", "LM")]
+    waiting = [failed(f"b{n}", "not-coupled", waits_for=one) for n, one in enumerate(gone)]
+    await store.memory.record(waiting, NOWHERE)
+    assert [one.count for one in await store.views.causes()] == [2, 1]
+
+
+async def test_a_conflict_is_counted_once_though_both_sides_notice_it(store: Store) -> None:
+    conflict = {"outcome": Outcome.CONFLICT}
+    await store.memory.record([replace(failed("b1", **conflict), partner="s1")], NOWHERE)
+    await store.memory.record([replace(failed("s1", side=Side.SALES, **conflict), partner="b1")], NOWHERE)
+    assert [one.count for one in await store.views.causes()] == [1]
+
+
+async def test_it_is_told_when_a_failure_is_carried_again(store: Store, clock: Clock) -> None:
+    await store.memory.record([failed("b1", transient=True), failed("b2")], NOWHERE)
+    again = {one.source_key: one.again_at for one in await store.views.failures()}
+    assert again == {"b1": clock.now + TRANSIENT, "b2": None}

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from daemon.metrics import Metrics
-from daemon.store.views import Failure
+from daemon.store.views import Failure, FailureCause
 from daemon.web import Access, Services, create_app
-from daemon.web.ports import Cause, CommandStatus, Coupled, MappingStatus, Page, SideStatus
+from daemon.web.ports import CommandStatus, Coupled, MappingStatus, Page, SideStatus, Wanted
 from schemas.change import Change, Op
 from schemas.command import Command
 from schemas.errors import Problem
@@ -67,19 +67,20 @@ class FakeReader:
     async def job(self, number: int) -> Job | None:
         return next((job for job in self.job_list if job.id == number), None)
 
-    async def failures(
-        self, mapping: str | None, code: str | None, job: int | None, offset: int, limit: int
-    ) -> Page[Failure]:
-        found = [
-            each for each in self.failure_list
-            if mapping in (None, each.mapping) and code in (None, each.problem.code) and job in (None, each.job_id)
-        ]  # fmt: skip
+    async def failures(self, wanted: Wanted, offset: int, limit: int) -> Page[Failure]:
+        found = [each for each in self.failure_list if matches(each, wanted)]
         return page(found, offset, limit)
 
-    async def causes(self) -> Sequence[Cause]:
-        if not self.failure_list:
-            return []
-        return [Cause("CUSTOMER", LOOKUP, 12, ago(70)), Cause("CONTACTS", STALE, 1, ago(40))]
+    async def causes(self, wanted: Wanted) -> Sequence[FailureCause]:
+        found = [
+            FailureCause("c0ffee", "CUSTOMER", Direction.TO_SALES, LOOKUP, 12, ago(70), self.failure_list[:3]),
+            FailureCause("deadbeef", "CONTACTS", Direction.TO_BC, STALE, 1, ago(40), self.failure_list[-1:]),
+        ]
+        chosen = [one for one in found if wanted.mapping in (None, one.mapping)]
+        return [one for one in chosen if wanted.code in (None, one.problem.code)] if self.failure_list else []
+
+    async def failure_codes(self) -> Sequence[str]:
+        return sorted({each.problem.code for each in self.failure_list})
 
     async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
         rows = [
@@ -94,6 +95,12 @@ class FakeReader:
 
     async def command(self, number: str) -> CommandStatus | None:
         return self.commands.get(number)
+
+
+def matches(each: Failure, wanted: Wanted) -> bool:
+    given = {"mapping": each.mapping, "code": each.problem.code, "job": each.job_id}
+    given["cause"] = "c0ffee" if each.problem == LOOKUP else "deadbeef"
+    return all(getattr(wanted, name) in (None, value) for name, value in given.items())
 
 
 def ago(seconds: float) -> datetime:
@@ -141,7 +148,7 @@ def failure_list() -> list[Failure]:
     key = "5d115c9c-44e3-ea11-bb43-000d3a0a5d{:02x}"
     lookups = [
         Failure(n, "CUSTOMER", Direction.TO_SALES, key.format(n), key.format(n), None, Outcome.FAILED, LOOKUP, 2, 4,
-                ago(90), ago(70 + n), None)
+                ago(90), ago(70 + n), None, *(("waiting", ago(-60)) if n == 0 else ()))
         for n in range(12)
     ]  # fmt: skip
     gone = Failure(99, "CONTACTS", Direction.TO_BC, "s", key.format(255), "91e2ab10-3c4d-4f10-9a1f-000000000001",

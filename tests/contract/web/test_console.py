@@ -124,6 +124,41 @@ async def test_errors_are_narrowed_by_mapping_and_code(browser):
     assert "has no user" not in text
 
 
+async def test_errors_are_told_by_cause_and_open_into_their_records(browser):
+    text = (await browser.get("/errors")).text
+    assert re.findall(r'<td class="n bad">(\d+)</td>', text) == ["12", "1"]
+    assert text.count("has no user") == 1
+    assert 'href="/errors?cause=c0ffee"' in text
+    records = (await browser.get("/errors", params={"cause": "c0ffee"})).text
+    assert records.count("has no user") == 12
+    assert re.findall(r'<span class="pill [a-z]+">([a-z]+)</span>', records).count("waiting") == 1
+
+
+async def test_a_record_or_a_cause_is_retried_by_its_button(world, browser):
+    first = world.reader.failure_list[0]
+    text = (await browser.get("/errors")).text
+    assert '<input type="hidden" name="causes" value="c0ffee">' in text
+    text = (await browser.get("/errors?cause=deadbeef")).text
+    assert f'<input type="hidden" name="records" value="{first.bc_id}">' in text
+    await submit(browser, command="retry", causes="c0ffee")
+    await submit(browser, command="retry", mappings=[first.mapping], records=[first.bc_id])
+    one, two = world.submitted
+    assert (one.causes, one.records) == (["c0ffee"], None)
+    assert (two.mappings, two.records, two.causes) == (["CONTACTS"], [first.bc_id], None)
+
+
+async def test_a_retry_of_nothing_is_refused(world, browser):
+    """As a command it means every failed record, which no button says."""
+    answer = await submit(browser, command="retry")
+    assert "No record was chosen" in answer.text
+    assert world.submitted == []
+
+
+async def test_after_a_command_the_same_cause_is_shown(browser):
+    answer = await submit(browser, command="retry", causes="c0ffee", back="/errors?cause=c0ffee&command=old")
+    assert re.fullmatch(r"/errors\?cause=c0ffee&command=[0-9a-f-]{36}", answer.headers["Location"])
+
+
 async def test_couplings_are_searched_and_paged(browser):
     first = (await browser.get("/couplings", params={"text": "söhne"})).text
     assert "1–50 of 120" in first

@@ -7,6 +7,7 @@ import pytest
 from consumers.ports import Applied
 from daemon.store.engine import open_store
 from daemon.web.from_store import StoreReader
+from daemon.web.ports import Wanted
 from producers.ports import Published
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half
@@ -67,7 +68,7 @@ async def test_an_empty_store(reader):
     assert await reader.runs(5) == []
     assert (await reader.jobs(None, 0, 5)).items == []
     assert await reader.job(1) is None
-    assert await reader.causes() == []
+    assert await reader.causes(Wanted()) == []
     assert await reader.command("x") is None
     assert (await reader.couplings(None, "", 0, 5)).total == 0
     assert (await reader.figures({})).couplings == {}
@@ -87,11 +88,16 @@ async def test_failures_and_their_causes(store, reader, clock):
     await record(store, *(settled(f"b{n}", Outcome.FAILED, "one") for n in range(3)))
     clock.now += timedelta(seconds=5)
     await record(store, settled("c", Outcome.FAILED, "two"))
-    assert [(cause.problem.code, cause.count) for cause in await reader.causes()] == [("one", 3), ("two", 1)]
-    page = await reader.failures("CUSTOMER", "one", None, 1, 1)
+    assert [(cause.problem.code, cause.count) for cause in await reader.causes(Wanted())] == [("one", 3), ("two", 1)]
+    three, single = await reader.causes(Wanted())
+    assert [each.source_key for each in three.examples] == ["b2", "b1", "b0"]
+    assert [one.id for one in await reader.causes(Wanted("CUSTOMER", "two"))] == [single.id]
+    assert (await reader.failures(Wanted(cause=three.id), 0, 1)).total == 3
+    assert await reader.failure_codes() == ["one", "two"]
+    page = await reader.failures(Wanted("CUSTOMER", "one"), 1, 1)
     assert (len(page.items), page.more, page.total) == (1, True, 3)
-    assert not (await reader.failures("CUSTOMER", "one", None, 2, 1)).more
-    assert [each.problem.code for each in (await reader.failures(None, None, None, 0, 1)).items] == ["two"]
+    assert not (await reader.failures(Wanted("CUSTOMER", "one"), 2, 1)).more
+    assert [each.problem.code for each in (await reader.failures(Wanted(), 0, 1)).items] == ["two"]
     assert (await reader.mappings())[3].failures == 4
     assert (await reader.figures({})).failures["CUSTOMER", "open"] == 4
 
@@ -113,7 +119,7 @@ async def test_runs_jobs_and_progress(store, reader):
     figures = await reader.figures({TOPIC: 7})
     assert figures.progress == {("CUSTOMER", Direction.TO_SALES): 0.5, ("CUSTOMER", Direction.TO_BC): 0}
     assert figures.consumer_lag == {TOPIC: 7}
-    assert len((await reader.failures(None, None, first.id, 0, 5)).items) == 1
+    assert len((await reader.failures(Wanted(job=first.id), 0, 5)).items) == 1
     assert [job.id for job in (await reader.jobs("CUSTOMER", 0, 1)).items] == [second.id]
     assert (await reader.job(first.id)).settled == 2
 

@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.add_column("mapping_state", sa.Column("owed", JSON, nullable=True))
     op.add_column("failures", sa.Column("cause", sa.String(), nullable=False, server_default=""))
     op.create_index("ix_failures_cause", "failures", ["cause"])
+    op.create_index("ix_failures_mapping_bc_id", "failures", ["mapping", "bc_id"])
     _findings()
     _survey_records()
     _owed_references()
@@ -30,6 +31,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("webhook_notices", "webhook_subscriptions", "owed_references", "survey_records", "findings"):
         op.drop_table(table)
+    op.drop_index("ix_failures_mapping_bc_id", "failures")
     op.drop_index("ix_failures_cause", "failures")
     for table, name in (
         ("failures", "cause"),

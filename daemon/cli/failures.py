@@ -1,0 +1,69 @@
+"""Failed records, and what they have in common, as `coupled errors` and `coupled job` show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from daemon.cli.progress import ARROWS
+
+if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
+    from daemon.store.views import Failure, FailureCause
+
+
+def record(row: Failure) -> dict[str, Any]:
+    return {
+        "mapping": row.mapping,
+        "direction": row.direction.value,
+        "outcome": row.outcome.value,
+        "state": row.state,
+        "bc_id": row.bc_id,
+        "sales_id": row.sales_id,
+        **row.problem.as_dict(),
+        "attempts": row.attempts,
+        "last_at": row.last_at.isoformat(),
+        "again_at": row.again_at.isoformat() if row.again_at else None,
+    }
+
+
+def cause(one: FailureCause) -> dict[str, Any]:
+    return {
+        "cause": one.id,
+        "count": one.count,
+        "mapping": one.mapping,
+        "direction": one.direction.value,
+        **one.problem.as_dict(),
+        "last_at": one.last_at.isoformat(),
+        "examples": [record(row) for row in one.examples],
+    }
+
+
+def print_records(found: Sequence[Mapping[str, Any]]) -> None:
+    for row in found:
+        place = f"{row['mapping']} {ARROWS[row['direction']]}  {row['bc_id'] or row['sales_id']}"
+        typer.echo(f"{place}  {row['code']}  ({row['state']})")
+        _say(row)
+    if not found:
+        typer.echo("No failed records.")
+
+
+def print_causes(found: Sequence[Mapping[str, Any]]) -> None:
+    """Up to three records under each cause; where there are more, how to see them all."""
+    for one in found:
+        number = f"{one['count']:,} record{'' if one['count'] == 1 else 's'}"
+        typer.echo(f"{number}  {one['mapping']} {ARROWS[one['direction']]}  {one['code']}")
+        _say(one)
+        for row in one["examples"]:
+            typer.echo(f"      {row['bc_id'] or row['sales_id']}  ({row['state']})")
+        if one["count"] > len(one["examples"]):
+            typer.echo(f"      … coupled errors --cause {one['cause']}")
+    if not found:
+        typer.echo("No failed records.")
+
+
+def _say(row: Mapping[str, Any]) -> None:
+    typer.echo(f"    {row['message']}")
+    if row["hint"]:
+        typer.echo(f"    → {row['hint']}")

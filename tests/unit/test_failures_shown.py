@@ -1,0 +1,61 @@
+"""`coupled errors`: causes with a few of their records, or records one by one."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from daemon.cli import failures
+from daemon.store.views import Failure, FailureCause
+from schemas.errors import Problem
+from schemas.outcome import Outcome
+from schemas.side import Direction
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+GONE = Problem("not-coupled", "It names SALESPEOPLE code JR, which is not coupled.", "Create JR.")
+
+
+def failed(key: str, state: str = "waiting") -> Failure:
+    again = NOON + timedelta(minutes=5) if state == "waiting" else None
+    way, end = Direction.TO_SALES, Outcome.FAILED
+    return Failure(1, "CUSTOMER", way, key, key, None, end, GONE, 1, None, NOON, NOON, None, state, again)
+
+
+def caused(count: int, *records: Failure) -> FailureCause:
+    return FailureCause("c0ffee", "CUSTOMER", Direction.TO_SALES, GONE, count, NOON, records)
+
+
+def test_a_cause_is_told_once_with_its_number_and_three_records(capsys: pytest.CaptureFixture[str]) -> None:
+    records = [failed("b1"), failed("b2", "skipped"), failed("b3")]
+    failures.print_causes([failures.cause(caused(1204, *records))])
+    said = capsys.readouterr().out
+    assert said.splitlines()[0].startswith("1,204 records  CUSTOMER")
+    assert said.count(GONE.message) == said.count("→ Create JR.") == 1
+    assert "b2  (skipped)" in said
+    assert "coupled errors --cause c0ffee" in said
+
+
+def test_a_cause_whose_records_are_all_told_needs_no_more(capsys: pytest.CaptureFixture[str]) -> None:
+    failures.print_causes([failures.cause(caused(1, failed("b1")))])
+    said = capsys.readouterr().out
+    assert said.startswith("1 record  CUSTOMER")
+    assert "--cause" not in said
+
+
+def test_records_are_told_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    failures.print_records([failures.record(failed("b1")), failures.record(failed("b2", "skipped"))])
+    said = capsys.readouterr().out
+    assert said.count(GONE.message) == 2
+    assert "b1  not-coupled  (waiting)" in said
+
+
+def test_json_tells_when_a_record_is_carried_again() -> None:
+    told = failures.cause(caused(2, failed("b1"), failed("b2", "skipped")))
+    assert [one["again_at"] for one in told["examples"]] == ["2026-03-01T12:05:00+00:00", None]
+    assert (told["cause"], told["count"], told["code"]) == ("c0ffee", 2, "not-coupled")
+
+
+@pytest.mark.parametrize("show", [failures.print_causes, failures.print_records])
+def test_nothing_failed(show: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert callable(show)
+    show([])
+    assert capsys.readouterr().out == "No failed records.\n"
