@@ -6,7 +6,7 @@ wires them; the log is in memory. Nothing runs beside a test: work is done insid
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -37,7 +37,7 @@ from schemas.mapping import Mappings
 from schemas.outcome import Outcome
 from schemas.side import Side as Name
 from schemas.topics import Topics
-from tests.support.in_process import Clock, Daemons, Strangers, without_threads
+from tests.support.in_process import Clock, Daemons, Strangers, Traffic, without_threads
 from tests.support.memory_log import MemoryLog
 from tests.support.simulators import BC_AUDIENCE, CLIENT, COMPANY, SECRET, TENANT, Side
 from tests.support.stage_mappings import Changes, standard
@@ -47,6 +47,9 @@ ROOTS = {Name.BC: f"{HOST}/v2.0/{BcSettings().environment}", Name.SALES: HOST}
 SCOPES = {Name.BC: BC_AUDIENCE, Name.SALES: HOST}
 # How often a batch that cannot be done is tried again, and a stage that is never quiet is asked, before it is an error.
 _TRIES, _ROUNDS = 5, 50
+_EMPTY: list[bytes] = []
+# Who is told of changes by webhook.
+_NOBODY = httpx.MockTransport(lambda _: httpx.Response(404))
 Seeds = Mapping[str, Sequence[Mapping[str, Any]]]
 # By mapping and direction: the job's counters that are not 0.
 Jobs = dict[tuple[str, str], dict[str, int]]
@@ -65,11 +68,12 @@ class Stage:
     def __init__(self, folder: Path, bc: Seeds, sales: Seeds, mappings: Mappings | None = None) -> None:
         self.clock = Clock()
         apps = {
-            Name.BC: business_central.create_app(BcSettings(), bc, self.clock.now),
+            Name.BC: business_central.create_app(BcSettings(), bc, self.clock.now, wire=_NOBODY),
             Name.SALES: dataverse.create_app(DataverseSettings(), sales, self.clock.now),
         }
-        self._daemons = {side: Daemons(app, self.clock) for side, app in apps.items()}
-        strangers = {side: Strangers(app, self.clock) for side, app in apps.items()}
+        self._traffic = {side: Traffic() for side in Name}
+        self._daemons = {side: Daemons(app, self.clock, self._traffic[side]) for side, app in apps.items()}
+        strangers = {side: Strangers(app, self.clock, self._traffic[side]) for side, app in apps.items()}
         company, api = f"{ROOTS[Name.BC]}/api/v2.0/companies({COMPANY})/", f"{HOST}/api/data/v9.2/"
         self.bc = Side("bc", HOST, company, BC_AUDIENCE, strangers[Name.BC])
         self.sales = Side("sales", HOST, api, HOST, strangers[Name.SALES])
@@ -78,7 +82,7 @@ class Stage:
         self.log = MemoryLog(self.topics)
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self._mappings = mappings or standard()
-        self._url = f"sqlite:///{folder / 'stage.db'}?check_same_thread=false"
+        self._file = folder / "stage.db"
         self._threads = without_threads()
         self._ids = count(1)
         self._logs = count(1)
@@ -86,6 +90,7 @@ class Stage:
 
     async def __aenter__(self) -> Self:
         self._threads.__enter__()
+        self._file.write_bytes(await _empty_store(self._file.with_name("empty.db")))
         await self._start()
         return self
 
@@ -95,7 +100,7 @@ class Stage:
 
     async def _start(self) -> None:
         self._clients = {side: self._session(side) for side in Name}
-        self.store: Store = await open_store(self._url, now=self.clock.now)
+        self.store: Store = await open_store(f"sqlite:///{self._file}?check_same_thread=false", now=self.clock.now)
         wired = Wired(self.clock.now, self.clock.sleep)
         sides = Sides(self._clients, COMPANY, self._mappings, 600, wired.now_ms)
         captured = self._mappings.captured()
@@ -172,17 +177,20 @@ class Stage:
 
     async def live(self) -> None:
         """Captures every table, carries what is found and what is due again, until nothing more happens."""
+        sides = set(Name)
         for _ in range(_ROUNDS):
-            found = await self.capture() + await self._safely(self._retry.once)
+            before = {side: traffic.written for side, traffic in self._traffic.items()}
+            found = await self.capture(sides) + await self._safely(self._retry.once)
             if not await self._deliver_all() and not found:
                 return
+            sides = {side for side, traffic in self._traffic.items() if traffic.written != before[side]}
         raise AssertionError("the two sides are never quiet")
 
-    async def capture(self) -> int:
-        """Every table's changes onto the topics, not further; how many."""
+    async def capture(self, sides: Collection[Name] = tuple(Name)) -> int:
+        """The changes of these sides' tables onto the topics, not further; how many."""
         found = 0
         for side, table, capture in self._captures:
-            if not await self.parts.all_paused(side, table):
+            if side in sides and not await self.parts.all_paused(side, table):
                 found += await self._safely(capture.once)
         return found
 
@@ -248,6 +256,15 @@ class Stage:
         """Is "only coupled" on, by mapping, right now?"""
         flags = await self.store.memory.flags(self._mappings.all)
         return {name: flag.only_coupled for name, flag in flags.items()}
+
+
+async def _empty_store(file: Path) -> bytes:
+    """A store nobody has used, made once: its schema takes longer to make than many a test takes to run."""
+    if not _EMPTY:
+        store = await open_store(f"sqlite:///{file}?check_same_thread=false")
+        await store.close()
+        _EMPTY.append(file.read_bytes())  # noqa: ASYNC240
+    return _EMPTY[0]
 
 
 def jobs(told: CommandOutcome) -> Jobs:
