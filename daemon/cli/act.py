@@ -1,6 +1,7 @@
 """Commands that change something: sent on the control topic, followed to their outcome."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,10 +9,13 @@ import typer
 from daemon.cli import client
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, RecordOption
 from daemon.cli.sending import finish, follow, send, who
+from daemon.cli.survey import show_found
 from schemas.command import Answer, FullSync, Pause, Resume, Retry, Sync
+from schemas.command_outcome import CommandOutcome
 from schemas.errors import Exit
 from schemas.job import Keep, RunState
 from schemas.side import Side
+from schemas.survey import Kind
 
 WARNING = """Full synchronisation creates a partner in the other system for every record in a mapping's filter that
 is not coupled yet. Use it to set up, or on fresh data: where both systems already hold the same customers or items
@@ -28,27 +32,32 @@ def full_sync(
     restore: Annotated[
         bool, typer.Option("--restore", help='Answer in advance: "only coupled" is as it was before.')
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be done; nothing is written.")
+    ] = False,
     no_wait: NoWaitOption = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Carry every record of the mappings across, in order, creating and coupling what is missing.
 
-    At the end it waits for an answer: *keep* or *restore*. Give it in advance, at the prompt, or later with
-    `coupled answer`.
+    Without `--yes` it first shows what would be done, and what looks like a duplicate, and asks. At the end it waits
+    for an answer: *keep* or *restore*. Give it in advance, at the prompt, or later with `coupled answer`.
     """
     if keep and restore:
         raise typer.BadParameter("--keep and --restore exclude each other")
     settings = client.settings_of(config)
+    if dry_run:
+        return finish(_foretold(names, config, no_wait, json), json)
     if not yes:
-        _confirm(names)
+        _confirm(names, config, json)
     chosen = Keep.KEEP if keep else Keep.RESTORE if restore else None
     command = FullSync(id=client.new_id(), command="full-sync", mappings=names, answer=chosen, requested_by=who())
     last = follow(client.submit(settings, command), command, no_wait, json)
     if last.state is RunState.AWAITING_ANSWER and not json and sys.stdin.isatty() and sys.stdout.isatty():
         may = typer.confirm("May scheduled synchronisation create new records from now on?", default=False)
         send(config, _answer(command.id, Keep.KEEP if may else Keep.RESTORE), False, json)
-    finish(last, json)
+    return finish(last, json)
 
 
 def sync(
@@ -117,10 +126,27 @@ def _answer(run: str, choice: Keep) -> Answer:
     return Answer(id=client.new_id(), command="answer", run=run, answer=choice, requested_by=who())
 
 
-def _confirm(names: list[str] | None) -> None:
-    typer.echo(WARNING, err=True)
+def _confirm(names: list[str] | None, config: Path | None, json: bool) -> None:
+    """After a dry run, which says what there is to be warned of (DESIGN 5)."""
     if not sys.stdin.isatty():
+        typer.echo(WARNING, err=True)
         raise typer.BadParameter("there is no terminal to confirm on: say --yes")
+    told = _foretold(names, config, False, json)
+    if told.state is not RunState.DONE:
+        finish(told, json)
+    alike = sum(job["found"].get(Kind.DUPLICATE, 0) for job in told.jobs)
+    typer.echo(f"\n{WARNING}\n{alike or 'No'} uncoupled records look like duplicates.", err=True)
     what = ", ".join(names) if names else "all mappings"
     if not typer.confirm(f"Run full synchronisation of {what}?", default=False, err=True):
         raise typer.Exit(Exit.USAGE)
+
+
+def _foretold(names: list[str] | None, config: Path | None, no_wait: bool, json: bool) -> CommandOutcome:
+    """The dry run, shown."""
+    command = FullSync(
+        id=client.new_id(), command="full-sync", mappings=names or None, dry_run=True, requested_by=who()
+    )
+    last = send(config, command, no_wait, json)
+    if not json:
+        show_found(last, config)
+    return last

@@ -2,7 +2,7 @@
 
 import typer
 
-from daemon.cli import act, mappings, pair, run, show
+from daemon.cli import act, mappings, pair, run, show, survey
 
 app = typer.Typer(
     name="coupled",
@@ -24,11 +24,13 @@ app.command()(act.answer)
 app.command()(act.pause)
 app.command()(act.resume)
 app.command()(act.retry)
+app.command()(survey.match)
 app.command()(pair.couple)
 app.command()(pair.uncouple)
 app.command()(show.status)
 app.command()(show.jobs)
 app.command()(show.job)
 app.command()(show.errors)
+app.command()(survey.findings)
 app.command()(show.couplings)
 app.add_typer(mappings.app, name="mappings")

@@ -1,6 +1,7 @@
 """Progress of a run in the terminal: a bar per job, in order, with counts and rate."""
 
 import time
+from collections import Counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -50,7 +51,7 @@ class RunProgress:
         title = f"{job['mapping']:<17}{ARROWS[job['direction']]}"
         if job["id"] not in self._tasks:
             self._tasks[job["id"]] = self._bars.add_task(title, total=None, counts="")
-        settled = job["settled"]
+        settled = job["read"] or job["settled"]  # a survey first reads both sides
         total = max(settled, 1) if done else (job["total"] or None)
         line = _counts(job, None if done else settled / max(time.monotonic() - started, 0.05))
         self._bars.update(self._tasks[job["id"]], completed=settled or (1 if done else 0), total=total, counts=line)
@@ -62,6 +63,10 @@ class RunProgress:
 
 def _counts(job: dict[str, Any], rate: float | None) -> str:
     parts = [f"{job[name]} {name}" for name in _COUNTS if job.get(name)]
+    found: Counter[str] = Counter()
+    for name, count in job["found"].items():
+        found[name.rpartition(".")[2]] += count
+    parts += [f"{count} {name}" for name, count in found.items() if count and not name.startswith("uncoupled_")]
     if job.get("message"):
         parts.append(str(job["message"]))
     if rate:

@@ -1,0 +1,206 @@
+"""Match, and what surveys have found: matches and dry runs, as counts and as lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemon.cli import client
+from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, load_mappings
+from daemon.cli.output import print_json, print_table, read_store
+from daemon.cli.progress import ARROWS
+from daemon.cli.sending import finish, send, who
+from schemas.command import Match
+from schemas.command_outcome import CommandOutcome
+from schemas.errors import Refused
+from schemas.job import RunState
+from schemas.side import Side
+from schemas.survey import Finding, Kind, recommended
+
+if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
+    from daemon.settings import Settings
+    from daemon.store.engine import Store
+
+FIRST = 10
+_PAGE = 500
+# In the order they are listed: what a person must look at comes last, next to the prompt.
+_LISTED = (
+    Kind.MATCHED,
+    Kind.INSERT,
+    Kind.COUPLE,
+    Kind.MODIFY,
+    Kind.UNCOUPLE,
+    Kind.SKIP,
+    Kind.UNMATCHED,
+    Kind.AMBIGUOUS,
+    Kind.CONFLICT,
+    Kind.FAIL,
+    Kind.DUPLICATE,
+)
+_TITLES = {
+    Kind.MATCHED: "Match",
+    Kind.AMBIGUOUS: "Match, but not they alone: left uncoupled",
+    Kind.UNMATCHED: "Have no match",
+    Kind.INSERT: "Would be inserted",
+    Kind.COUPLE: "Would be coupled",
+    Kind.MODIFY: "Would be modified",
+    Kind.UNCOUPLE: "Would be uncoupled",
+    Kind.SKIP: "Would be skipped",
+    Kind.CONFLICT: "Would conflict",
+    Kind.FAIL: "Would fail",
+    Kind.DUPLICATE: "Look like duplicates",
+}
+AllOption = Annotated[bool, typer.Option("--all", help=f"All records, not only the first {FIRST} of each kind.")]
+
+
+def match(
+    names: NamesArgument = None,
+    create: Annotated[
+        bool, typer.Option("--create", help="Business Central records without a match get a partner in Sales.")
+    ] = False,
+    use: Annotated[
+        Side | None, typer.Option("--use", help="Whose values both take. Default: each keeps its own for now.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what matches.")] = False,
+    everything: AllOption = False,
+    no_wait: NoWaitOption = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Couple uncoupled records of both sides that are the same by `match_on` of their mapping.
+
+    A match counts only if it is the only one on both sides; the others are listed. Nothing is written to either side,
+    unless `--use` or `--create` asks for it.
+    """
+    command = Match(
+        id=client.new_id(),
+        command="match",
+        mappings=names or None,
+        create=create,
+        dry_run=dry_run,
+        use=use,
+        requested_by=who(),
+    )
+    last = send(config, command, no_wait, json)
+    if not json:
+        show_found(last, config, everything)
+    finish(last, json)
+
+
+def findings(
+    run: Annotated[str, typer.Argument(help="The run's id: `coupled status` shows it.")],
+    kind: Annotated[
+        str | None, typer.Option("--kind", help=f"Only these: {', '.join(kind for kind in _LISTED)}.")
+    ] = None,
+    everything: AllOption = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List what a match or a dry run has found."""
+
+    async def known(store: Store, settings: Settings) -> list[dict[str, Any]]:
+        if await store.jobs.run(run) is None:
+            raise Refused("run-unknown", f"There is no run {run!r}.", "`coupled status` lists the runs.")
+        return await _all(store, run, kind) if json else []
+
+    found = read_store(config, known)
+    if json:
+        return print_json(found)
+    return _list(config, run, [kind] if kind else [one.value for one in _LISTED], everything)
+
+
+def show_found(outcome: CommandOutcome, config: Path | None, everything: bool = False) -> None:
+    """Counts by mapping and direction, what is recommended, and the records by kind."""
+    if not outcome.run or outcome.state in (RunState.REFUSED, RunState.ACCEPTED):
+        return
+    rows = [row for job in outcome.jobs for row in count_rows(job)]
+    columns = [
+        name for name in dict.fromkeys(name for row in rows for name in row) if any(row.get(name) for row in rows)
+    ]
+    if columns:
+        print_table(rows, columns, "")
+    _list(config, outcome.run, [one.value for one in _LISTED], everything)
+    for name, what in _recommendations(outcome, config).items():
+        typer.echo(f"Recommended for {name}: {what}")
+
+
+def count_rows(job: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A survey's job as lines of a table: one for each direction, and one for what has none."""
+    lines: dict[str, dict[str, Any]] = {}
+    for name, count in job["found"].items():
+        way, _, kind = name.rpartition(".")
+        if not kind.startswith("uncoupled_"):
+            lines.setdefault(way or "both", {})[kind] = count
+    order = [way for way in ("to_sales", "to_bc", "both") if any(lines.get(way, {}).values())]
+    return [{"mapping": job["mapping"], "direction": ARROWS[way], **lines[way]} for way in order]
+
+
+def _recommendations(outcome: CommandOutcome, config: Path | None) -> dict[str, str]:
+    """Of a dry run, which counts the uncoupled (business-central-sync 4.3)."""
+    mappings, found = load_mappings(client.settings_of(config).mappings).by_name, {}
+    for job in outcome.jobs:
+        counts = job["found"]
+        if "uncoupled_bc" in counts and job["mapping"] in mappings:
+            in_bc, in_sales = counts["uncoupled_bc"], counts["uncoupled_sales"]
+            coupled = job["read"] - in_bc - in_sales
+            found[job["mapping"]] = recommended(in_bc, in_sales, coupled, mappings[job["mapping"]].couple_existing)
+    return found
+
+
+def _list(config: Path | None, run: str, kinds: Sequence[str], everything: bool) -> None:
+    async def read(store: Store, settings: Settings) -> list[tuple[str, list[dict[str, Any]]]]:
+        wanted = None if everything else FIRST + 1
+        return [(kind, await _all(store, run, kind, wanted)) for kind in kinds]
+
+    for kind, found in read_store(config, read):
+        if found:
+            typer.echo(f"\n{_TITLES.get(Kind(kind), kind) if kind in set(Kind) else kind}:")
+        for one in found if everything else found[:FIRST]:
+            typer.echo(f"  {one['mapping']:<17}{ARROWS[one['direction']]}  {line(one)}")
+        if not everything and len(found) > FIRST:
+            typer.echo(f"  … more: coupled findings {run} --kind {kind} --all")
+
+
+async def _all(store: Store, run: str, kind: str | None, limit: int | None = None) -> list[dict[str, Any]]:
+    """Page by page, all or the first `limit`."""
+    found: list[dict[str, Any]] = []
+    last = 0
+    while page := await store.findings.of_run(run, kind, after=last, limit=min(_PAGE, limit or _PAGE)):
+        last = page[-1][0]
+        found += [as_dict(mapping, one) for _, mapping, one in page]
+        if limit is not None and len(found) >= limit:
+            break
+    return found
+
+
+def as_dict(mapping: str, one: Finding) -> dict[str, Any]:
+    return {
+        "mapping": mapping,
+        "kind": one.kind,
+        "direction": one.direction.value,
+        "bc_id": one.bc_id,
+        "sales_id": one.sales_id,
+        "label": one.label,
+        "detail": dict(one.detail),
+    }
+
+
+def line(found: Mapping[str, Any]) -> str:
+    """A finding in one line: how the record is called, and what there is to say of it."""
+    said = "; ".join(_said(found["kind"], found["detail"]))
+    return f"{found['label']}{f': {said}' if said else ''}"
+
+
+def _said(kind: str, detail: Mapping[str, Any]) -> Iterator[str]:
+    if "partner" in detail:
+        yield f"is {detail['partner']}"
+    if "by" in detail:
+        yield f"by {', '.join(detail['by'])}"
+    if "message" in detail:
+        yield str(detail["message"])
+    if kind in (Kind.MODIFY, Kind.COUPLE):
+        for name, (before, after) in detail.get("fields", {}).items():
+            yield f"{name} {before!r} → {after!r}"
