@@ -210,7 +210,7 @@ async def test_no_log_and_no_error_shows_a_secret() -> None:
         if request.url.path.endswith("/token"):
             return json(200, {"access_token": "token", "expires_in": 3599})
         if request.method == "GET":
-            return json(200, {"value": []})
+            return json(404 if "runtime" in request.url.path else 200, {"value": []})
         quoted = request.content.decode()
         return json(400, {"error": {"code": "BadRequest", "message": f"This cannot be: {quoted}"}})
 

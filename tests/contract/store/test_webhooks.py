@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from daemon.store.engine import Store
-from schemas.webhooks import Kept, Notice, Told
+from schemas.webhooks import Kept, Notice, Told, notices
+from tests.contract.store.conftest import Another
 
 CHANGED = Notice("customers", Told.CHANGED)
 GONE = Notice("customers", Told.DELETED, "c1")
@@ -37,3 +38,12 @@ async def test_what_is_told_again_while_it_is_looked_into_is_not_forgotten(store
     await store.webhooks.done(noted)
 
     assert [notice for notice, _ in await store.webhooks.noted()] == [GONE]
+
+
+async def test_what_one_worker_is_told_the_leader_finds(store: Store, another: Another) -> None:
+    await store.webhooks.keep(Kept("customers", "https://a", "our-secret", "s1"))
+    worker = await another()
+    body = b'{"value": [{"clientState": "our-secret", "changeType": "updated", "resource": "api/customers(x)"}]}'
+    await worker.webhooks.note(notices(body, (await worker.webhooks.subscriptions()).values()))
+
+    assert [notice for notice, _ in await store.webhooks.noted()] == [CHANGED]
