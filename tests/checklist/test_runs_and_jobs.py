@@ -164,3 +164,16 @@ async def test_row_042_no_command_can_ask_for_a_direction(stage: Stage) -> None:
 def test_row_043_a_mapping_without_an_enabled_field_is_refused_before_anything_runs(name: str) -> None:
     with pytest.raises(ValueError, match="no enabled field travels to_sales"):
         standard(**{name: DISABLED})
+
+
+async def test_row_109_uncoupling_salespeople_is_a_job_like_any_other(stage: Stage) -> None:
+    await stage.full_sync("SALESPEOPLE")
+    ((bc, user),) = (await stage.couplings("SALESPEOPLE")).items()
+    marks = stage.bc.mark(), stage.sales.mark()
+    told = await stage.command("uncouple", mapping="SALESPEOPLE", records=[bc])
+    assert told.state == "done"
+    assert await stage.couplings("SALESPEOPLE") == {}
+    newest = (await stage.jobs())[0]
+    assert (newest["mapping"], newest["uncoupled"]) == ("SALESPEOPLE", 1)
+    assert (stage.bc.writes(marks[0]), stage.sales.writes(marks[1])) == ([], [])
+    assert stage.sales.get(f"systemusers({user})")["fullname"] == "Ann Beebe"
