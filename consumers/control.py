@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from consumers.starting import Started, one_way_jobs, run_of
 from schemas import command as commands
-from schemas.command import Answer, Command, Couple, FullSync, Match, Pause, Resume, Retry, Sync, Uncouple
+from schemas.command import Answer, Command, Couple, FullSync, Match, Pause, Resume, Retry, Sync, Uncouple, Verify
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import Problem, Refused
 from schemas.job import Keep, Run, RunKind, RunState
@@ -158,7 +158,7 @@ class Control:
             case FullSync(dry_run=False):
                 await self._full_sync(command)
                 return RunState.ACCEPTED
-            case FullSync() | Sync() | Match() | Uncouple():
+            case FullSync() | Sync() | Match() | Uncouple() | Verify():
                 await self._start(command)
                 return RunState.ACCEPTED
             case Answer():

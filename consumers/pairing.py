@@ -157,7 +157,8 @@ def opened(mapping: TableMapping, agreed: Coupling, use: Use) -> Coupling:
     loser = agreed.half(winner.other)
     taken = {name for rule in mapping.rules(Direction.from_side(winner)) for name in rule.fields(winner.other)}
     base = {name: value for name, value in loser.base.items() if name in taken}
-    emptied = agreed.with_half(winner, replace(agreed.half(winner), base={}))
+    # Its values are still to travel: it is read before anything is written over them.
+    emptied = agreed.with_half(winner, replace(agreed.half(winner), version="", base={}))
     return emptied.with_half(winner.other, replace(loser, base=base))
 
 

@@ -3,17 +3,23 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from schemas.command import FullSync, Match, Sync, Uncouple
+from schemas.command import FullSync, Match, Sync, Uncouple, Verify
 from schemas.errors import Refused
 from schemas.job import Run, RunKind, RunState
 from schemas.mapping import Mappings
 from schemas.side import Direction
 
-Started = FullSync | Sync | Match | Uncouple
+Started = FullSync | Sync | Match | Uncouple | Verify
 Jobs = Sequence[tuple[str, Direction]]
-_KINDS = {FullSync: RunKind.FULL, Sync: RunKind.MODIFIED, Match: RunKind.MATCH, Uncouple: RunKind.UNCOUPLE}
+_KINDS = {
+    FullSync: RunKind.FULL,
+    Sync: RunKind.MODIFIED,
+    Match: RunKind.MATCH,
+    Uncouple: RunKind.UNCOUPLE,
+    Verify: RunKind.VERIFY,
+}
 # Those that take both directions of a mapping as one job.
-_WHOLE = (RunKind.PREVIEW, RunKind.MATCH, RunKind.UNCOUPLE)
+_WHOLE = (RunKind.PREVIEW, RunKind.MATCH, RunKind.UNCOUPLE, RunKind.VERIFY)
 
 
 def run_of(command: Started, mappings: Mappings, now: datetime, cleared: Sequence[str] = ()) -> tuple[Run, Jobs]:
@@ -68,6 +74,8 @@ def _options(command: Started) -> dict[str, object]:
             return {"records": _ids(records)}
         case Match():
             return {"create": command.create, "dry_run": command.dry_run, "use": command.use}
+        case Verify():
+            return {"repair": command.repair}
         case Uncouple():
             if command.all == bool(command.records):
                 raise Refused("nothing-chosen", "Which records are to be uncoupled?", "Name records, or say all.")

@@ -10,6 +10,7 @@ from daemon.store.definitions import Definitions
 from daemon.store.engine import Store
 from daemon.store.positions import SqlPositions
 from daemon.surveying import surveying
+from daemon.verifying import verifying
 from producers.named import NamedSweep
 from producers.ports import Log, Sweep
 from producers.retry import FailedFirst
@@ -55,6 +56,8 @@ class StoredWorks:
                 return Uncoupling(self._sides.mappings, store.memory, store.standing, run, job, self._sides.now_ms)
             case RunKind.PREVIEW | RunKind.MATCH:
                 return await surveying(self._sides, self._store, self._part, run, job)
+            case RunKind.VERIFY:
+                return verifying(self._sides, self._store, self._part, run, job)
             case RunKind.MODIFIED if "records" in run.options:
                 return await self._naming(run, job)
             case _:

@@ -110,7 +110,15 @@ class Uncouple(_Command):
     all: bool = False
 
 
-Command = FullSync | Sync | Match | Answer | Pause | Resume | Retry | Couple | Uncouple
+class Verify(_Command):
+    """Both sides are compared record by record through the couplings; with `repair` what differs is carried."""
+
+    command: Literal["verify"]
+    mappings: Names | None = None
+    repair: bool = False
+
+
+Command = FullSync | Sync | Match | Answer | Pause | Resume | Retry | Couple | Uncouple | Verify
 _id: TypeAdapter[str] = TypeAdapter(Id)
 _adapter: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 

@@ -9,7 +9,11 @@ from schemas.side import Direction
 
 
 class Kind(StrEnum):
-    """A dry run's are what the real run would do; `duplicate` and the rest are for a person to look at."""
+    """A dry run's are what the real run would do; `duplicate` and the rest are for a person to look at.
+
+    Verify's `drift` is a pair that differs, `half` one that was never carried, `orphan` a record whose partner is gone,
+    `gone` a coupling of which nothing is left.
+    """
 
     INSERT = "insert"
     COUPLE = "couple"
@@ -23,6 +27,10 @@ class Kind(StrEnum):
     MATCHED = "matched"
     AMBIGUOUS = "ambiguous"
     UNMATCHED = "unmatched"
+    DRIFT = "drift"
+    HALF = "half"
+    ORPHAN = "orphan"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Commands about couplings: couple and uncouple by hand."""
+"""Commands about couplings: couple and uncouple by hand, compare both sides through them."""
 
 import sys
 from typing import Annotated
@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from daemon.cli import client
-from daemon.cli.options import ConfigOption, JsonOption, NameArgument, NoWaitOption
+from daemon.cli.options import ConfigOption, JsonOption, NameArgument, NamesArgument, NoWaitOption
 from daemon.cli.sending import finish, send, who
-from schemas.command import Couple, Uncouple
+from schemas.command import Couple, Uncouple, Verify
 from schemas.errors import Exit
 from schemas.use import Use
 
@@ -64,6 +64,29 @@ def uncouple(
         requested_by=who(),
     )
     finish(send(config, command, no_wait, json), json)
+
+
+def verify(
+    names: NamesArgument = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Carry what differs, like any change.")] = False,
+    no_wait: NoWaitOption = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare both sides record by record through the couplings. Exit 1 if anything differs, or is left so.
+
+    With `--repair` the side that moved since both last agreed is carried; conflicts and duplicates are only told.
+    `coupled job ID` lists what a job has found.
+    """
+    command = Verify(id=client.new_id(), command="verify", mappings=names or None, repair=repair, requested_by=who())
+    outcome = send(config, command, no_wait, json)
+    for job in () if json else outcome.jobs:
+        found = ", ".join(f"{count} {kind}" for kind, count in job["found"].items() if count) or "nothing coupled"
+        typer.echo(f"{job['mapping']:<17}job {job['id']:<5} {found}")
+    left = sum(job["found"].get("left", 0) for job in outcome.jobs)
+    finish(outcome, json)
+    if left:
+        raise typer.Exit(Exit.FAILED_RECORDS)
 
 
 def _confirm(name: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli import failures
+from daemon.cli import failures, findings
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, complete_mapping, load_mappings
 from daemon.cli.output import print_json as _json
 from daemon.cli.output import print_table as _print
@@ -90,22 +90,28 @@ def job(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show one synchronisation job, and the records that failed in it."""
+    """Show one synchronisation job, the records that failed in it, and what a comparison has found."""
 
     async def read(store: Store, settings: Settings) -> dict[str, Any]:
         found = await store.jobs.job(job_id)
         if found is None:
             raise Refused("job-unknown", f"There is no job {job_id}.", "`coupled jobs` lists them.")
         failed = await store.views.failures(job=job_id, open_only=False)
-        return {**job_dict(found), "failures": [failures.record(row) for row in failed]}
+        told = await store.findings.of_run(found.run, mapping=found.mapping, limit=findings.MOST)
+        return {
+            **job_dict(found),
+            "failures": [failures.record(row) for row in failed],
+            "findings": [findings.record(one) for _, _, one in told],
+        }
 
     found = _read(config, read)
     if json:
         return _json(found)
     for name, value in found.items():
-        if name != "failures" and value not in (None, "", 0):
+        if name not in ("failures", "findings") and value not in (None, "", 0, {}):
             typer.echo(f"{name:>10}  {value}")
     failures.print_records(found["failures"])
+    findings.print_records(found["findings"])
     return None
 
 

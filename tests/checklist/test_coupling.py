@@ -238,6 +238,13 @@ async def test_row_132_a_salesperson_deleted_and_uncoupled_leaves_nothing_behind
     assert await stage.couplings("SALESPEOPLE") == {}
 
 
+async def test_row_109_uncoupling_salespeople_is_on_the_log_too(stage: Stage) -> None:
+    await stage.full_sync("SALESPEOPLE")
+    await stage.command("uncouple", mapping="SALESPEOPLE", all=True)
+    newest = (await stage.jobs())[0]
+    assert (newest["mapping"], newest["uncoupled"], newest["state"]) == ("SALESPEOPLE", 1, "finished")
+
+
 async def _skipped(stage: Stage) -> tuple[str, str]:
     """A pair whose customer's new name was refused twice; both paths."""
     here, there = await pair(stage)

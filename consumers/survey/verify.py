@@ -1,0 +1,177 @@
+"""Both sides compared record by record through the couplings; nothing is written (DESIGN 6, `coupled verify`)."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from consumers.matching import match
+from consumers.outside import outside
+from consumers.survey.context import Context, label
+from consumers.survey.drift import Drift, Halves, drifts, looked_up
+from consumers.survey.match import tell_ambiguous, tell_pairs
+from consumers.survey.ports import Row
+from schemas import rows
+from schemas.coupling import Coupling, Lookups
+from schemas.mapping import OnDelete
+from schemas.side import Direction, Side
+from schemas.survey import Finding, Kind
+
+# What a repair may do something about.
+DIFFERING = (Kind.DRIFT, Kind.HALF, Kind.ORPHAN, Kind.GONE)
+EQUAL, OUTSIDE, LEFT = "equal", "outside", "left"
+_COUNTED = (EQUAL, Kind.DRIFT, Kind.CONFLICT, Kind.HALF, Kind.ORPHAN, Kind.GONE, Kind.DUPLICATE, OUTSIDE, LEFT)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A coupling with both records as they are; a record that is gone is not in `seen`."""
+
+    coupling: Coupling
+    seen: Mapping[Side, Row] = field(default_factory=dict)
+
+    def now(self, context: Context) -> Halves:
+        return {side: rows.half(context.mapping, side, row) for side, row in self.seen.items()}
+
+    @property
+    def gone(self) -> tuple[Side, ...]:
+        return tuple(side for side in Side if side not in self.seen)
+
+    @property
+    def half(self) -> bool:
+        """Coupled, and never carried: one side has agreed to nothing."""
+        return not (self.coupling.bc.base and self.coupling.sales.base)
+
+
+async def find(context: Context, couplings: AsyncIterator[Sequence[Coupling]], repairs: bool) -> None:
+    """Tells every coupling that is not equal, once: after a kill from the start again, since nothing is done before."""
+    if await context.findings.sealed(context.job):
+        return
+    await context.findings.clear(context.job)
+    counts: Counter[str] = Counter(dict.fromkeys(map(str, _COUNTED), 0))
+    async for page in couplings:
+        await _compare(context, page, counts)
+    await _begun(context, counts)
+    await _duplicates(context, counts)
+    counts[LEFT] = _left(context, counts, repairs)
+    await context.findings.seal(context.job, counts)
+
+
+async def compared(context: Context, pairs: Sequence[Pair]) -> list[list[Drift]]:
+    """What differs in each pair, of which both records exist."""
+    now = [pair.now(context) for pair in pairs]
+    lookups = await _lookups(context, now)
+    return [drifts(context.mapping, pair.coupling, held, lookups) for pair, held in zip(pairs, now, strict=True)]
+
+
+def in_filter(context: Context, pair: Pair) -> bool:
+    return all(context.mapping.table(side).filter.matches(row) for side, row in pair.seen.items())
+
+
+async def _compare(context: Context, couplings: Sequence[Coupling], counts: Counter[str]) -> None:
+    pairs = [await _fresh(context, pair) for pair in await _staged(context, couplings)]
+    whole = [pair for pair in pairs if not pair.gone and in_filter(context, pair)]
+    findings = [_gone(context, pair) for pair in pairs if pair.gone]
+    for pair, told in zip(whole, await compared(context, whole), strict=True):
+        findings += [_differing(context, pair, told)] if told or pair.half else []
+    counts.update(str(one.kind) for one in findings)
+    out = len(pairs) - len(whole) - sum(bool(pair.gone) for pair in pairs)
+    counts[OUTSIDE] += out
+    counts[EQUAL] += len(pairs) - len(findings) - out
+    await context.add(findings)
+
+
+async def _staged(context: Context, couplings: Sequence[Coupling]) -> list[Pair]:
+    """Those of the sweep; the others read by id, since a record that has left the filter is not gone."""
+    seen: dict[Side, dict[str, Row]] = {}
+    for side in Side:
+        ids = [one.half(side).id for one in couplings]
+        seen[side] = dict(await context.staging.rows(context.job, side, ids))
+        if missing := [key for key in ids if key not in seen[side]]:
+            seen[side] |= await context.readers[side].read(context.mapping, missing)
+    return [
+        Pair(one, {side: seen[side][one.half(side).id] for side in Side if one.half(side).id in seen[side]})
+        for one in couplings
+    ]
+
+
+async def _fresh(context: Context, pair: Pair) -> Pair:
+    """What was carried after its side was read is read again."""
+    passed = [side for side, now in pair.now(context).items() if pair.coupling.half(side).sequence > now.sequence]
+    if not passed:
+        return pair
+    seen: dict[Side, Row] = {}
+    for side in pair.seen:
+        key = pair.coupling.half(side).id
+        there = await context.readers[side].read(context.mapping, [key])
+        if key in there:
+            seen[side] = there[key]
+    return Pair(pair.coupling, seen)
+
+
+async def _lookups(context: Context, now: Iterable[Halves]) -> Lookups:
+    wanted = {reference for held in now for reference in looked_up(context.mapping, held)}
+    found = dict(await context.memory.lookups(wanted)) if wanted else {}
+    for side in Side:
+        missing = {one for one in wanted - found.keys() if one.side is side}
+        found |= await outside(context.mappings, context.mapping, missing, context.readers[side])
+    return found
+
+
+def _gone(context: Context, pair: Pair) -> Finding:
+    coupling = pair.coupling
+    called = next((label(context.mapping, side, row) for side, row in pair.seen.items()), None)
+    texts = (value for half in (coupling.bc, coupling.sales) for value in half.base.values() if isinstance(value, str))
+    kind = Kind.GONE if len(pair.gone) > 1 else Kind.ORPHAN
+    return _finding(kind, coupling, called or next(texts, coupling.bc.id), {"gone": [side.value for side in pair.gone]})
+
+
+def _differing(context: Context, pair: Pair, told: Sequence[Drift]) -> Finding:
+    kind = Kind.CONFLICT if any(one.winner is None for one in told) else Kind.HALF if pair.half else Kind.DRIFT
+    detail = {"fields": [_told(pair, pair.now(context), one) for one in told]}
+    return _finding(kind, pair.coupling, label(context.mapping, Side.BC, pair.seen[Side.BC]), detail)
+
+
+def _told(pair: Pair, now: Halves, drift: Drift) -> dict[str, Any]:
+    """A field with both values, what both last agreed on, and whose value a repair takes."""
+    told: dict[str, Any] = {"field": drift.rule.name, "use": drift.winner.value if drift.winner else None, "agreed": {}}
+    for side in Side:
+        names = drift.rule.fields(side)
+        told[side.value] = {name: now[side].base.get(name) for name in names}
+        told["agreed"][side.value] = {n: v for n, v in pair.coupling.half(side).base.items() if n in names}
+    return told | ({"problem": drift.problem.as_dict()} if drift.problem else {})
+
+
+def _finding(kind: Kind, coupling: Coupling, called: str, detail: Mapping[str, Any]) -> Finding:
+    return Finding(kind, Direction.BOTH, coupling.bc.id, coupling.sales.id, called, detail)
+
+
+async def _begun(context: Context, counts: Counter[str]) -> None:
+    """Creations in Business Central begun and not recorded: their records are coupled with nobody yet (promise 2)."""
+    begun = {one.sales_id: one for one in await context.memory.open_intents(context.mapping.name)}
+    coupled = await context.memory.couplings([context.mapping.name], Side.SALES, begun)
+    free = [key for key in begun if (context.mapping.name, key) not in coupled]
+    labels = await context.labels(Side.SALES, free)
+    found = [
+        Finding(Kind.HALF, Direction.TO_BC, None, key, labels[key], {"begun": dict(begun[key].fields)}) for key in free
+    ]
+    counts[Kind.HALF] += len(found)
+    await context.add(found)
+
+
+async def _duplicates(context: Context, counts: Counter[str]) -> None:
+    """Uncoupled records of both sides that match: told only, since `coupled match` couples them."""
+    if not context.mapping.match_on:
+        return
+    found = match(await context.uncoupled(Side.BC), await context.uncoupled(Side.SALES))
+    await tell_pairs(context, found.pairs, Kind.DUPLICATE)
+    await tell_ambiguous(context, found.ambiguous, Kind.DUPLICATE)
+    counts[Kind.DUPLICATE] += len(found.pairs) + len(found.ambiguous)
+
+
+def _left(context: Context, counts: Mapping[str, int], repairs: bool) -> int:
+    """What still differs afterwards, but for what a repair fails to carry: that is told as failed."""
+    left = [Kind.CONFLICT] if repairs else [Kind.CONFLICT, *DIFFERING]
+    if repairs and context.mapping.on_delete is OnDelete.IGNORE:
+        left.append(Kind.ORPHAN)
+    return sum(counts[kind] for kind in left)

@@ -1,0 +1,289 @@
+"""`verify`: what both sides hold is compared through the couplings, and brought together on the ordinary road."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from consumers.ports import Applied
+from daemon.store.database import Database
+from schemas import rows
+from schemas.command_outcome import CommandOutcome
+from schemas.job import RunState
+from schemas.outcome import Outcome, Settled
+from schemas.side import Side
+from schemas.survey import Finding
+from tests.support.house import CUSTOMERS, account, customer
+from tests.support.stage import Killed, Stage
+
+NAMES = ("Adatum", "Contoso", "Fabrikam", "Litware", "Trey")
+
+
+async def overlook(stage: Stage) -> None:
+    """Nobody captures what has happened so far: a daemon that was down too long, its positions moved by hand."""
+    stage.clock.tick(3600)
+    parts = stage.parts
+    for side, table in parts.mappings.captured():
+        position = await parts.sides.source(side, table).start()
+        topic = parts.topics.table(side, table)
+        await stage.store.positions.begin(f"live:{side.value}:{table}", position, parts.log_ids[topic])
+    await stage.restart()
+
+
+async def pairs(stage: Stage, *names: str) -> dict[str, str]:
+    """Customers and accounts, coupled and equal: the id of each, the same on both sides."""
+    await stage.live()
+    found = {name: customer(stage, name, city="Ulm") for name in names}
+    await stage.full_sync(*CUSTOMERS)
+    await stage.live()
+    return found
+
+
+async def verify(stage: Stage, *names: str, **fields: Any) -> dict[str, int]:
+    """What was found in CUSTOMER, without what was not."""
+    told = await stage.command("verify", mappings=list(names) or ["CUSTOMER"], **fields)
+    assert told.state is RunState.DONE, told.error
+    return found(told)
+
+
+def found(told: CommandOutcome, mapping: str = "CUSTOMER") -> dict[str, int]:
+    (job,) = (job for job in told.jobs if job["mapping"] == mapping)
+    return {kind: count for kind, count in job["found"].items() if count}
+
+
+async def findings(stage: Stage, run: str) -> list[Finding]:
+    return [one for _, _, one in await stage.store.findings.of_run(run)]
+
+
+def city(stage: Stage, key: str) -> tuple[Any, Any]:
+    bc, sales = stage.bc.get(f"customers({key})"), stage.sales.get(f"accounts({key})")
+    return bc["city"], sales["address1_city"]
+
+
+async def test_what_is_in_step_is_equal(stage: Stage) -> None:
+    await pairs(stage, *NAMES)
+    assert await verify(stage) == {"equal": 5}
+    whole = await stage.command("verify")
+    assert {job["mapping"] for job in whole.jobs if any(job["found"].values())} >= {"CURRENCY", "CUSTOMER"}
+    assert not any(job["found"].get("left") for job in whole.jobs)
+
+
+async def test_drift_is_told_field_by_field_and_nothing_is_written(stage: Stage) -> None:
+    keys = await pairs(stage, "Adatum", "Contoso")
+    stage.sales.edit(f"accounts({keys['Adatum']})", address1_city="Rome")
+    await overlook(stage)
+    marks = stage.bc.mark(), stage.sales.mark()
+    told = await stage.command("verify", mappings=["CUSTOMER"], id="v")
+    assert found(told) == {"equal": 1, "drift": 1, "left": 1}
+    assert (stage.bc.writes(marks[0]), stage.sales.writes(marks[1])) == ([], [])
+    (one,) = await findings(stage, "v")
+    assert (one.kind, one.bc_id, one.sales_id) == ("drift", keys["Adatum"], keys["Adatum"])
+    assert "Adatum" in one.label
+    assert one.detail["fields"] == [
+        {
+            "field": "city ↔ address1_city",
+            "use": "sales",
+            "bc": {"city": "Ulm"},
+            "sales": {"address1_city": "Rome"},
+            "agreed": {"bc": {"city": "Ulm"}, "sales": {"address1_city": "Ulm"}},
+        }
+    ]
+
+
+async def test_it_costs_one_paged_read_of_each_side(stage: Stage) -> None:
+    await pairs(stage, *NAMES)
+    marks = stage.bc.mark(), stage.sales.mark()
+    await verify(stage)
+    for side, mark, table in ((stage.bc, marks[0], "customers"), (stage.sales, marks[1], "accounts")):
+        reads = Counter(entry.path.partition("?")[0] for entry in side.reads(mark) if table in entry.path)
+        assert sum(reads.values()) == 2, reads  # how many there are, and the one page they are on
+
+
+async def test_repair_takes_the_side_that_moved(stage: Stage) -> None:
+    keys = await pairs(stage, *NAMES)
+    stage.bc.edit(f"customers({keys['Adatum']})", city="Bonn")
+    stage.sales.edit(f"accounts({keys['Contoso']})", address1_city="Rome")
+    stage.sales.edit(f"accounts({keys['Fabrikam']})", address1_city=None)
+    stage.bc.edit(f"customers({keys['Litware']})", city="Oslo")
+    stage.sales.edit(f"accounts({keys['Litware']})", telephone1="7")
+    await overlook(stage)
+    told = await stage.command("verify", mappings=["CUSTOMER"], repair=True)
+    assert found(told) == {"equal": 1, "drift": 4}
+    (job,) = told.jobs
+    assert job["published"] == job["settled"]
+    await stage.live()
+    assert city(stage, keys["Adatum"]) == ("Bonn", "Bonn")
+    assert city(stage, keys["Contoso"]) == ("Rome", "Rome")
+    assert city(stage, keys["Fabrikam"]) == ("", None)
+    assert city(stage, keys["Litware"]) == ("Oslo", "Oslo")
+    assert stage.bc.get(f"customers({keys['Litware']})")["phoneNumber"] == "7"
+    assert await verify(stage) == {"equal": 5}
+
+
+@pytest.mark.parametrize(("policy", "right"), [("merge", None), ("bc_wins", "Bonn"), ("sales_wins", "Rome")])
+async def test_two_edits_of_a_field_are_for_the_policy_and_a_conflict_is_only_told(
+    stage: Stage, policy: str, right: str | None
+) -> None:
+    await stage.configure(CUSTOMER={"on_update_conflict": policy})
+    keys = await pairs(stage, "Adatum")
+    stage.bc.edit(f"customers({keys['Adatum']})", city="Bonn", phoneNumber="1")
+    stage.sales.edit(f"accounts({keys['Adatum']})", address1_city="Rome")
+    await overlook(stage)
+    told = await verify(stage, repair=True)
+    assert told == ({"drift": 1} if right else {"conflict": 1, "left": 1})
+    await stage.live()
+    assert city(stage, keys["Adatum"]) == ((right, right) if right else ("Bonn", "Rome"))
+
+
+async def test_a_record_out_of_the_filter_is_no_orphan(stage: Stage) -> None:
+    keys = await pairs(stage, "Adatum", "Contoso")
+    stage.bc.edit(f"customers({keys['Adatum']})", blocked="All")
+    await overlook(stage)
+    assert await verify(stage) == {"equal": 1, "outside": 1}
+
+
+@pytest.mark.parametrize(("rule", "left"), [("ignore", 1), ("uncouple", 0), ("restore", 0)])
+async def test_an_orphan_goes_the_way_of_a_deletion(stage: Stage, rule: str, left: int) -> None:
+    await stage.configure(CUSTOMER={"on_delete": rule})
+    keys = await pairs(stage, "Adatum", "Contoso")
+    stage.sales.delete(f"accounts({keys['Adatum']})")
+    await overlook(stage)
+    assert await verify(stage) == {"equal": 1, "orphan": 1, "left": 1}
+    assert (await verify(stage, repair=True)).get("left", 0) == left
+    await stage.live()
+    coupled = await stage.couplings("CUSTOMER")
+    names = sorted(row["name"] for row in stage.sales.rows("accounts"))
+    assert (len(coupled), names) == {
+        "ignore": (2, ["Contoso"]),
+        "uncouple": (1, ["Contoso"]),
+        "restore": (2, ["Adatum", "Contoso"]),
+    }[rule]
+
+
+async def test_a_partner_gone_of_a_mapping_that_travels_one_way_is_found_by_its_survivor(stage: Stage) -> None:
+    await stage.configure(CUSTOMER={"on_delete": "restore", "direction": "to_sales"})
+    keys = await pairs(stage, "Adatum")
+    stage.sales.delete(f"accounts({keys['Adatum']})")
+    await overlook(stage)
+    assert await verify(stage, repair=True) == {"orphan": 1}
+    assert [row["name"] for row in stage.sales.rows("accounts")] == ["Adatum"]
+    assert await verify(stage) == {"equal": 1}
+
+
+async def test_a_coupling_of_which_nothing_is_left_is_removed(stage: Stage) -> None:
+    keys = await pairs(stage, "Adatum", "Contoso")
+    stage.sales.delete(f"accounts({keys['Adatum']})")
+    stage.bc.delete(f"customers({keys['Adatum']})")
+    await overlook(stage)
+    assert await verify(stage) == {"equal": 1, "gone": 1, "left": 1}
+    told = await stage.command("verify", mappings=["CUSTOMER"], repair=True)
+    assert [job["uncoupled"] for job in told.jobs] == [1]
+    assert list(await stage.couplings("CUSTOMER")) == [keys["Contoso"]]
+
+
+async def test_a_coupling_that_was_never_carried_is_completed(stage: Stage) -> None:
+    await stage.full_sync("CURRENCY")
+    await stage.live()
+    bc, sales = customer(stage, "Adatum", city="Ulm"), account(stage, "Fabrikam", address1_city="Bonn")
+    publish = stage.log.publish
+
+    async def kill(*given: Any, **named: Any) -> Any:
+        raise Killed
+
+    stage.log.publish = kill  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        await stage.command("couple", mapping="CUSTOMER", bc_id=bc, sales_id=sales, use="bc", id="c")
+    stage.log.publish = publish  # type: ignore[method-assign]
+    assert await stage.couplings("CUSTOMER") == {bc: sales}
+    await overlook(stage)  # takes the command up again, and so carries it
+    assert stage.outcomes("c")[-1].state is RunState.DONE
+    await stage.live()
+    assert stage.sales.get(f"accounts({sales})")["name"] == "Adatum"
+    assert await verify(stage) == {"equal": 1}
+
+
+async def test_a_difference_both_have_agreed_on_is_told_and_business_central_repairs_it(stage: Stage) -> None:
+    await stage.full_sync("CURRENCY")
+    bc, sales = customer(stage, "Adatum"), account(stage, "Fabrikam")
+    await stage.command("couple", mapping="CUSTOMER", bc_id=bc, sales_id=sales, use="nothing")
+    assert await verify(stage) == {"drift": 1, "left": 1}
+    assert await verify(stage, repair=True) == {"drift": 1}
+    assert stage.sales.get(f"accounts({sales})")["name"] == "Adatum"
+
+
+async def test_half_a_coupling_follows_the_side_that_was_to_win(stage: Stage) -> None:
+    await stage.full_sync("CURRENCY")
+    bc, sales = customer(stage, "Adatum", city="Ulm"), account(stage, "Fabrikam", address1_city="Bonn")
+    await stage.command("couple", mapping="CUSTOMER", bc_id=bc, sales_id=sales, use="nothing")
+    await stage.live()
+    ((_, kept),) = (await stage.store.memory.couplings(["CUSTOMER"], Side.BC, [bc])).items()
+    half = replace(kept, bc=replace(kept.bc, base={}))
+    change = rows.deletion(stage.parts.mappings["CUSTOMER"].bc, bc, 0)
+    await stage.store.memory.record([Settled(change, "CUSTOMER", Outcome.IGNORED, half)], Applied("", ""))
+    assert await verify(stage) == {"half": 1, "left": 1}
+    assert await verify(stage, repair=True) == {"half": 1}
+    await stage.live()
+    assert stage.sales.get(f"accounts({sales})")["name"] == "Adatum"
+    assert await verify(stage) == {"equal": 1}
+
+
+async def test_duplicates_are_told_and_left(stage: Stage) -> None:
+    await stage.full_sync("CURRENCY")
+    customer(stage, "Adatum", email="a@adatum.example")
+    account(stage, "Adatum Ltd", emailaddress1="a@adatum.example")
+    account(stage, "Nobody")
+    assert await verify(stage, repair=True) == {"duplicate": 1}
+    assert await stage.couplings("CUSTOMER") == {}
+
+
+async def test_a_kill_before_any_transaction_costs_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = await pairs(stage, *NAMES)
+    for number, name in enumerate(NAMES):
+        stage.bc.edit(f"customers({keys[name]})", city=f"City {number}")
+    await overlook(stage)
+    kills = await _killed_before_each_transaction(stage, monkeypatch)
+    assert kills > 5
+    last = stage.outcomes("v")[-1]
+    assert last.state is RunState.DONE
+    (job,) = last.jobs
+    assert (job["found"]["drift"], job["read"], job["modified"]) == (5, 10, 5)
+    for number, name in enumerate(NAMES):
+        assert city(stage, keys[name]) == (f"City {number}", f"City {number}")
+    await stage.live()
+    assert await verify(stage) == {"equal": 5}
+
+
+async def _killed_before_each_transaction(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The process comes one transaction further each time, until it comes through; how often it was killed."""
+    plain, left, kills = Database.write, 0, 0
+
+    def killing(database: Database) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        return plain(database)
+
+    stage.log.put(
+        stage.topics.control,
+        None,
+        orjson.dumps({"id": "v", "command": "verify", "mappings": ["CUSTOMER"], "repair": True}),
+    )
+    while True:
+        left = kills + 1
+        monkeypatch.setattr(Database, "write", killing)
+        try:
+            await stage.work()
+        except Killed:
+            kills += 1
+        else:
+            return kills
+        finally:
+            monkeypatch.setattr(Database, "write", plain)
+        for topic in (*stage.parts.log_ids, stage.topics.control):
+            stage.log.rewind(topic)  # nothing was acknowledged
+        await stage.restart()
