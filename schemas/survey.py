@@ -1,6 +1,6 @@
 """What a survey finds: one record, or one pair of them, and what would become of it or has to be done about it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -60,3 +60,20 @@ def recommended(in_bc: int, in_sales: int, coupled: int, couples_by_itself: bool
     if in_bc or in_sales:
         return "full-sync"
     return "nothing to do" if coupled else "no records"
+
+
+def said(kind: str, detail: Mapping[str, Any]) -> str:
+    """What there is to say of a finding besides how its record is called; empty if there is nothing."""
+    return "; ".join(_said(kind, detail))
+
+
+def _said(kind: str, detail: Mapping[str, Any]) -> Iterator[str]:
+    if "partner" in detail:
+        yield f"is {detail['partner']}"
+    if "by" in detail:
+        yield f"by {', '.join(detail['by'])}"
+    if "message" in detail:
+        yield str(detail["message"])
+    if kind in (Kind.MODIFY, Kind.COUPLE):
+        for name, (before, after) in detail.get("fields", {}).items():
+            yield f"{name} {before!r} → {after!r}"

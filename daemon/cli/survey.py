@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +18,7 @@ from schemas.command_outcome import CommandOutcome
 from schemas.errors import Refused
 from schemas.job import RunState
 from schemas.side import Side
-from schemas.survey import Finding, Kind, recommended
+from schemas.survey import Finding, Kind, recommended, said
 
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.settings import Settings
@@ -190,17 +190,5 @@ def as_dict(mapping: str, one: Finding) -> dict[str, Any]:
 
 def line(found: Mapping[str, Any]) -> str:
     """A finding in one line: how the record is called, and what there is to say of it."""
-    said = "; ".join(_said(found["kind"], found["detail"]))
-    return f"{found['label']}{f': {said}' if said else ''}"
-
-
-def _said(kind: str, detail: Mapping[str, Any]) -> Iterator[str]:
-    if "partner" in detail:
-        yield f"is {detail['partner']}"
-    if "by" in detail:
-        yield f"by {', '.join(detail['by'])}"
-    if "message" in detail:
-        yield str(detail["message"])
-    if kind in (Kind.MODIFY, Kind.COUPLE):
-        for name, (before, after) in detail.get("fields", {}).items():
-            yield f"{name} {before!r} → {after!r}"
+    more = said(found["kind"], found["detail"])
+    return f"{found['label']}{f': {more}' if more else ''}"

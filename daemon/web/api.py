@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, HTTPException, Query
 from pydantic import BaseModel
 
 from daemon.store.views import Failure, FailureCause
-from daemon.web.ports import CommandStatus, Coupled, MappingStatus, Page, Services, SideStatus, Wanted
+from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, Services, SideStatus, Wanted
 from schemas.command import Command
 from schemas.job import Job, JobState, Run
 from schemas.outcome import Outcome
@@ -40,6 +40,8 @@ class JobRow(BaseModel):
     finished: datetime | None
     total: int | None
     settled: int
+    read: int
+    found: Mapping[str, int]
     inserted: int
     modified: int
     deleted: int
@@ -52,7 +54,8 @@ class JobRow(BaseModel):
 
     @staticmethod
     def of(job: Job) -> "JobRow":
-        own = {name: getattr(job, name) for name in ("id", "run", "mapping", "direction", "state", "total", "settled")}
+        names = ("id", "run", "mapping", "direction", "state", "total", "settled", "read", "found")
+        own = {name: getattr(job, name) for name in names}
         counted = {outcome.value: job.counters.get(outcome, 0) for outcome in Outcome}
         times = {"started": job.started, "finished": job.finished, "message": job.message}
         return JobRow.model_validate(own | counted | times | {"failed": job.failed})
@@ -117,6 +120,11 @@ def _add_records(routes: APIRouter, services: Services) -> None:
         if found is None:
             raise HTTPException(404)
         return JobRow.of(found)
+
+    @routes.get("/jobs/{number}/findings")
+    async def findings(number: int, kind: str | None = None, offset: Offset = 0, limit: Limit = 50) -> Page[Found]:
+        """What a job of a match or a dry run has found."""
+        return await reader.findings(number, kind, offset, limit)
 
     @routes.get("/failures")
     async def failures(

@@ -24,7 +24,13 @@ _TONES = {
     JobState.FAILED: "bad",
 }
 _FAILURE_TONES = {"retrying": "busy", "waiting": "busy", "conflict": "warn", "skipped": "idle", "resolved": "ok"}
-_KINDS = {"full-sync": "Full synchronisation", "sync": "Modified records", "catch-up": "Catch-up"}
+_KINDS = {
+    "full-sync": "Full synchronisation",
+    "sync": "Modified records",
+    "catch-up": "Catch-up",
+    "preview": "Dry run",
+    "match": "Match",
+}
 
 
 def number(value: float | None) -> str:
@@ -94,7 +100,7 @@ def percent(job: Job) -> int | None:
     whole = job.total if job.total is not None else (job.published if job.swept else None)
     if whole is None:
         return None
-    return min(99, job.settled * 100 // whole) if whole else 0
+    return min(99, (job.read or job.settled) * 100 // whole) if whole else 0
 
 
 def rate(job: Job) -> float | None:
@@ -102,7 +108,7 @@ def rate(job: Job) -> float | None:
     if job.started is None:
         return None
     seconds = ((job.finished or datetime.now(UTC)) - job.started).total_seconds()
-    return job.settled / seconds if seconds >= 1 else None
+    return (job.read or job.settled) / seconds if seconds >= 1 else None
 
 
 def answer(value: Keep | None) -> str:

@@ -7,10 +7,11 @@ from daemon.metrics import Figures
 from daemon.store.engine import Store
 from daemon.store.views import CouplingView, Failure, FailureCause, FailureCount, PositionView
 from daemon.web.formats import percent
-from daemon.web.ports import CommandStatus, Coupled, MappingStatus, Page, SideStatus, T, Wanted
+from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, SideStatus, T, Wanted
 from schemas.job import Job, MappingState, Run
 from schemas.mapping import Mappings, TableMapping
 from schemas.side import Direction, Side
+from schemas.survey import said
 
 _NAMES = ("displayName", "name", "fullname", "number", "code")
 
@@ -70,6 +71,13 @@ class StoreReader:
         counts = await self.store.views.coupling_counts()
         total = sum(counts.values()) if mapping is None else counts.get(mapping, 0)
         return Page(page.items, page.offset, page.more, total)
+
+    async def findings(self, job: int, kind: str | None, offset: int, limit: int) -> Page[Found]:
+        found = await self.store.findings.of_job(job, kind, offset, limit + 1)
+        page = [
+            Found(o.kind, o.direction, o.bc_id, o.sales_id, o.label, said(o.kind, o.detail), o.detail) for o in found
+        ]
+        return _page(page, offset, limit)
 
     async def command(self, number: str) -> CommandStatus | None:
         found = await self.store.commands.get(number)

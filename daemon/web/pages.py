@@ -12,6 +12,7 @@ from starlette.responses import Response
 from daemon.web.ports import Reader, Services, Wanted
 from daemon.web.rendering import VIEWS, Renderer
 from schemas.job import Run, RunKind, RunState
+from schemas.survey import Kind
 
 PAGE = 50
 _VIEW = {view.name: view for view in VIEWS}
@@ -62,6 +63,18 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
             raise HTTPException(404)
         page = await reader.failures(Wanted(job=number), max(0, offset), PAGE)
         return await renderer.page(request, _VIEW["jobs"], template="job.html", job=found, page=page, chosen={})
+
+    @routes.get("/jobs/{number}/findings")
+    async def findings(request: Request, number: int, kind: str = "", offset: int = 0) -> Response:
+        found = await reader.job(number)
+        if found is None:
+            raise HTTPException(404)
+        page = await reader.findings(number, kind or None, max(0, offset), PAGE)
+        listed = {name.rpartition(".")[2] for name, count in found.found.items() if count}
+        kinds = [kind.value for kind in Kind if kind in listed and kind is not Kind.UNCHANGED]
+        chosen = {"kind": kind}
+        shown = {"job": found, "page": page, "kinds": kinds, "chosen": chosen}
+        return await renderer.page(request, _VIEW["jobs"], template="findings.html", **shown)
 
     @routes.get("/errors")
     async def errors(request: Request, mapping: str = "", code: str = "", cause: str = "", offset: int = 0) -> Response:

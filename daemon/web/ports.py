@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from daemon.metrics import Metrics
 from daemon.settings import Web
@@ -76,6 +76,19 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What a match or a dry run has found of one record; `said` is all there is to say of it in a line."""
+
+    kind: str
+    direction: Direction
+    bc_id: str | None
+    sales_id: str | None
+    label: str
+    said: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """Which failures to show; None: whichever."""
 
@@ -109,6 +122,9 @@ class Reader(Protocol):
 
     async def failure_codes(self) -> Sequence[str]:
         """The codes that open failures have, in order."""
+
+    async def findings(self, job: int, kind: str | None, offset: int, limit: int) -> Page[Found]:
+        """What a job that only looked has found, in its order; None: of every kind."""
 
     async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
         """Those whose ids or agreed values contain `text`."""

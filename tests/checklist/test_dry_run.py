@@ -9,7 +9,7 @@ from schemas.job import RunState
 from schemas.side import Side
 from schemas.survey import Finding, Kind, recommended
 from tests.support.house import ANN, CUSTOMERS, account, customer, names, pair
-from tests.support.stage import Stage
+from tests.support.stage import Killed, Stage
 
 # What a dry run calls what a job then counts.
 COUNTED = {"insert": "inserted", "couple": "coupled", "modify": "modified", "fail": "failed", "conflict": "conflict"}
@@ -131,6 +131,29 @@ async def test_a_deleted_partner_is_foretold(stage: Stage) -> None:
     told = await dry_run(stage, "CUSTOMER")
     (failing,) = await findings(stage, told, Kind.FAIL)
     assert failing.detail["code"] == "coupled-to-deleted"
+
+
+@pytest.mark.parametrize("part", ["stage", "add", "seal", "forget"])
+async def test_a_dry_run_that_is_killed_goes_on_and_tells_nothing_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    customer(stage, "Adatum")
+    account(stage, "ADATUM")
+    told = await dry_run(stage, *CUSTOMERS)
+    expected = counts(told), len(await findings(stage, told, Kind.DUPLICATE))
+    owner = stage.store.findings if part in ("add", "seal") else stage.store.surveys
+
+    async def killed(*given: Any, **named: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(owner, part, killed)
+    with pytest.raises(Killed):
+        await stage.command("full-sync", id="again", dry_run=True, mappings=list(CUSTOMERS))
+    monkeypatch.undo()
+    await stage.restart()
+    await stage.work()
+    last = stage.outcomes("again")[-1]
+    assert (counts(last), len(await findings(stage, last, Kind.DUPLICATE))) == expected
 
 
 async def test_no_flag_is_cleared_and_no_answer_due(stage: Stage) -> None:

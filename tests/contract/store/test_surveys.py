@@ -5,6 +5,7 @@ from dataclasses import replace
 from daemon.store.engine import Store
 from schemas.job import Run, RunKind, RunState
 from schemas.side import Direction, Side
+from schemas.survey import Finding, Kind
 
 from .made import CUSTOMER, change
 
@@ -63,3 +64,24 @@ async def test_what_is_over_is_forgotten_and_nothing_else(store: Store) -> None:
     assert await store.surveys.position(job, Side.BC) == {}
     assert await store.surveys.position(other, Side.BC) == {"next": "p"}
     assert len(await store.surveys.page(other, Side.BC, "", 9)) == 1
+
+
+async def test_findings_are_complete_once_sealed_and_come_page_by_page_and_by_kind(store: Store) -> None:
+    job, other = await _job(store), await _job(store, "r2")
+    kinds = [Kind.MATCHED, Kind.UNMATCHED, Kind.MATCHED]
+    found = [Finding(kind, Direction.BOTH, f"b{n}", None, f"{n}", {"n": n}) for n, kind in enumerate(kinds)]
+    await store.findings.add(job, CUSTOMER, found[:2])
+    await store.findings.clear(job)
+    await store.findings.add(job, CUSTOMER, found)
+    await store.findings.add(other, CUSTOMER, found[:1])
+    assert not await store.findings.sealed(job)
+    await store.findings.seal(job, {"matched": 2, "unmatched": 0})
+    assert await store.findings.sealed(job)
+    assert not await store.findings.sealed(other)
+
+    ((first, one),) = await store.findings.page(job, [Kind.MATCHED], 0, 1)
+    assert one == found[0]
+    assert [two for _, two in await store.findings.page(job, [Kind.MATCHED], first, 9)] == [found[2]]
+    assert [each for _, _, each in await store.findings.of_run("r1")] == found
+    assert [each.label for _, _, each in await store.findings.of_run("r1", "unmatched")] == ["1"]
+    assert (await store.jobs.jobs_of("r1"))[0].found == {"matched": 2, "unmatched": 0}

@@ -11,7 +11,7 @@ import pytest
 from daemon.metrics import Metrics
 from daemon.store.views import Failure, FailureCause
 from daemon.web import Access, Services, create_app
-from daemon.web.ports import CommandStatus, Coupled, MappingStatus, Page, SideStatus, Wanted
+from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, SideStatus, Wanted
 from schemas.change import Change, Op
 from schemas.command import Command
 from schemas.errors import Problem
@@ -82,6 +82,15 @@ class FakeReader:
     async def failure_codes(self) -> Sequence[str]:
         return sorted({each.problem.code for each in self.failure_list})
 
+    async def findings(self, job: int, kind: str | None, offset: int, limit: int) -> Page[Found]:
+        alike = [
+            Found("duplicate", Direction.BOTH, f"b{n}", f"s{n}", f"{n} <Adatum>", "is ADATUM", {"partner": "ADATUM"})
+            for n in range(60)
+        ]
+        new = [Found("insert", Direction.TO_SALES, "b99", "b99", "99 Lonely", "", {})]
+        found = [one for one in new + alike if job == FORETOLD and kind in (None, one.kind)]
+        return page(found, offset, limit)
+
     async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
         rows = [
             Coupled(
@@ -126,6 +135,16 @@ def mapping_statuses() -> list[MappingStatus]:
         )
         for m in standard()
     ]  # fmt: skip
+
+
+FORETOLD = 90
+
+
+def foretold() -> Job:
+    """A finished job of a dry run."""
+    found = {"to_sales.insert": 1, "duplicate": 60, "uncoupled_bc": 61}
+    state, both = JobState.FINISHED, Direction.BOTH
+    return Job(FORETOLD, "dry", "CUSTOMER", both, state, ago(9), ago(8), total=400, read=200, found=found)
 
 
 def job_list() -> list[Job]:

@@ -6,7 +6,7 @@ from daemon.metrics import Metrics
 from schemas.command import FullSync, Sync
 from schemas.errors import Unreachable
 
-from .conftest import RUN, World
+from .conftest import FORETOLD, RUN, World, foretold
 
 
 async def test_status(world, browser):
@@ -154,3 +154,12 @@ async def test_metrics(browser):
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert "coupled_records_total{" in answer.text
     assert Metrics().render() != answer.content
+
+
+async def test_what_a_dry_run_has_found(world, browser):
+    world.reader.job_list.append(foretold())
+    job = (await browser.get(f"/api/jobs/{FORETOLD}")).json()
+    assert (job["read"], job["found"]["duplicate"]) == (200, 60)
+    page = (await browser.get(f"/api/jobs/{FORETOLD}/findings", params={"kind": "duplicate", "limit": 2})).json()
+    assert [one["bc_id"] for one in page["items"]] == ["b0", "b1"]
+    assert (page["items"][0]["said"], page["more"]) == ("is ADATUM", True)

@@ -12,7 +12,7 @@ from schemas.command import Answer, FullSync, Pause, Resume, Sync
 from schemas.errors import Problem, Refused, Unreachable
 from schemas.job import Keep, RunState
 
-from .conftest import NOW, RUN, World
+from .conftest import FORETOLD, NOW, RUN, World, foretold
 
 PAGES = ["/", "/full-sync", "/mappings", "/jobs", "/jobs/4", "/errors", "/couplings"]
 
@@ -290,3 +290,18 @@ async def test_assets_come_from_here(browser, name):
     answer = await browser.get(f"/static/{name}")
     assert answer.status_code == 200
     assert "http" not in answer.text.replace("http://www.w3.org/2000/svg", "").replace("HTTP", "")
+
+
+async def test_what_a_dry_run_has_found_is_listed_by_kind(world, browser):
+    world.reader.job_list.append(foretold())
+    text = (await browser.get(f"/jobs/{FORETOLD}")).text
+    assert f'<a href="/jobs/{FORETOLD}/findings">' in text
+    text = (await browser.get(f"/jobs/{FORETOLD}/findings")).text
+    assert "99 Lonely" in text
+    assert "&lt;Adatum&gt;" in text
+    assert 'findings?kind=duplicate">' in text
+    text = (await browser.get(f"/jobs/{FORETOLD}/findings", params={"kind": "duplicate"})).text
+    assert "99 Lonely" not in text
+    assert Strict(text).blocked == []
+    assert 'findings?kind=duplicate&amp;offset=50">' in text
+    assert (await browser.get("/jobs/12345/findings")).status_code == 404

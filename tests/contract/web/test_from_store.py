@@ -16,6 +16,7 @@ from schemas.job import Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
+from schemas.survey import Finding, Kind
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOPIC = "coupled.bc.customers"
@@ -140,3 +141,15 @@ async def test_commands(store, reader):
     await store.commands.receive("c", {"command": "sync"}, RunState.REFUSED, Problem("x", "No.", ""))
     found = await reader.command("c")
     assert (found.command, found.state, found.error.code) == ("sync", RunState.REFUSED, "x")
+
+
+async def test_findings_of_a_job_by_kind_and_page(reader, store):
+    await store.jobs.create_run(
+        Run("r", RunKind.MATCH, RunState.ACCEPTED, ("CUSTOMER",)), [("CUSTOMER", Direction.BOTH)]
+    )
+    (job,) = await store.jobs.jobs_of("r")
+    pairs = [Finding(Kind.MATCHED, Direction.BOTH, f"b{n}", f"s{n}", f"{n}", {"partner": "P"}) for n in range(3)]
+    await store.findings.add(job.id, "CUSTOMER", [*pairs, Finding(Kind.UNMATCHED, Direction.TO_BC, None, "x", "X")])
+    page = await reader.findings(job.id, "matched", 1, 1)
+    assert ([one.bc_id for one in page.items], page.items[0].said, page.more) == (["b1"], "is P", True)
+    assert [one.kind for one in (await reader.findings(job.id, None, 0, 9)).items] == ["matched"] * 3 + ["unmatched"]
