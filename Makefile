@@ -34,8 +34,9 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup  ## both systems simulated, one full synchronisation, then live changes (ARGS=--once ends after the show)
 	@$(BIN)/coupled demo $(ARGS)
 
-test: setup  ## all tests; those on Apache Kafka if Maven and Java are there (TESTS=tests/unit for some of them)
+test: setup  ## all tests; those on Apache Kafka if Maven and Java are there, those with other clients if Node.js is (TESTS=tests/unit for some of them)
 	@$(BIN)/python deploy/kafka/run_kafka.py --fetch >/dev/null 2>&1 || true  # the closing lines of the tests say why
+	@$(BIN)/python -m tests.support.strangers >/dev/null 2>&1 || true
 	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
 
 check: setup  ## what must hold before a commit, in under a minute: style, types, layers, unit tests
@@ -55,9 +56,12 @@ docs: setup  ## write docs/reference/ from the code, and the checklist of docs/d
 	@$(BIN)/python -m daemon.reference
 	@$(BIN)/python -m tests.support.checklist
 
-lock: setup  ## renew requirements.lock from pyproject.toml (ARGS=--upgrade for newer versions)
+lock: setup  ## renew requirements.lock from pyproject.toml, and that of the clients of strangers (ARGS=--upgrade for newer versions)
 	@$(BIN)/uv pip compile --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --universal \
 		--python-version 3.11 pyproject.toml -o requirements.lock --quiet $(ARGS)
+	@cd tests/contract/strangers/python && $(CURDIR)/$(BIN)/uv --no-config pip compile --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --universal --python-version 3.11 requirements.in -o requirements.lock --quiet $(ARGS)
+	@cd tests/contract/strangers/node && npm install --package-lock-only --no-audit --no-fund --loglevel=error
 
 clean:  ## remove what can be made again, the environment included
 	@rm -rf $(VENV) .coupled .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

@@ -9,7 +9,7 @@ is true, and `gt`/`lt` with null are false. What a side does not support it refu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,14 +45,17 @@ class Filter:
         return self._predicate(row)
 
 
-def compile_filter(text: str, *, case_insensitive: bool, wildcards: bool = False) -> Filter:
+def compile_filter(
+    text: str, *, case_insensitive: bool, wildcards: bool = False, enums: Collection[str] = ()
+) -> Filter:
     """Compile `text`; raise `FilterError` for bad syntax or an expression no simulator supports.
 
     `case_insensitive` folds every string comparison (Dataverse, D97). `wildcards` lets `%`, `_` and `[…]` act as SQL
-    patterns inside contains/startswith/endswith (B3).
+    patterns inside contains/startswith/endswith (B3). `enums` are the qualified names of the enumeration types that a
+    literal may carry in front, as OData writes it: `type eq Microsoft.NAV.customerType'Person'`.
     """
     compiler = _Compiler(Terms(case_insensitive=case_insensitive, wildcards=wildcards))
-    term = compiler.boolean(_parse(text))
+    term = compiler.boolean(_parse(text, enums))
     return Filter(
         text=text,
         fields=term.fields,
@@ -64,13 +67,23 @@ def compile_filter(text: str, *, case_insensitive: bool, wildcards: bool = False
     )
 
 
-def _tokens(text: str) -> Iterator[Any]:
+def _tokens(text: str, enums: Collection[str]) -> Iterator[Any]:
     """The library's tokens, with one-element `in` lists given the trailing comma that its grammar wants."""
     tokens = list(_rejoin(list(ODataLexer().tokenize(text)), text))
     for at, token in enumerate(tokens):
+        if _is_enum(token, tokens[at + 1 :], enums):
+            continue
         if token.type == ")" and _closes_single(tokens, at):
             yield _copy(token, ",", ",")
         yield token
+
+
+def _is_enum(token: Any, following: list[Any], enums: Collection[str]) -> bool:
+    """Whether the token is the type in front of an enumeration literal; the grammar takes the literal alone."""
+    if token.type != "ODATA_IDENTIFIER" or not following or following[0].type != "STRING":
+        return False
+    name = ".".join((*token.value.namespace, token.value.name))
+    return name in enums and following[0].index == token.index + len(name)
 
 
 def _copy(token: Any, kind: str, value: Any) -> Any:
@@ -105,12 +118,12 @@ def _is_word(text: str, at: int) -> bool:
     return text[at].isalnum() or text[at] == "_"
 
 
-def _parse(text: str) -> Any:
+def _parse(text: str, enums: Collection[str]) -> Any:
     """The syntax tree; every failure of the library becomes a `FilterError`."""
     if not text.strip():
         raise FilterError("The filter is empty.")
     try:
-        return ODataParser().parse(_tokens(text.strip()))
+        return ODataParser().parse(_tokens(text.strip(), enums))
     except ODataException as error:
         raise FilterError(f"Syntax error in the filter '{text[:200]}': {error}") from error
 

@@ -53,6 +53,11 @@ def _entity_type(table: Table, tables: list[Table]) -> str:
     return f'<EntityType Name="{table.entity}"><Key><PropertyRef Name="{key}"/></Key>{properties}{parts}</EntityType>'
 
 
+def enum_types(table: Table) -> frozenset[str]:
+    """The qualified names of the enumeration types of a table's fields, which a filter may put before a member."""
+    return frozenset(_type_of(table, field) for field in table.fields.values() if field.members)
+
+
 def _type_of(table: Table, field: Field) -> str:
     if field.members:
         return f"{_NAMESPACE}.{_enum_name(table, field)}"

@@ -14,6 +14,7 @@ import orjson
 
 from daemon.sandbox.business_central.errors import bad_request, no_property
 from daemon.sandbox.business_central.fields import GUID
+from daemon.sandbox.business_central.metadata import enum_types
 from daemon.sandbox.business_central.rows import Order
 from daemon.sandbox.business_central.settings import BcSettings
 from daemon.sandbox.business_central.tables import Table
@@ -94,7 +95,7 @@ def _filter(table: Table, options: Mapping[str, str], settings: BcSettings) -> F
     if function and settings.functions_need_schemaversion and options.get("$schemaversion") != "2.1":
         raise bad_request(f"The function '{function.group(1)}' is not supported in an OData filter.")
     try:
-        compiled = compile_filter(text, case_insensitive=False)
+        compiled = compile_filter(text, case_insensitive=False, enums=enum_types(table))
     except FilterError as error:
         raise bad_request(str(error)) from error
     for name in sorted(compiled.fields):

@@ -74,6 +74,7 @@ def _definition(service: Service, table: Table) -> dict[str, Any]:
         "ObjectTypeCode": table.type_code,
         "OwnershipType": "OrganizationOwned" if table.org_owned else "UserOwned",
         "IsCustomEntity": False,
+        "IsPrivate": False,
         "ChangeTrackingEnabled": table.entity_set in service.settings.change_tracking,
     }
 
@@ -86,6 +87,7 @@ def _attribute(service: Service, table: Table, column: Column) -> dict[str, Any]
         "LogicalName": column.name,
         "SchemaName": column.name,
         "EntityLogicalName": table.logical,
+        "AttributeOf": None,
         "AttributeType": kind,
         "AttributeTypeName": {"Value": f"{kind}Type"},
         "DisplayName": _label(column.name),
@@ -111,7 +113,15 @@ def _required_level(column: Column) -> str:
 
 def _keys(service: Service, table: Table) -> list[dict[str, Any]]:
     return [
-        {"LogicalName": "_".join(key), "KeyAttributes": list(key), "EntityKeyIndexStatus": "Active"}
+        {
+            "MetadataId": _id(f"{table.logical}.{'.'.join(key)}"),
+            "LogicalName": "_".join(key),
+            "SchemaName": "_".join(key),
+            "EntityLogicalName": table.logical,
+            "DisplayName": _label("_".join(key)),
+            "KeyAttributes": list(key),
+            "EntityKeyIndexStatus": "Active",
+        }
         for key in service.settings.alternate_keys.get(table.entity_set, ())
     ]
 
@@ -121,12 +131,16 @@ def _query(request: Request) -> Mapping[str, str]:
     return {unquote_plus(name): unquote_plus(value) for name, _, value in pairs}
 
 
+def _no_property(name: str) -> DataverseError:
+    return bad_request(f"Could not find a property named '{name}' on type 'Microsoft.Dynamics.CRM.Metadata'.")
+
+
 def _selected(request: Request, item: Mapping[str, Any]) -> dict[str, Any]:
     select = _query(request).get("$select")
     names = [name.strip() for name in select.split(",")] if select else list(item)
     unknown = [name for name in names if name not in item]
     if unknown and "OptionSet" not in unknown:
-        raise bad_request(f"Could not find a property named '{unknown[0]}' on type 'Microsoft.Dynamics.CRM.Metadata'.")
+        raise _no_property(unknown[0])
     kept = ("@odata.type", "MetadataId", "OptionSet" if "$expand" in _query(request) else "")
     return {name: value for name, value in item.items() if name in names or name in kept}
 
@@ -141,6 +155,9 @@ def _collection(request: Request, name: str, items: Sequence[Mapping[str, Any]])
         chosen = compile_filter(text, case_insensitive=False) if text else None
     except FilterError as error:
         raise bad_request(str(error), "0x80060888") from error
+    unknown = chosen.fields - items[0].keys() if chosen and items else ()
+    if unknown:
+        raise _no_property(min(unknown))
     rows = [_selected(request, item) for item in items if chosen is None or chosen.matches(item)]
     return json_reply(200, {"@odata.context": f"{request.base}/$metadata#{name}", "value": rows})
 

@@ -46,7 +46,7 @@ def parse_options(service: Service, request: Request, table: Table) -> Options:
     for name in given:
         if name == "$skip":
             raise bad_request("Skip Clause is not supported in CRM", "0x80060888")
-        if (name.startswith("$") and name not in _KNOWN) or name in {"fetchXml", "savedQuery", "userQuery"}:
+        if (name.startswith("$") and name not in _KNOWN) or name in {"fetchXml", "savedQuery", "userQuery", "sql"}:
             raise bad_request(f"The query parameter {name} is not supported", "0x80060888")
     tracking = "$deltatoken" in given or "odata.track-changes" in request.preferences
     if "$expand" in given and not tracking:

@@ -160,6 +160,20 @@ async def test_d_050_enums() -> None:
             assert error(await bc.send("POST", "items", body)) == (400, "BadRequest")
 
 
+async def test_d_050_a_filter_names_a_member_with_or_without_its_type() -> None:
+    async with tenant() as bc:
+        await bc.create("customers", displayName="A", type="Person")
+        await bc.create("customers", displayName="B")
+        for literal in ("'Person'", "Microsoft.NAV.customerType'Person'"):
+            assert [row["displayName"] for row in await bc.rows(f"customers?$filter=type eq {literal}")] == ["A"]
+        for literal in (
+            "Microsoft.NAV.itemType'Service'",
+            "customerType'Person'",
+            "Microsoft.NAV.customerType 'Person'",
+        ):
+            assert error(await bc.get(f"customers?$filter=type eq {literal}")) == (400, "BadRequest")
+
+
 async def test_d_051_resources_only_on_the_custom_page() -> None:
     seeds = {**TABLES, "resources": [{"displayName": "Lina", "type": "Person", "baseUnitOfMeasureCode": "PCS"}]}
     async with tenant(seeds) as bc:

@@ -90,7 +90,8 @@ async def test_wrong_verbs_and_unknown_options() -> None:
         assert "No HTTP resource was found that matches the request URI" in wrong.text
         assert (await dataverse.send("DELETE", "accounts")).status_code == 405
         assert (await dataverse.send("PATCH", "accounts", {})).status_code == 405
-        assert (await dataverse.get("accounts?$compute=x")).status_code == 400
+        for option in ("$compute=x", "sql=SELECT%20name%20FROM%20account"):
+            assert (await dataverse.get(f"accounts?{option}")).status_code == 400
         assert (await dataverse.get("accounts?tag=echo")).status_code == 200
         assert (await dataverse.get("accounts?$filter=" + "x" * 33_000)).status_code == 414
 

@@ -239,6 +239,17 @@ async def test_d_121_entity_definitions() -> None:
         assert (await dataverse.get("EntityDefinitions(LogicalName='nosuch')")).status_code == 404
 
 
+async def test_d_121_properties_that_do_not_exist_are_refused_and_keys_have_names() -> None:
+    async with org(DataverseSettings(alternate_keys={"accounts": (("accountnumber",),)})) as dataverse:
+        for query in ("$select=Nothing", "$filter=Nothing eq 'x'"):
+            assert (await dataverse.get(f"EntityDefinitions?{query}")).status_code == 400
+        public = (await dataverse.get("EntityDefinitions?$select=LogicalName&$filter=IsPrivate eq false")).json()
+        assert "account" in {row["LogicalName"] for row in public["value"]}
+        (key,) = (await dataverse.get("EntityDefinitions(LogicalName='account')/Keys")).json()["value"]
+        assert key["SchemaName"] == "accountnumber"
+        assert len(key["MetadataId"]) == 36
+
+
 async def test_metadata_document_lists_every_property_and_navigation() -> None:
     async with org() as dataverse:
         answer = await dataverse.get("$metadata?annotations=true")
