@@ -21,13 +21,27 @@ Clients = Mapping[Side, httpx.AsyncClient]
 
 async def served(clients: Clients, mappings: Mappings) -> Served:
     """Unreachable if a side does not answer or lets us in, or answers something that is no metadata."""
+    sales, pages = await asyncio.gather(
+        served_sales(clients[Side.SALES], mappings), served_bc(clients[Side.BC], mappings)
+    )
+    return Served(pages, sales)
+
+
+async def served_bc(client: httpx.AsyncClient, mappings: Mappings) -> dict[str, Service]:
+    """The mapped APIs of Business Central by their path; one that is not published is missing."""
     apis = sorted({mapping.bc.api for mapping in mappings.all})
+    pages = await asyncio.gather(*(_page(client, api) for api in apis))
+    return {api: page for api, page in zip(apis, pages, strict=True) if page is not None}
+
+
+async def served_sales(client: httpx.AsyncClient, mappings: Mappings) -> Service:
     sets = {mapping.sales.name for mapping in mappings.all}
     sets |= {reference.child for mapping in mappings.all for reference in mapping.sales.references}
-    sales, pages = await asyncio.gather(
-        _sales(clients[Side.SALES], sets), asyncio.gather(*(_page(clients[Side.BC], api) for api in apis))
-    )
-    return Served({api: page for api, page in zip(apis, pages, strict=True) if page is not None}, sales)
+    try:
+        found = await _service(client, Side.SALES, dataverse.API_ROOT)
+        return await _with_definitions(client, found, sets)
+    except ApiError as error:
+        raise away(Side.SALES, client, error) from error
 
 
 async def _page(client: httpx.AsyncClient, api: str) -> Service | None:
@@ -38,14 +52,6 @@ async def _page(client: httpx.AsyncClient, api: str) -> Service | None:
         if api and error.status in (400, 404):
             return None
         raise away(Side.BC, client, error) from error
-
-
-async def _sales(client: httpx.AsyncClient, sets: Iterable[str]) -> Service:
-    try:
-        found = await _service(client, Side.SALES, dataverse.API_ROOT)
-        return await _with_definitions(client, found, sets)
-    except ApiError as error:
-        raise away(Side.SALES, client, error) from error
 
 
 async def _service(client: httpx.AsyncClient, side: Side, root: str) -> Service:

@@ -11,6 +11,7 @@ import httpx
 from schemas.errors import ApiError, CoupledError, Unreachable
 from schemas.odata import document
 from schemas.side import Side
+from schemas.token import Claims, claims
 
 _EARLY_SECONDS = 120
 # What a bearer token may be made of: a header with anything else is refused by httpx, which then quotes it.
@@ -43,6 +44,10 @@ class ClientCredentials(httpx.Auth):
         self._side, self._credentials, self._clock = side, credentials, clock
         self._lock = asyncio.Lock()
         self._token, self._ends = "", 0.0
+
+    def claims(self) -> Claims | None:
+        """What the token in use says of itself, if it can be read; never the token (promise 10)."""
+        return claims(self._token)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         used = self._token

@@ -1,6 +1,6 @@
 """The HTTP session of a side: signed in, governed, and all that capture and the targets share of it (DESIGN 1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -21,6 +21,8 @@ _LIMITS = {
     Side.BC: Limits(concurrency=5, write_seconds=660, rate=Rate(per_second=18, burst=600)),
     Side.SALES: Limits(concurrency=16, rate=Rate(per_second=20, below=300)),
 }
+# A person waits for the answer: a side that is away is told of soon.
+BRIEF = {side: replace(one, attempts=2, timeout_seconds=30.0, patience_seconds=30.0) for side, one in _LIMITS.items()}
 _HEADERS = {
     Side.BC: {"Accept": "application/json"},
     Side.SALES: {

@@ -11,7 +11,7 @@ from consumers.business_central import BusinessCentralTarget
 from consumers.dataverse import DataverseTarget
 from consumers.named import Records
 from consumers.ports import Row, Target
-from daemon.governor import Hooks
+from daemon.governor import Hooks, Limits
 from daemon.oauth import Credentials
 from daemon.sessions import SideSettings, session
 from daemon.settings import BusinessCentral, Sales, Settings
@@ -33,11 +33,13 @@ def side_settings(part: BusinessCentral | Sales) -> SideSettings:
     return SideSettings(part.url, Credentials(part.auth.token_endpoint, part.auth.client_id, secret, part.scope))
 
 
-def sessions(settings: Settings, hooks: Hooks) -> dict[Side, httpx.AsyncClient]:
+def sessions(
+    settings: Settings, hooks: Hooks, limits: Mapping[Side, Limits] | None = None
+) -> dict[Side, httpx.AsyncClient]:
     """One client per side: reads and writes share its sign-in and its throttle budget (promise 9)."""
+    parts = {Side.BC: side_settings(settings.business_central), Side.SALES: side_settings(settings.sales)}
     return {
-        Side.BC: session(Side.BC, side_settings(settings.business_central), hooks=hooks),
-        Side.SALES: session(Side.SALES, side_settings(settings.sales), hooks=hooks),
+        side: session(side, part, hooks=hooks, limits=limits[side] if limits else None) for side, part in parts.items()
     }
 
 

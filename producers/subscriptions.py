@@ -13,7 +13,7 @@ from schemas import business_central as bc
 from schemas.errors import ApiError
 from schemas.mapping import Table
 from schemas.odata import document
-from schemas.webhooks import Kept, Step, Subscription, plan, resource_of, subscription
+from schemas.webhooks import Kept, Step, Subscription, offers, plan, resource_of, subscription
 
 _log = structlog.get_logger(__name__)
 _RUNTIME = "api/microsoft/runtime/beta"
@@ -39,6 +39,21 @@ class State(StrEnum):
     SILENT = "silent"
 
 
+async def offered_by(client: httpx.AsyncClient, company: str) -> frozenset[str] | None:
+    """The resources that have webhooks; None if the service does not say."""
+    link, found = f"{_RUNTIME}/companies({company})/webhookSupportedResources", set[str]()
+    try:
+        while link:
+            page = await get(client, link)
+            found |= {str(row.get("resource", "")).strip("/").lower() for row in page.rows}
+            link = page.next
+    except ApiError as error:
+        if error.status in _NOT_SAID:
+            return None
+        raise
+    return frozenset(found)
+
+
 class Subscriptions:
     """The subscriptions of these tables at one receiver, `url`. One worker at a time: the leader."""
 
@@ -62,7 +77,7 @@ class Subscriptions:
 
         One that cannot be made or renewed does not keep the others from it. ApiError if the side is away.
         """
-        offered = await self._offered()
+        offered = await offered_by(self._client, self._company)
         made: list[str] = []
         for api in dict.fromkeys(table.api for table in self._tables):
             tables = [table for table in self._tables if table.api == api and self._takes(table, offered)]
@@ -70,24 +85,10 @@ class Subscriptions:
         return made
 
     def _takes(self, table: Table, offered: frozenset[str] | None) -> bool:
-        takes = offered is None or f"{table.api or bc.STANDARD_API}/{table.name}".lower() in offered
+        takes = offered is None or offers(offered, table)
         if not takes:
             self._is(table.name, State.REFUSED, "not among webhookSupportedResources")
         return takes
-
-    async def _offered(self) -> frozenset[str] | None:
-        """The resources that have webhooks; None if the service does not say."""
-        link, found = f"{_RUNTIME}/companies({self._company})/webhookSupportedResources", set[str]()
-        try:
-            while link:
-                page = await get(self._client, link)
-                found |= {str(row.get("resource", "")).strip("/").lower() for row in page.rows}
-                link = page.next
-        except ApiError as error:
-            if error.status in _NOT_SAID:
-                return None
-            raise
-        return frozenset(found)
 
     async def _api(self, api: str, tables: Sequence[Table]) -> list[str]:
         """An API has subscriptions of its own (A4.1)."""

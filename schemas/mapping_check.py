@@ -61,6 +61,8 @@ class _Checked:
         return self.mapping.table(side)
 
     def _entity(self, side: Side) -> tuple[EntityType | None, list[Finding]]:
+        if side in self.served.unknown:
+            return None, []
         table = self._table(side)
         service = self.served.service(side, table.api)
         if service is None:
@@ -76,7 +78,7 @@ class _Checked:
             entity = replace(entity, properties={**entity.properties, **_COMPUTED})
         captured = self.mapping.direction.covers(Direction.from_side(side))
         if side is Side.SALES and captured and table.name in service.untracked:
-            message = f"Change tracking is off for {table.name}: its deletions are not noticed, and capture reads more."
+            message = f"Change tracking is off for {table.name}: capture reads more, and its deletions come late."
             hint = "Switch on `Track changes` in the table's properties."
             return entity, [Finding(Level.WARNING, (*self.place, side.value, "table"), message, hint)]
         return entity, []

@@ -74,10 +74,14 @@ class Service:
 
 @dataclass(frozen=True)
 class Served:
-    """Both sides. `bc` by the path of its APIs ("" is the standard one); an API that is not there is missing."""
+    """Both sides. `bc` by the path of its APIs ("" is the standard one); an API that is not there is missing.
+
+    Of a side that is `unknown` nothing was read, so that nothing can be said against it.
+    """
 
     bc: Mapping[str, Service]
     sales: Service
+    unknown: frozenset[Side] = frozenset()
 
     def service(self, side: Side, api: str) -> Service | None:
         return self.bc.get(api) if side is Side.BC else self.sales

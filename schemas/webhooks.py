@@ -6,7 +6,7 @@ secret of ours.
 
 import hmac
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from schemas.business_central import STANDARD_API
+from schemas.mapping import Table
 from schemas.odata import Row
 
 LIFETIME = timedelta(days=3)
@@ -177,3 +179,8 @@ def _moment(value: Any) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else None
+
+
+def offers(offered: Collection[str], table: Table) -> bool:
+    """Is the table among `offered`, the resources with webhooks, such as `v2.0/customers`?"""
+    return f"{table.api or STANDARD_API}/{table.name}".lower() in offered

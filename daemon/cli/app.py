@@ -2,7 +2,7 @@
 
 import typer
 
-from daemon.cli import act, mappings, pair, run, show, survey
+from daemon.cli import act, check, mappings, pair, run, show, survey
 
 app = typer.Typer(
     name="coupled",
@@ -17,6 +17,7 @@ app = typer.Typer(
 
 app.command()(run.demo)
 app.command("run")(run.run)
+app.command()(check.check)
 app.command()(run.sandbox)
 app.command("full-sync")(act.full_sync)
 app.command()(act.sync)

@@ -49,7 +49,9 @@ async def serve(places: Places) -> None:
     """Serves both until cancelled, or interrupted."""
     bc, sales = apps(places)
     servers = [
-        uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning", access_log=False))
+        uvicorn.Server(
+            uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning", access_log=False, date_header=False)
+        )
         for app, port in ((bc, places.bc_port), (sales, places.sales_port))
     ]
     await asyncio.gather(*(server.serve() for server in servers))

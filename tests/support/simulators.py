@@ -169,7 +169,9 @@ class Simulators:
         self.places = Places(free_port(), free_port(), customers, seed)
         bc, sales = apps(self.places)
         self._servers = [
-            uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="critical", access_log=False))
+            uvicorn.Server(
+                uvicorn.Config(app, host=LOOPBACK, port=port, log_level="critical", access_log=False, date_header=False)
+            )
             for app, port in ((bc, self.places.bc_port), (sales, self.places.sales_port))
         ]
         self._threads = [threading.Thread(target=server.run, daemon=True) for server in self._servers]

@@ -1,0 +1,73 @@
+"""`coupled check`: everything that has to be right before the first run, in one page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from daemon.cli.options import ConfigOption, JsonOption, read_mappings
+from daemon.cli.output import print_json
+from schemas.checkup import Checked, State, exit_of, wrong
+from schemas.checkup_rules import EXPLAINED
+from schemas.finding import MappingsInvalid
+
+if TYPE_CHECKING:  # slow to import, and `--help` does not need them
+    from daemon.settings import Settings
+    from schemas.mapping_file import MappingsFile
+
+_COLOURS = {State.OK: typer.colors.GREEN, State.WARNING: typer.colors.YELLOW, State.ERROR: typer.colors.RED}
+
+
+def check(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Check everything before the first run: both sides, Kafka, the store, the mappings. Changes nothing.
+
+    Exit 0: nothing to mend; 2: something is, as told; 3: a side, Kafka or the store cannot be reached.
+    """
+    from daemon.cli.client import settings_of
+
+    settings = settings_of(config)
+    try:
+        file, found = read_mappings(settings.mappings), list[Checked]()
+    except MappingsInvalid as error:
+        file, found = None, _invalid(settings.mappings, error)
+    found += asyncio.run(_checkup(settings, file))
+    code = exit_of(found)
+    if json:
+        print_json({"exit": int(code), "findings": [one.as_dict() for one in found]})
+    else:
+        _page(found)
+    raise typer.Exit(code)
+
+
+async def _checkup(settings: Settings, file: MappingsFile | None) -> list[Checked]:
+    from daemon.checkup import checkup
+    from daemon.governor import Hooks
+    from daemon.sessions import BRIEF
+    from daemon.sides import sessions
+
+    clients = sessions(settings, Hooks(), BRIEF)
+    try:
+        return await checkup(settings, file, clients)
+    finally:
+        for client in clients.values():
+            await client.aclose()
+
+
+def _invalid(source: str, error: MappingsInvalid) -> list[Checked]:
+    return [
+        wrong("mappings", "file", f"{source}, line {line}: {finding.message}", finding.hint or EXPLAINED)
+        for line, finding in error.findings
+    ]
+
+
+def _page(found: Sequence[Checked]) -> None:
+    for one in found:
+        typer.secho(f"{one.state:<8}", fg=_COLOURS[one.state], nl=False)
+        typer.echo(f"{one.about}, {one.what}: {one.says}")
+        if one.fix:
+            typer.echo(f"         → {one.fix}")
+    errors, warnings = (sum(one.state is state for one in found) for state in (State.ERROR, State.WARNING))
+    typer.echo(f"\n{errors} error(s), {warnings} warning(s) in {len(found)} findings")
