@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
+from daemon.cli import act, client
+from daemon.cli.app import app
 from daemon.sandbox.serve import Places, configuration
+from schemas.command import FullSync
+from schemas.command_outcome import CommandOutcome
+from schemas.job import RunState
 from tests.support.house import CUSTOMERS, TO_BC, TO_SALES, account, customer, names, pair
 from tests.support.stage import Killed, Stage
 
@@ -32,22 +36,29 @@ async def test_row_002_no_job_starts_before_those_it_depends_on_have_finished(st
     assert log["CONTACTS", TO_SALES]["started"] >= log["CUSTOMER", TO_BC]["finished"]
 
 
-@pytest.mark.parametrize("said", [None, "n\n", "\n"], ids=["nobody", "no", "nothing"])
-def test_row_003_and_027_without_a_yes_nothing_is_asked_of_the_daemon(tmp_path: Path, said: str | None) -> None:
-    """Kafka is not there: whoever sent the command would be told so, with exit code 3."""
-    config = tmp_path / "coupled.yaml"
-    config.write_text(configuration(Places(1, 2), web_port=0, bootstrap="127.0.0.1:1"), encoding="utf-8")
-    ours, theirs = pty.openpty()
-    if said:
-        os.write(ours, said.encode())
-    command = [sys.executable, "-m", "daemon", "full-sync", "--config", str(config)]
-    stdin = subprocess.DEVNULL if said is None else theirs
-    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=60, check=False)
-    os.close(ours)
-    os.close(theirs)
-    assert done.returncode == 2, done.stderr
-    assert "creates a partner" in done.stderr
-    assert ("say --yes" if said is None else "Run full synchronisation of all mappings?") in done.stderr
+@pytest.mark.parametrize(
+    ("terminal", "said", "asked"),
+    [(False, "", []), (True, "n\n", [True]), (True, "\n", [True]), (True, "y\n", [True, False])],
+    ids=["nobody", "no", "nothing", "yes"],
+)
+def test_row_003_and_027_without_a_yes_a_dry_run_is_all_that_is_asked_of_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool, said: str, asked: list[bool]
+) -> None:
+    """At the one place where commands leave for Kafka: is each a dry run?"""
+    config, sent = tmp_path / "coupled.yaml", list[bool]()
+    config.write_text(configuration(Places(1, 2), web_port=0), encoding="utf-8")
+
+    def submit(_: object, command: FullSync) -> Iterator[CommandOutcome]:
+        sent.append(command.dry_run)
+        yield CommandOutcome(command.id, "full-sync", RunState.DONE)
+
+    monkeypatch.setattr(client, "submit", submit)
+    there = SimpleNamespace(isatty=lambda: terminal)
+    monkeypatch.setattr(act, "sys", SimpleNamespace(stdin=there, stdout=there))
+    done = CliRunner().invoke(app, ["full-sync", "--config", str(config), "--restore"], input=said)
+    assert sent == asked, done.output
+    assert done.exit_code == (0 if said == "y\n" else 2)
+    assert "creates a partner" in done.output
 
 
 async def test_row_004_only_coupled_is_off_while_a_full_synchronisation_runs(stage: Stage) -> None:
