@@ -96,7 +96,10 @@ def _lacking(rule: FieldRule, way: Direction, now: Halves, lookups: Lookups) -> 
 
 
 def _alike(there: Side, value: Any, held: Any) -> bool:
-    return same(there, value, held) or (there is Side.SALES and rounded(value, held))
+    """As Sales rounds it, and a blank whatever each side calls it: BC has no nulls (wire-protocols A2)."""
+    if there is Side.BC:
+        return same(there, value, held)
+    return same(there, value, held) or rounded(value, held) or (held is None and value == 0)
 
 
 def _winner(mapping: TableMapping, rule: FieldRule, coupling: Coupling, now: Halves) -> Side | None:

@@ -17,7 +17,7 @@ from schemas import command as commands
 from schemas.errors import Problem, Refused
 
 _STALE = Problem("form-stale", "This form is out of date.", "Go back, reload the page, and try again.")
-_FIELDS = ("command", "run", "answer")
+_FIELDS = ("command", "run", "answer", "mapping")
 _LISTS = ("mappings", "records", "causes")
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from daemon.store.database import Database
 from schemas.job import RunState
 from tests.support.house import ANN, CUSTOMERS, account, customer, names, pair
-from tests.support.stage import Stage
+from tests.support.stage import Killed, Stage
 
+UNCOUPLE_ALL = {"id": "u", "command": "uncouple", "mapping": "CUSTOMER", "all": True}
 NOBODY = "00000000-0000-4000-8000-00000000dead"
 
 
@@ -238,11 +241,34 @@ async def test_row_132_a_salesperson_deleted_and_uncoupled_leaves_nothing_behind
     assert await stage.couplings("SALESPEOPLE") == {}
 
 
-async def test_row_109_uncoupling_salespeople_is_on_the_log_too(stage: Stage) -> None:
-    await stage.full_sync("SALESPEOPLE")
-    await stage.command("uncouple", mapping="SALESPEOPLE", all=True)
-    newest = (await stage.jobs())[0]
-    assert (newest["mapping"], newest["uncoupled"], newest["state"]) == ("SALESPEOPLE", 1, "finished")
+async def test_a_kill_while_uncoupling_costs_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process comes one transaction further each time, until it comes through."""
+    await _family(stage)
+    plain, left, kills = Database.write, 0, 0
+
+    def killing(database: Database) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        return plain(database)
+
+    await stage.store.commands.receive("u", dict(UNCOUPLE_ALL), RunState.ACCEPTED)
+    while True:
+        left = kills + 1
+        monkeypatch.setattr(Database, "write", killing)
+        with suppress(Killed):
+            await stage.restart()
+            await stage.work()
+            left += 10**6
+        monkeypatch.setattr(Database, "write", plain)
+        if left > 10**5:
+            break
+        kills += 1
+    assert kills > 3
+    last = stage.outcomes("u")[-1]
+    assert {job["mapping"]: job["uncoupled"] for job in last.jobs} == {"CONTACTS": 2, "CUSTOMER": 2}
+    assert await stage.couplings("CUSTOMER") == await stage.couplings("CONTACTS") == {}
 
 
 async def _skipped(stage: Stage) -> tuple[str, str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from consumers.ports import Applied
+from daemon.sandbox.seed import seed
 from daemon.store.database import Database
 from schemas import rows
 from schemas.command_outcome import CommandOutcome
@@ -94,13 +95,36 @@ async def test_drift_is_told_field_by_field_and_nothing_is_written(stage: Stage)
     ]
 
 
-async def test_it_costs_one_paged_read_of_each_side(stage: Stage) -> None:
-    await pairs(stage, *NAMES)
+@pytest.mark.parametrize(("gone", "reads"), [((), (2, 2)), (("Adatum", "Trey"), (2, 3))])
+async def test_it_costs_one_paged_read_of_each_side_and_one_of_what_is_missing(
+    stage: Stage, gone: tuple[str, ...], reads: tuple[int, int]
+) -> None:
+    """How many there are, the one page they are on, and by id all that are not on it."""
+    keys = await pairs(stage, *NAMES)
+    for name in gone:
+        stage.sales.delete(f"accounts({keys[name]})")
+    await overlook(stage)
     marks = stage.bc.mark(), stage.sales.mark()
     await verify(stage)
-    for side, mark, table in ((stage.bc, marks[0], "customers"), (stage.sales, marks[1], "accounts")):
-        reads = Counter(entry.path.partition("?")[0] for entry in side.reads(mark) if table in entry.path)
-        assert sum(reads.values()) == 2, reads  # how many there are, and the one page they are on
+    found = [
+        [entry.path for entry in side.reads(mark) if table in entry.path]
+        for side, mark, table in ((stage.bc, marks[0], "customers"), (stage.sales, marks[1], "accounts"))
+    ]
+    assert tuple(map(len, found)) == reads, found
+
+
+async def test_after_a_full_synchronisation_of_everything_everything_is_equal(tmp_path: Path) -> None:
+    """Every standard mapping, with all that the simulators' data has in it."""
+    data = seed(customers=15)
+    async with Stage(tmp_path, data.bc, data.sales) as stage:
+        await stage.live()
+        await stage.full_sync()
+        await stage.live()
+        told = await stage.command("verify")
+        couplings = {mapping.name: await stage.couplings(mapping.name) for mapping in stage.parts.mappings.all}
+        assert {job["mapping"]: found(told, job["mapping"]) for job in told.jobs} == {
+            name: {"equal": len(pairs)} for name, pairs in couplings.items()
+        }
 
 
 async def test_repair_takes_the_side_that_moved(stage: Stage) -> None:

@@ -82,6 +82,8 @@ def test_a_field_that_travels_one_way_is_right_where_it_starts() -> None:
 def test_what_the_rules_make_of_a_value_is_no_difference() -> None:
     assert found({"displayName": "Ada " + "x" * 40}, {"name": ("Ada " + "x" * 40)[:20]}) == []
     assert found({"creditLimit": 5.004}, {"creditlimit": 5.0}) == []
+    assert found({"creditLimit": 0}, {"creditlimit": None}) == []
+    assert found({"creditLimit": 0}, {}) == [("creditLimit", Side.BC)]
 
 
 @pytest.mark.parametrize(("bc", "winner"), [("Ulm", Side.BC), ("", Side.SALES)])

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from daemon.web.ports import CommandStatus
-from schemas.command import Answer, FullSync, Pause, Resume, Sync
+from schemas.command import Answer, FullSync, Pause, Resume, Sync, Uncouple
 from schemas.errors import Problem, Refused, Unreachable
 from schemas.job import Keep, RunState
 
@@ -165,6 +165,19 @@ async def test_couplings_are_searched_and_paged(browser):
     assert 'href="/couplings?mapping=&amp;text=s%C3%B6hne&amp;offset=50"' in first
     assert "51–100 of 120" in (await browser.get("/couplings?text=söhne&offset=50")).text
     assert "No coupling matches." in (await browser.get("/couplings?text=nobody")).text
+
+
+async def test_a_coupling_is_ended_by_its_button(world, browser):
+    text = (await browser.get("/couplings?text=söhne")).text
+    (form,) = re.findall(
+        r"<form (?:(?!</form>).)*uncouple-CUSTOMER-5d115c9c-44e3-ea11-bb43-000000000007.*?</form>", text, re.S
+    )
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    assert (await browser.post("/commands", data=fields)).status_code == 303
+    (command,) = world.submitted
+    assert isinstance(command, Uncouple)
+    assert (command.mapping, command.records) == ("CUSTOMER", ["5d115c9c-44e3-ea11-bb43-000000000007"])
+    assert (await browser.post("/commands", data=fields | {"token": "0"})).status_code == 403
 
 
 async def test_what_does_not_exist(browser):
