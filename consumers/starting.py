@@ -72,6 +72,8 @@ def _options(command: Started) -> dict[str, object]:
     match command:
         case Sync(records=list() as records):
             return {"records": _ids(records)}
+        case Sync(all=True):
+            return {"all": True}
         case Match():
             return {"create": command.create, "dry_run": command.dry_run, "use": command.use}
         case Verify():

@@ -72,7 +72,7 @@ class StoredWorks:
 
     async def _sweeping(self, run: Run, job: Job) -> Work:
         modified = run.kind is RunKind.MODIFIED
-        since = await self._since(job) if modified else None
+        since = await self._since(job) if modified and not run.options.get("all") else None
         await self._expect(job, since)
         sweep, side = self._sides.sweep(job, since), job.direction.source
         mapping = self._sides.mappings[job.mapping]

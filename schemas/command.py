@@ -42,11 +42,15 @@ class FullSync(_Command):
 
 
 class Sync(_Command):
-    """What was modified since last time; with `records` (either side's ids) those, modified or not, coupled or not."""
+    """What was modified since last time; with `all` everything, coupled or not as the mappings are set.
+
+    With `records` (either side's ids) those, modified or not, coupled or not.
+    """
 
     command: Literal["sync"]
     mappings: Names | None = None
     records: Records | None = None
+    all: bool = False
 
 
 class Answer(_Command):

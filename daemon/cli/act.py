@@ -63,6 +63,9 @@ def full_sync(
 def sync(
     names: NamesArgument = None,
     record: RecordOption = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help='Every record, modified or not; "only coupled" stays as it is set.')
+    ] = False,
     no_wait: NoWaitOption = False,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -71,8 +74,15 @@ def sync(
 
     With `--record` these records, modified or not; one without a partner gets one, whatever "only coupled" says.
     """
+    if record and everything:
+        raise typer.BadParameter("--record and --all exclude each other")
     command = Sync(
-        id=client.new_id(), command="sync", mappings=names or None, records=record or None, requested_by=who()
+        id=client.new_id(),
+        command="sync",
+        mappings=names or None,
+        records=record or None,
+        all=everything,
+        requested_by=who(),
     )
     finish(send(config, command, no_wait, json), json)
 

@@ -169,3 +169,27 @@ async def test_row_130_hundreds_of_failed_records_are_read_in_requests_short_eno
     assert len(reads) > 2
     assert max(map(len, reads)) < 32_768
     assert len(stage.bc.rows("customers")) == 420
+
+
+async def test_row_126_everything_of_one_mapping_is_looked_at_again_as_it_is_set(stage: Stage) -> None:
+    _, sales = await pair(stage)
+    customer(stage, "Contoso")
+    await stage.sync("CUSTOMER")
+    done = await stage.command("sync", mappings=["CUSTOMER"], all=True)
+    [to_sales, to_bc] = done.jobs
+    assert (to_sales["unchanged"], to_sales["ignored"], to_bc["unchanged"]) == (1, 1, 1)
+    assert names(stage) == (["Adatum", "Contoso"], ["Adatum"])
+    assert sales in {f"accounts({key})" for key in (await stage.couplings("CUSTOMER")).values()}
+
+
+async def test_row_127_what_was_edited_on_the_wrong_side_of_a_one_way_mapping_is_put_right(stage: Stage) -> None:
+    await stage.full_sync("UNITOFMEASURE", "CURRENCY")
+    [dollar] = [row for row in stage.sales.rows("transactioncurrencies") if row["isocurrencycode"] == "USD"]
+    path = f"transactioncurrencies({dollar['transactioncurrencyid']})"
+    stage.sales.edit(path, currencyname="Buck")
+    await stage.full_sync("CURRENCY")
+    assert stage.sales.get(path)["currencyname"] == "Buck", "nothing says that it was edited"
+    mark = stage.sales.mark()
+    await stage.command("verify", mappings=["CURRENCY"], repair=True)
+    assert stage.sales.get(path)["currencyname"] == "US-Dollar"
+    assert len(stage.sales.writes(mark)) == 1
