@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from consumers.named import is_id
 from schemas.command import FullSync, Match, Sync, Uncouple, Verify
 from schemas.errors import Refused
 from schemas.job import Run, RunKind, RunState
@@ -88,4 +89,8 @@ def _options(command: Started) -> dict[str, object]:
 
 
 def _ids(records: Sequence[str]) -> list[str]:
+    if other := [one for one in records if not is_id(one)]:
+        raise Refused(
+            "record-id-invalid", f"{other[0]!r} is not the id of a record.", "`coupled couplings` lists the ids."
+        )
     return list(dict.fromkeys(one.lower() for one in records))

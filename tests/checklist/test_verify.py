@@ -6,63 +6,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from consumers.ports import Applied
 from daemon.sandbox.seed import seed
-from daemon.store.database import Database
 from schemas import rows
-from schemas.command_outcome import CommandOutcome
 from schemas.job import RunState
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
-from schemas.survey import Finding
-from tests.support.house import CUSTOMERS, account, customer
+from tests.support.house import account, customer
 from tests.support.stage import Killed, Stage
-
-NAMES = ("Adatum", "Contoso", "Fabrikam", "Litware", "Trey")
-
-
-async def overlook(stage: Stage) -> None:
-    """Nobody captures what has happened so far: a daemon that was down too long, its positions moved by hand."""
-    stage.clock.tick(3600)
-    parts = stage.parts
-    for side, table in parts.mappings.captured():
-        position = await parts.sides.source(side, table).start()
-        topic = parts.topics.table(side, table)
-        await stage.store.positions.begin(f"live:{side.value}:{table}", position, parts.log_ids[topic])
-    await stage.restart()
+from tests.support.verifying import NAMES, city, findings, found, overlook, pairs, verify
 
 
-async def pairs(stage: Stage, *names: str) -> dict[str, str]:
-    """Customers and accounts, coupled and equal: the id of each, the same on both sides."""
+async def test_what_is_overlooked_is_not_carried_by_itself(stage: Stage) -> None:
+    """The ground of the other tests."""
+    keys = await pairs(stage, "Adatum", "Contoso")
+    stage.bc.edit(f"customers({keys['Adatum']})", city="Bonn")
+    stage.sales.edit(f"accounts({keys['Contoso']})", address1_city="Rome")
+    await overlook(stage)
     await stage.live()
-    found = {name: customer(stage, name, city="Ulm") for name in names}
-    await stage.full_sync(*CUSTOMERS)
-    await stage.live()
-    return found
-
-
-async def verify(stage: Stage, *names: str, **fields: Any) -> dict[str, int]:
-    """What was found in CUSTOMER, without what was not."""
-    told = await stage.command("verify", mappings=list(names) or ["CUSTOMER"], **fields)
-    assert told.state is RunState.DONE, told.error
-    return found(told)
-
-
-def found(told: CommandOutcome, mapping: str = "CUSTOMER") -> dict[str, int]:
-    (job,) = (job for job in told.jobs if job["mapping"] == mapping)
-    return {kind: count for kind, count in job["found"].items() if count}
-
-
-async def findings(stage: Stage, run: str) -> list[Finding]:
-    return [one for _, _, one in await stage.store.findings.of_run(run)]
-
-
-def city(stage: Stage, key: str) -> tuple[Any, Any]:
-    bc, sales = stage.bc.get(f"customers({key})"), stage.sales.get(f"accounts({key})")
-    return bc["city"], sales["address1_city"]
+    assert city(stage, keys["Adatum"]) == ("Bonn", "Ulm")
+    assert city(stage, keys["Contoso"]) == ("Ulm", "Rome")
 
 
 async def test_what_is_in_step_is_equal(stage: Stage) -> None:
@@ -262,52 +227,3 @@ async def test_duplicates_are_told_and_left(stage: Stage) -> None:
     account(stage, "Nobody")
     assert await verify(stage, repair=True) == {"duplicate": 1}
     assert await stage.couplings("CUSTOMER") == {}
-
-
-async def test_a_kill_before_any_transaction_costs_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = await pairs(stage, *NAMES)
-    for number, name in enumerate(NAMES):
-        stage.bc.edit(f"customers({keys[name]})", city=f"City {number}")
-    await overlook(stage)
-    kills = await _killed_before_each_transaction(stage, monkeypatch)
-    assert kills > 5
-    last = stage.outcomes("v")[-1]
-    assert last.state is RunState.DONE
-    (job,) = last.jobs
-    assert (job["found"]["drift"], job["read"], job["modified"]) == (5, 10, 5)
-    for number, name in enumerate(NAMES):
-        assert city(stage, keys[name]) == (f"City {number}", f"City {number}")
-    await stage.live()
-    assert await verify(stage) == {"equal": 5}
-
-
-async def _killed_before_each_transaction(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The process comes one transaction further each time, until it comes through; how often it was killed."""
-    plain, left, kills = Database.write, 0, 0
-
-    def killing(database: Database) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise Killed
-        return plain(database)
-
-    stage.log.put(
-        stage.topics.control,
-        None,
-        orjson.dumps({"id": "v", "command": "verify", "mappings": ["CUSTOMER"], "repair": True}),
-    )
-    while True:
-        left = kills + 1
-        monkeypatch.setattr(Database, "write", killing)
-        try:
-            await stage.work()
-        except Killed:
-            kills += 1
-        else:
-            return kills
-        finally:
-            monkeypatch.setattr(Database, "write", plain)
-        for topic in (*stage.parts.log_ids, stage.topics.control):
-            stage.log.rewind(topic)  # nothing was acknowledged
-        await stage.restart()

@@ -10,6 +10,7 @@ from schemas.job import Keep, RunKind, RunState
 from schemas.side import Direction, Side
 from schemas.use import Use
 from tests.support.desk import Desk
+from tests.support.made import BC_ID
 
 TO_SALES, TO_BC = Direction.TO_SALES, Direction.TO_BC
 
@@ -246,11 +247,11 @@ async def test_records_take_a_sides_values_only_if_they_are_named() -> None:
 
 async def test_uncoupling_is_a_run_with_one_job_for_each_mapping_concerned() -> None:
     desk = Desk()
-    outcome = await desk.send("uncouple", mapping="CUSTOMER", records=["A", "a"])
+    outcome = await desk.send("uncouple", mapping="CUSTOMER", records=[BC_ID.upper(), BC_ID])
     assert (outcome.state, outcome.run) == (RunState.ACCEPTED, "c1")
     assert desk.jobs["c1"] == [("CUSTOMER", Direction.BOTH)]
     run = desk.runs["c1"]
-    assert (run.kind, dict(run.options)) == (RunKind.UNCOUPLE, {"mapping": "CUSTOMER", "records": ["a"]})
+    assert (run.kind, dict(run.options)) == (RunKind.UNCOUPLE, {"mapping": "CUSTOMER", "records": [BC_ID]})
 
 
 @pytest.mark.parametrize("chosen", [{}, {"records": []}, {"all": True, "records": ["a"]}])
@@ -264,6 +265,18 @@ async def test_uncoupling_says_which_records_or_all(chosen: dict[str, Any]) -> N
 
 async def test_named_records_are_part_of_the_run() -> None:
     desk = Desk()
-    await desk.send("sync", mappings=["CUSTOMER"], records=["A"])
-    assert desk.runs["c1"].options == {"records": ["a"]}
+    await desk.send("sync", mappings=["CUSTOMER"], records=[BC_ID])
+    assert desk.runs["c1"].options == {"records": [BC_ID]}
     assert desk.jobs["c1"] == [("CUSTOMER", TO_SALES), ("CUSTOMER", TO_BC)]
+
+
+@pytest.mark.parametrize(
+    "command", [{"command": "sync"}, {"command": "uncouple", "mapping": "CUSTOMER"}], ids=["sync", "uncouple"]
+)
+async def test_what_is_no_id_is_told_before_anything_is_asked_of_a_side(command: dict[str, Any]) -> None:
+    desk = Desk()
+    refused = await desk.send(command_id="c1", records=[BC_ID, "10000"], **command)
+    assert refused.error
+    assert refused.error.code == "record-id-invalid"
+    assert "10000" in refused.error.message
+    assert desk.runs == {}

@@ -1,0 +1,56 @@
+"""Drift planted on a stage, and what `verify` finds of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.command_outcome import CommandOutcome
+from schemas.job import RunState
+from schemas.survey import Finding
+from tests.support.house import CUSTOMERS, customer
+from tests.support.stage import Stage
+
+NAMES = ("Adatum", "Contoso", "Fabrikam", "Litware", "Trey")
+
+
+async def overlook(stage: Stage) -> None:
+    """Nobody captures what has happened so far: a daemon that was down too long, its positions moved by hand."""
+    stage.clock.tick(3600)
+    # Business Central's watermark is read again from ten minutes before its newest record.
+    customer(stage, "Later", blocked="All")
+    parts = stage.parts
+    for side, table in parts.mappings.captured():
+        position = await parts.sides.source(side, table).start()
+        topic = parts.topics.table(side, table)
+        await stage.store.positions.begin(f"live:{side.value}:{table}", position, parts.log_ids[topic])
+    await stage.restart()
+
+
+async def pairs(stage: Stage, *names: str) -> dict[str, str]:
+    """Customers and accounts, coupled and equal: the id of each, the same on both sides."""
+    await stage.live()
+    found = {name: customer(stage, name, city="Ulm") for name in names}
+    await stage.full_sync(*CUSTOMERS)
+    await stage.live()
+    return found
+
+
+async def verify(stage: Stage, *names: str, **fields: Any) -> dict[str, int]:
+    """What was found in CUSTOMER, without what was not."""
+    told = await stage.command("verify", mappings=list(names) or ["CUSTOMER"], **fields)
+    assert told.state is RunState.DONE, told.error
+    return found(told)
+
+
+def found(told: CommandOutcome, mapping: str = "CUSTOMER") -> dict[str, int]:
+    (job,) = (job for job in told.jobs if job["mapping"] == mapping)
+    return {kind: count for kind, count in job["found"].items() if count}
+
+
+async def findings(stage: Stage, run: str) -> list[Finding]:
+    return [one for _, _, one in await stage.store.findings.of_run(run)]
+
+
+def city(stage: Stage, key: str) -> tuple[Any, Any]:
+    bc, sales = stage.bc.get(f"customers({key})"), stage.sales.get(f"accounts({key})")
+    return bc["city"], sales["address1_city"]
