@@ -12,7 +12,8 @@ class Fault:
     """One armed fault: the next `count` requests whose verb and path fit are answered with it.
 
     `kind` is `status` (the service's error body), `html` (a gateway's page), `truncate` (the true answer cut in half),
-    `drop` (the connection dies). `after_commit` lets the request take effect first.
+    `repeat` (the true answer's body twice), `slow` (the second half of it only after `seconds`), `drop` (the connection
+    dies). `after_commit` lets the request take effect first; where the true answer is used, it always does.
     """
 
     status: int = 503
@@ -22,6 +23,12 @@ class Fault:
     retry_after: float | None = None
     after_commit: bool = False
     kind: str = "status"
+    seconds: float = 60
+
+    @property
+    def truthful(self) -> bool:
+        """Whether the true answer is sent, though not as it should be."""
+        return self.kind in {"truncate", "repeat", "slow"}
 
     def fits(self, method: str, path: str) -> bool:
         """Whether this fault is still armed for such a request; an empty verb or path fits every one."""
@@ -59,6 +66,7 @@ _FAULT_TYPES: dict[str, tuple[type, ...]] = {
     "retry_after": (int, float, type(None)),
     "after_commit": (bool,),
     "kind": (str,),
+    "seconds": (int, float),
 }
 
 
@@ -69,5 +77,5 @@ def fault_problem(body: Mapping[str, Any]) -> str:
             return f"unknown field {name}"
         if not isinstance(value, _FAULT_TYPES[name]):
             return f"{name} has the wrong type"
-    known = ("status", "html", "truncate", "drop")
+    known = ("status", "html", "truncate", "repeat", "slow", "drop")
     return "" if body.get("kind", "status") in known else f"kind must be one of {', '.join(known)}"

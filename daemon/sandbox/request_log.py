@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from daemon.sandbox.broken_answers import break_off, collected, repeated, slowly
 from daemon.sandbox.faults import Fault, Faults, fault_problem
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -104,7 +105,7 @@ class Control:
 
     async def _clock(self, request: Request) -> Response:
         if request.method == "POST":
-            body = await _json_object(request)
+            body = await json_object(request)
             if body is None or len(body) != 1 or not body.keys() <= {"advance_seconds", "offset_seconds"}:
                 return _complaint("give one of advance_seconds and offset_seconds")
             ((name, value),) = body.items()
@@ -120,14 +121,15 @@ class Control:
         if request.method == "DELETE":
             self.faults.clear()
         if request.method == "POST":
-            body = await _json_object(request)
+            body = await json_object(request)
             if body is None or (problem := fault_problem(body)):
                 return _complaint("send a JSON object" if body is None else problem)
             self.faults.arm(Fault(**body))
         return JSONResponse({"armed": [asdict(fault) for fault in self.faults.armed]})
 
 
-async def _json_object(request: Request) -> dict[str, Any] | None:
+async def json_object(request: Request) -> dict[str, Any] | None:
+    """The body, if it is a JSON object."""
     try:
         body = orjson.loads(await request.body())
     except orjson.JSONDecodeError:
@@ -176,10 +178,13 @@ class ControlMiddleware:
     async def _faulty(self, fault: Fault, exchange: tuple[Scope, Receive, Send]) -> None:
         scope, receive, send = exchange
         truth: list[Message] = []
-        if fault.after_commit or fault.kind == "truncate":
-            await self._app(scope, receive, _collector(truth))
+        if fault.after_commit or fault.truthful:
+            await self._app(scope, receive, collected(truth))
         if fault.kind in {"drop", "truncate"}:
-            await _break_off(truth if fault.kind == "truncate" else [], send)
+            await break_off(truth if fault.truthful else [], send)
+        if fault.truthful:
+            await (repeated(truth, send) if fault.kind == "repeat" else slowly(truth, fault.seconds, receive, send))
+            return
         html = fault.kind == "html"
         body = b"<html><body><h1>Bad gateway</h1></body></html>" if html else self._control.error_body(fault.status)
         headers = [(b"content-type", b"text/html" if html else b"application/json")]
@@ -188,20 +193,3 @@ class ControlMiddleware:
             headers.append((b"retry-after", f"{fault.retry_after:g}".encode()))
         await send({"type": "http.response.start", "status": fault.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-
-def _collector(into: list[Message]) -> Send:
-    async def collect(message: Message) -> None:
-        into.append(message)
-
-    return collect
-
-
-async def _break_off(truth: list[Message], send: Send) -> None:
-    """Send the first half of the true answer, or of nothing, then let the connection die."""
-    start = next((one for one in truth if one["type"] == "http.response.start"), None)
-    body = b"".join(one.get("body", b"") for one in truth if one["type"] == "http.response.body")
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(max(2, len(body))).encode())]
-    await send({"type": "http.response.start", "status": start["status"] if start else 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-    raise ConnectionResetError("a fault armed at /_sandbox/faults cut this connection")

@@ -1,4 +1,4 @@
-"""A subscriber of Business Central's webhooks, as a transport: what it was sent, and how it is to answer."""
+"""A subscriber of webhooks of either side, as a transport: what it was sent, and how it is to answer."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ class Receiver(httpx.AsyncBaseTransport):
         self.status = 200
         self.handshake: Callable[[str], httpx.Response] = lambda token: httpx.Response(200, text=token)
         self.hangs = False
+        self.failure: httpx.TransportError | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        if self.failure is not None:
+            raise self.failure
         if self.hangs:
             await asyncio.Event().wait()
         token = request.url.params.get("validationToken")

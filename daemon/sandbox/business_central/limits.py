@@ -52,11 +52,18 @@ class Limits:
         else:
             await running.acquire()
         try:
-            if self._settings.latency_seconds:
-                await asyncio.sleep(self._settings.latency_seconds)
+            await self._take_time()
             yield
         finally:
             running.release()
+
+    async def _take_time(self) -> None:
+        """What an operation takes; one that takes too long is given up before it has changed anything (D57)."""
+        latency, longest = self._settings.latency_seconds, self._settings.operation_seconds
+        if latency:
+            await asyncio.sleep(min(latency, longest))
+        if latency > longest:
+            raise for_status(408)
 
     async def _wait(self, client: str, running: asyncio.Semaphore) -> None:
         if self._queued.get(client, 0) >= self._settings.queued_requests:

@@ -48,6 +48,7 @@ class BcSettings:
     queued_requests: int = 95
     queue_seconds: float = 480
     latency_seconds: float = 0
+    operation_seconds: float = 480  # an operation that takes longer is 408
     replica_lag_seconds: float = 0
 
     # Disputed answers (⚙), by the number of the point.

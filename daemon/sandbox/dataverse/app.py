@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import orjson
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -28,10 +29,11 @@ from daemon.sandbox.dataverse.limits import Limits
 from daemon.sandbox.dataverse.routes import error_reply, handle
 from daemon.sandbox.dataverse.seed import seed
 from daemon.sandbox.dataverse.settings import DataverseSettings
+from daemon.sandbox.dataverse.steps import Steps
 from daemon.sandbox.dataverse.store import Index, Store
 from daemon.sandbox.faults import Fault
 from daemon.sandbox.identity import Identity, Unauthorised
-from daemon.sandbox.request_log import Control, ControlMiddleware
+from daemon.sandbox.request_log import Control, ControlMiddleware, json_object
 
 _ROOT = "/api/data/v9.2"
 _METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
@@ -42,12 +44,17 @@ def create_app(
     data: Mapping[str, Sequence[Mapping[str, Any]]],
     now: Callable[[], datetime],
     new_id: Callable[[], UUID] = uuid4,
+    wire: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
-    """A simulator of one organisation; `data` are seed rows per entity set, `now` its clock, `new_id` its ids."""
+    """A simulator of one organisation; `data` are seed rows per entity set, `now` its clock, `new_id` its ids.
+
+    What it sends by itself goes out through `wire`.
+    """
     control = Control(now, _fault_body)
     tables = catalogue()
     store = Store(tables, _indexes(settings), by_column=not settings.report_unselected_changes)
-    service = Service(store, settings, control.clock.now, new_id, secrets.token_bytes(32))
+    steps = Steps(settings, control.clock.now, new_id, wire)
+    service = Service(store, settings, control.clock.now, new_id, secrets.token_bytes(32), steps)
     seed(service, data)
     identity = Identity(
         settings.clients, settings.audiences, control.clock.now, accept_host=True, tenants={settings.tenant}
@@ -56,6 +63,7 @@ def create_app(
     routes = [
         Route("/", front.index, methods=["GET"]),
         Route("/_sandbox/metadata/{entity_set}", front.touch_metadata, methods=["POST"]),
+        Route("/_sandbox/steps", front.steps, methods=["GET", "POST", "DELETE"]),
         *identity.routes(),
         *control.routes(),
         Route(_ROOT, front.answer, methods=_METHODS),
@@ -101,6 +109,17 @@ class _Front:
         data.metadata_version = self._service.store.next_version()
         return Response(status_code=204)
 
+    async def steps(self, http: HttpRequest) -> Response:
+        """The webhook steps and what became of each message (D122)."""
+        steps = self._service.steps
+        if http.method == "DELETE":
+            steps.registered.clear()
+        if http.method == "POST":
+            body = await json_object(http)
+            if problem := "send a JSON object" if body is None else steps.register(body):
+                return JSONResponse({"error": problem}, 400)
+        return JSONResponse(steps.shown())
+
     async def answer(self, http: HttpRequest) -> Response:
         """One exchange."""
         host = str(http.base_url).rstrip("/")
@@ -120,6 +139,7 @@ class _Front:
             return self._dressed(client, self._limited(client, request))
         finally:
             self._limits.leave(client)
+            self._service.steps.start()
 
     async def _request(self, http: HttpRequest, host: str, body: bytes) -> Request:
         raw = http.scope.get("raw_path", http.scope["path"].encode()).decode("latin-1").partition("?")[0]

@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 
 from daemon.sandbox.dataverse.settings import DataverseSettings
+from daemon.sandbox.dataverse.steps import Steps
 from daemon.sandbox.dataverse.store import Store
 
 
@@ -68,13 +69,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Service:
-    """What every handler needs: the rows, the organisation, time and new ids."""
+    """What every handler needs: the rows, the organisation, time and new ids, whom to tell of writes."""
 
     store: Store
     settings: DataverseSettings
     now: Callable[[], datetime]
     new_id: Callable[[], UUID]
     secret: bytes
+    steps: Steps
 
 
 JSON = "application/json; odata.metadata=minimal"

@@ -111,6 +111,10 @@ class Store:
             if self._depth == 0:
                 self._undo.clear()
 
+    def on_undo(self, action: Callable[[], object]) -> None:
+        """Done when what the running transaction has written so far is undone."""
+        self._undo.append(action)
+
     def next_version(self) -> int:
         self.version += 1
         return self.version

@@ -22,6 +22,7 @@ from daemon.sandbox.dataverse.errors import (
 )
 from daemon.sandbox.dataverse.store import Index, Row, TableData, fold
 from daemon.sandbox.dataverse.tables import Kind, OnDelete, Table
+from daemon.sandbox.dataverse.telling import tell
 from daemon.sandbox.dataverse.values import convert, iso
 
 
@@ -43,6 +44,7 @@ def create(service: Service, request: Request, table: Table, body: Mapping[str, 
     insert(service, table, row, request)
     if table.logical == "uomschedule":
         create_base_uom(service, row)
+    tell(service, request, "Create", table, chosen, {**changes, table.primary_id: chosen})
     return row
 
 
@@ -101,7 +103,13 @@ def update(service: Service, request: Request, table: Table, before: Row, body: 
         raise bad_request("The ISO currency code cannot be modified.", "0x80048cd1")
     changes = read_body(service, request, table, body, create=False)
     rules.settle_state(table, changes, before)
-    return change(service, table, before, changes, request)
+    return _updated(service, request, table, before, changes)
+
+
+def _updated(service: Service, request: Request, table: Table, before: Row, changes: Mapping[str, Any]) -> Row:
+    row = change(service, table, before, changes, request)
+    tell(service, request, "Update", table, row[table.primary_id], {**changes, table.primary_id: row[table.primary_id]})
+    return row
 
 
 def change(service: Service, table: Table, before: Row, changes: Mapping[str, Any], request: Request) -> Row:
@@ -164,6 +172,7 @@ def delete(service: Service, request: Request, table: Table, row: Row) -> None:
                 if referrer in data.rows and not itself and _leads_to(data, referrer, prop, table):
                     _settle_referrer(service, request, data.table, data.rows[referrer], prop)
     service.store.remove(table.entity_set, row_id)
+    tell(service, request, "Delete", table, row_id, {})
 
 
 def _leads_to(data: TableData, row_id: str, prop: str, table: Table) -> bool:
@@ -201,4 +210,4 @@ def set_property(service: Service, request: Request, table: Table, row: Row, pro
     changes = {prop: convert(table, column, value, empty_is_null=service.settings.empty_text_is_null)}
     rules.settle_state(table, changes, row)
     allow(service, request, table, "Write")
-    return change(service, table, row, changes, request)
+    return _updated(service, request, table, row, changes)

@@ -65,10 +65,14 @@ class Org:
 
 
 @asynccontextmanager
-async def org(settings: DataverseSettings | None = None, **data: list[dict[str, Any]]) -> AsyncIterator[Org]:
-    """An organisation with these settings and seeds."""
+async def org(
+    settings: DataverseSettings | None = None,
+    wire: httpx.AsyncBaseTransport | None = None,
+    **data: list[dict[str, Any]],
+) -> AsyncIterator[Org]:
+    """An organisation with these settings and seeds; what it sends by itself goes out through `wire`."""
     clock = Clock()
-    app = create_app(settings or DataverseSettings(), data, clock)
+    app = create_app(settings or DataverseSettings(), data, clock, wire=wire)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOST) as http:
         made = Org(http, clock, app)
         await made.sign_in()

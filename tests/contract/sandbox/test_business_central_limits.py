@@ -85,6 +85,13 @@ async def test_d_057_waiting_too_long_is_503() -> None:
         await asyncio.gather(*tasks)
 
 
+async def test_d_057_an_operation_that_takes_too_long_is_408() -> None:
+    async with tenant(latency_seconds=60, operation_seconds=0.01) as bc:
+        answer = await bc.send("POST", "customers", {"displayName": "A"})
+        assert error(answer) == (408, "Application_OperationTimeout")
+        assert (await bc.http.get("/")).json()["rows"]["customers"] == 0
+
+
 async def test_d_057_gateway_error_after_the_write() -> None:
     async with tenant() as bc:
         fault = {"status": 504, "count": 1, "method": "POST", "path": "customers", "after_commit": True}

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 
 from daemon.sandbox.identity import BUSINESS_CENTRAL_AUDIENCE, Identity, Unauthorised
 from tests.contract.sandbox.business_central_support import CREDENTIALS, HOST, TOKEN_URL, Clock, error, tenant
+from tests.contract.sandbox.dataverse_support import org
 
 DATAVERSE = "https://contoso.crm.dynamics.com"
 
@@ -105,6 +106,16 @@ async def test_d_005_token_of_another_audience() -> None:
         with pytest.raises(Unauthorised) as refused:
             identity.authorise(await token(http), DATAVERSE)
         assert refused.value.reason == "audience"
+
+
+async def test_d_005_neither_side_takes_a_token_of_the_other() -> None:
+    async with tenant() as bc, org() as sales:
+        bc.http.headers["Authorization"], sales.http.headers["Authorization"] = (
+            sales.http.headers["Authorization"],
+            bc.http.headers["Authorization"],
+        )
+        assert error(await bc.get("customers")) == (401, "Authentication_InvalidCredentials")
+        assert (await sales.get("accounts")).status_code == 401
 
 
 async def test_d_006_token_expires_by_the_clock() -> None:
