@@ -13,6 +13,7 @@ from daemon.surveying import Positions, Reading
 from producers.ports import Page, Position
 from producers.sweep import JobSweep
 from schemas.job import Job, Run
+from schemas.mapping_diff import Sweep
 from schemas.side import Side
 
 Progress = Callable[[int], Awaitable[None]]
@@ -61,7 +62,10 @@ class Verifying:
         return all([await part.position.applied() for part in self.repairs])
 
     async def finished(self) -> None:
+        """A repair pays what a changed mapping owes one."""
         await self.reading.finished()
+        if self.repairs:
+            await self.reading.store.definitions.swept(self.context.job, Sweep.REPAIR)
         for part in self.repairs:
             await self.reading.store.positions.forget(part.position.name)
 

@@ -188,12 +188,13 @@ def owe(owed: Owed, diff: MappingDiff, given: Definition, at: datetime) -> dict[
 
 
 def paid(owed: Owed, sweep: Sweep, way: Direction, started: datetime) -> Owed:
-    """What is still owed after such a sweep of a direction, begun then, has finished."""
-    key = f"{sweep} {way.value}"
-    entry = owed.get(key)
-    if entry is None or datetime.fromisoformat(entry["since"]) > started:
-        return owed
-    return {name: value for name, value in owed.items() if name != key}
+    """What is still owed after such a sweep of a direction, or of both, begun then, has finished."""
+    keys = {f"{sweep} {one.value}" for one in way.one_ways}
+    return {
+        name: entry
+        for name, entry in owed.items()
+        if name not in keys or datetime.fromisoformat(entry["since"]) > started
+    }
 
 
 def commands(name: str, owed: Owed) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 from tests.support.house import account, customer
 from tests.support.stage import Killed, Stage
+from tests.support.stage_mappings import field, standard
 from tests.support.verifying import NAMES, city, findings, found, overlook, pairs, verify
 
 
@@ -227,3 +228,19 @@ async def test_duplicates_are_told_and_left(stage: Stage) -> None:
     account(stage, "Nobody")
     assert await verify(stage, repair=True) == {"duplicate": 1}
     assert await stage.couplings("CUSTOMER") == {}
+
+
+async def test_a_repair_pays_what_a_changed_length_owes(stage: Stage) -> None:
+    """A full synchronisation takes such values for agreed."""
+    keys = await pairs(stage, "Adatum")
+    definitions, tables = stage.store.definitions, standard().definitions
+    await definitions.run_with(tables, stage.clock.now())
+    shorter = standard(CUSTOMER={"fields": field("address1_city", max_length=2)})
+    await stage.configure(shorter)
+    await stage.store.definitions.run_with(shorter.definitions, stage.clock.now())
+    await stage.full_sync("CURRENCY", "CUSTOMER")
+    assert (await stage.store.definitions.known())["CUSTOMER"].owed
+    stage.clock.tick()
+    await verify(stage, repair=True)
+    assert city(stage, keys["Adatum"]) == ("Ulm", "Ul")
+    assert not (await stage.store.definitions.known())["CUSTOMER"].owed

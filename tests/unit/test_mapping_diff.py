@@ -144,6 +144,7 @@ def test_each_direction_is_paid_by_its_own_sweep() -> None:
     assert list(half) == ["full-sync to_bc"]
     assert paid(half, REPAIR, TO_BC, later) == half
     assert not paid(half, FULL, TO_BC, later)
+    assert not paid(owed_after(FIELD), FULL, Direction.BOTH, later)
 
 
 def test_a_direction_the_mapping_gave_up_owes_nothing() -> None:
