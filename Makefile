@@ -52,9 +52,10 @@ bench: setup  ## measure on this machine
 kafka: setup  ## Apache Kafka on 127.0.0.1:9092 from its own jars, until Ctrl-C (ARGS="--port 9093")
 	@$(BIN)/python deploy/kafka/run_kafka.py $(ARGS)
 
-docs: setup  ## write docs/reference/ from the code, and the checklist of docs/differences.md from its tests
+docs: setup  ## write docs/reference/ from the code, the checklist of docs/differences.md from its tests, and the measured docs/api-cost.md
 	@$(BIN)/python -m daemon.reference
 	@$(BIN)/python -m tests.support.checklist
+	@$(BIN)/python -m tests.support.api_cost
 
 lock: setup  ## renew requirements.lock from pyproject.toml, and that of the clients of strangers (ARGS=--upgrade for newer versions)
 	@$(BIN)/uv pip compile --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --universal \

@@ -7,6 +7,7 @@ import httpx
 import orjson
 
 from consumers.odata import JSON, answer, call, deliver, direct, get_all, heed, unanswered
+from consumers.together import get_together
 from schemas import business_central as bc
 from schemas import rows
 from schemas.canonical import as_code, is_code
@@ -101,11 +102,11 @@ class BusinessCentralTarget:
 
     async def _where(self, table: Table, columns: Sequence[str], field: str, values: Sequence[Any]) -> list[Row]:
         """`or` joins conditions on one field only, which is all BC takes (A3)."""
-        urls = (
+        urls = [
             bc.path(table, self._company) + query(select=",".join(columns), expand=bc.expand(table), filter=text)
             for text in any_of(field, values, table.id)
-        )
-        return await get_all(self._client, urls, self._parallel)
+        ]
+        return await get_together(self._client, bc.api_root(table.api), urls, self._parallel)
 
 
 def _is_blind(write: Write) -> bool:

@@ -29,13 +29,15 @@ async def call(
     content: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     parts: int = 1,
+    operation: str = "",
 ) -> httpx.Response:
     """The side's answer, whatever its status; ApiError with status 0 if there is none.
 
-    `parts` is how many requests a batch counts for (A6).
+    `parts` is how many requests a batch counts for (A6); `operation` is for the governor, if the verb does not tell it.
     """
+    extensions = {"parts": parts, **({"operation": operation} if operation else {})}
     try:
-        return await client.request(method, url, content=content, headers=headers, extensions={"parts": parts})
+        return await client.request(method, url, content=content, headers=headers, extensions=extensions)
     except Unreachable as error:  # says nothing about the record, so it must not count against it (promise 7)
         raise ApiError(0, error.problem.code, error.problem.message, error.problem.hint) from error
     except (httpx.RequestError, httpx.InvalidURL) as error:

@@ -48,8 +48,8 @@ SCOPES = {Name.BC: BC_AUDIENCE, Name.SALES: HOST}
 # How often a batch that cannot be done is tried again, and a stage that is never quiet is asked, before it is an error.
 _TRIES, _ROUNDS = 5, 50
 _EMPTY: list[bytes] = []
-# Who is told of changes by webhook.
-_NOBODY = httpx.MockTransport(lambda _: httpx.Response(404))
+# Who is told of changes by webhook: somebody who says yes to it, and does nothing.
+_NOBODY = httpx.MockTransport(lambda asked: httpx.Response(200, text=asked.url.params.get("validationToken", "")))
 Seeds = Mapping[str, Sequence[Mapping[str, Any]]]
 # By mapping and direction: the job's counters that are not 0.
 Jobs = dict[tuple[str, str], dict[str, int]]
@@ -106,7 +106,7 @@ class Stage:
         captured = self._mappings.captured()
         log_ids = dict.fromkeys((self.topics.table(side, table) for side, table in captured), self._log_id)
         self.parts = parts = Parts(self._mappings, self.store, sides, self.log, self.topics, log_ids, wired)
-        self._captures: list[tuple[Name, str, Capture]] = [
+        self.captures: list[tuple[Name, str, Capture]] = [
             (side, table, parts.capture(side, table)) for side, table in captured
         ]
         self._retry = parts.retry()
@@ -189,7 +189,7 @@ class Stage:
     async def capture(self, sides: Collection[Name] = tuple(Name)) -> int:
         """The changes of these sides' tables onto the topics, not further; how many."""
         found = 0
-        for side, table, capture in self._captures:
+        for side, table, capture in self.captures:
             if side in sides and not await self.parts.all_paused(side, table):
                 found += await self._safely(capture.once)
         return found

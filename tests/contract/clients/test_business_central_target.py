@@ -8,7 +8,9 @@ import pytest
 
 from consumers.business_central import BusinessCentralTarget
 from daemon.sandbox.business_central import BcSettings
+from daemon.sandbox.faults import Fault
 from schemas.answers import is_duplicate, is_missing, is_stale
+from schemas.errors import ApiError
 from schemas.rows import half, values
 from schemas.side import Side
 from schemas.write import Write, Written
@@ -240,3 +242,31 @@ async def test_fields_that_are_not_mapped_are_written_as_an_insert_template_has_
         path = f"api/v2.0/companies({COMPANY})/customers({row(made)['id']})"
         stored = (await client.get(path)).json()
         assert (stored["taxLiable"], stored["creditLimit"], stored["type"]) == (True, 1000, "Person")
+
+
+async def test_hundreds_of_ids_are_looked_up_in_one_request() -> None:
+    async with bc(customers=customers(400)) as client:
+        found = await target(client).read(CUSTOMER, [GUID.format(number) for number in range(400)])
+        assert len(found) == 400
+        asked = [one for one in state(client).control.log.entries() if not one.part]
+        assert [one.path.rpartition("/")[2] for one in asked] == ["token", "$batch"]
+        assert state(client).control.log.entries(writes=True) == []
+
+
+@pytest.mark.parametrize("path", ["/customers", "/$batch"], ids=["a part", "the whole"])
+async def test_a_query_that_a_batch_does_not_answer_is_asked_by_itself(path: str) -> None:
+    async with bc(customers=customers(400)) as client:
+        state(client).control.faults.arm(Fault(status=501, count=1, path=path))
+        found = await target(client).read(CUSTOMER, [GUID.format(number) for number in range(400)])
+        assert len(found) == 400
+
+
+async def test_a_batch_of_queries_is_repeated_as_any_read_and_its_failure_is_told() -> None:
+    async with bc(customers=customers(400)) as client:
+        faults = state(client).control.faults
+        faults.arm(Fault(status=502, count=2, path="/$batch"))
+        assert len(await target(client).read(CUSTOMER, [GUID.format(number) for number in range(400)])) == 400
+        faults.arm(Fault(status=403, count=100, path="/customers"))
+        with pytest.raises(ApiError) as refused:
+            await target(client).read(CUSTOMER, [GUID.format(number) for number in range(400)])
+        assert refused.value.status == 403
