@@ -68,6 +68,12 @@ def _delete(deletion: Deletion, partner: rows.Row, settled: Settled) -> Settled 
     return Delete(change, deletion.mapping, read)
 
 
+def shared(item: Delete, other: str) -> Settled:
+    """The partner is that of a record of the mapping `other` as well, so it is kept."""
+    problem = problems.deleted_but_shared(item.coupling, item.change.side, other)
+    return Settled(item.change, item.mapping.name, Outcome.FAILED, partner=item.partner.id, problem=problem)
+
+
 def _carry(deletion: Deletion, partner: rows.Row) -> Change:
     """The partner as a change of its own; it counts as made when the deletion was."""
     told, mapping = deletion.change, deletion.mapping

@@ -77,6 +77,16 @@ def deleted_but_changed(coupling: Coupling, gone: Side) -> Problem:
     )
 
 
+def deleted_but_shared(coupling: Coupling, gone: Side, other: str) -> Problem:
+    """Under `on_delete: delete`: an account may be the partner of a customer and of a vendor."""
+    return Problem(
+        "deleted-but-shared",
+        f"{gone.label} record {coupling.half(gone).id} has been deleted, and its partner "
+        f"{coupling.half(gone.other).id} is coupled by {other} too, so it is kept.",
+        f"End this coupling: `coupled uncouple {coupling.mapping} {coupling.bc.id}`. Or delete the partner yourself.",
+    )
+
+
 def conflict(
     mapping: TableMapping, coupling: Coupling, change: Change, fields: dict[str, tuple[Any, Any, Any]]
 ) -> Problem:

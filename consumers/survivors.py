@@ -1,25 +1,25 @@
 """Deletions carried out: both records are looked at, then the partner is deleted, or the deleted one created again."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from consumers.decide import Decision, Deletion, restore
-from consumers.deletions import Restore, follow, refused
+from consumers.decide import Decision, Delete, Deletion, restore
+from consumers.deletions import Restore, follow, refused, shared
+from consumers.lookups import LookUps
+from consumers.owed import owing
+from consumers.ports import Memory
 from consumers.push import Push
-from schemas.change import Change
 from schemas.coupling import Lookups
 from schemas.errors import ApiError
-from schemas.mapping import TableMapping
+from schemas.mapping import Mappings, TableMapping
 from schemas.outcome import Settled
 from schemas.side import Side
-
-LookUp = Callable[[TableMapping, Sequence[Change]], Awaitable[Lookups]]
 
 
 class Survivors:
     """Deletions are rare, so two reads for all of a batch are cheap, and what they tell is never guessed."""
 
-    def __init__(self, pushes: Mapping[Side, Push], look_up: LookUp) -> None:
-        self._pushes, self._look_up = pushes, look_up
+    def __init__(self, mappings: Mappings, memory: Memory, pushes: Mapping[Side, Push], lookups: LookUps) -> None:
+        self._mappings, self._memory, self._pushes, self._lookups = mappings, memory, pushes, lookups
 
     async def carry_out(self, mapping: TableMapping, deletions: Sequence[Deletion]) -> list[Settled]:
         """One outcome per deletion, all of one mapping and one side. A side that is away: ApiError, nothing written."""
@@ -38,13 +38,33 @@ class Survivors:
             follow(one, one.change.key in there, left.get(partner))
             for one, partner in zip(deletions, partners, strict=True)
         ]
-        ends = [step for step in steps if not isinstance(step, Restore)]
+        ends = await self._unshared(mapping, side.other, [step for step in steps if not isinstance(step, Restore)])
         settled = await self._pushes[side.other].carry_out(mapping, ends, {})
         return settled + await self._restored(mapping, side, [step for step in steps if isinstance(step, Restore)])
+
+    async def _unshared(
+        self, mapping: TableMapping, there: Side, steps: Sequence[Settled | Delete]
+    ) -> list[Settled | Delete]:
+        """A partner that another mapping has coupled too is the partner of a record that still exists: it stays."""
+        deletes = [step.partner.id for step in steps if isinstance(step, Delete)]
+        table = mapping.table(there).name
+        others = [one.name for one in self._mappings.all if one is not mapping and one.table(there).name == table]
+        if not deletes or not others:
+            return list(steps)
+        held = {key: name for name, key in await self._memory.couplings(others, there, deletes)}
+        return [
+            shared(step, held[step.partner.id]) if isinstance(step, Delete) and step.partner.id in held else step
+            for step in steps
+        ]
 
     async def _restored(self, mapping: TableMapping, side: Side, wanted: Sequence[Restore]) -> list[Settled]:
         if not wanted:
             return []
-        lookups = await self._look_up(mapping, [one.change for one in wanted])
-        creates: list[Decision] = [restore(one.change, mapping, one.coupling, lookups) for one in wanted]
-        return await self._pushes[side].carry_out(mapping, creates, lookups)
+
+        def create(one: Restore, lookups: Lookups) -> Decision:
+            return restore(one.change, mapping, one.coupling, lookups)
+
+        known = await self._lookups.known(mapping, [one.change for one in wanted])
+        creates, lookups = await self._lookups.decided(mapping, side.other, known, wanted, create)
+        carried = await self._pushes[side].carry_out(mapping, creates, lookups)
+        return [owing(one, mapping, lookups) for one in carried]

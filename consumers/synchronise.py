@@ -11,14 +11,14 @@ from functools import partial
 import structlog
 
 from consumers import problems
-from consumers.decide import Decision, Deletion, decide, named
-from consumers.outside import outside
+from consumers.decide import Decision, Deletion, decide
+from consumers.lookups import LookUps
 from consumers.owed import owing
 from consumers.ports import Applied, Flags, Memory, Overtaken
 from consumers.push import Push
 from consumers.survivors import Survivors
 from schemas.change import Change, Op, decode
-from schemas.coupling import Coupling, Lookups, Reference
+from schemas.coupling import Coupling, Lookups
 from schemas.errors import CoupledError
 from schemas.mapping import Mappings, TableMapping
 from schemas.outcome import Outcome, Settled
@@ -63,7 +63,8 @@ class Synchronise:
         self._mappings = mappings
         self._memory = memory
         self._pushes = pushes
-        self._survivors = Survivors(pushes, self._lookups)
+        self._lookups = LookUps(mappings, memory, {side: push.target for side, push in pushes.items()})
+        self._survivors = Survivors(mappings, memory, pushes, self._lookups)
         self._observe = observe
 
     async def batch(self, topic: str, log_id: str, messages: Sequence[Message]) -> list[tuple[Message, str]]:
@@ -147,36 +148,21 @@ class Synchronise:
         skipped = await self._memory.skipped(mapping.name, side)
         with _storing():
             couplings = await self._memory.couplings([mapping.name], side, newest)
-            lookups = await self._lookups(mapping, list(newest.values()))
+            known = await self._lookups.known(mapping, list(newest.values()))
 
-        def decided(change: Change) -> Decision | Deletion:
+        def decided(change: Change, lookups: Lookups) -> Decision | Deletion:
             coupling = couplings.get((mapping.name, change.key))
             if change.key in skipped and change.op is not Op.DELETE:
                 return _left_alone(change, mapping, coupling)
             return _decide(change, mapping, coupling, lookups, flags)
 
-        decisions = [decided(change) for change in newest.values()]
-        asked: set[Reference] = set()
-        while missing := {one for one in map(_waits_for, decisions) if one} - lookups.keys() - asked:
-            asked |= missing
-            lookups = {**lookups, **await outside(self._mappings, mapping, missing, self._pushes[side].target)}
-            decisions = [decided(one.change) if _waits_for(one) in missing else one for one in decisions]
-        deletions = [one for one in decisions if isinstance(one, Deletion)]
-        settled = await self._survivors.carry_out(mapping, deletions)
+        decisions, lookups = await self._lookups.decided(mapping, side, known, list(newest.values()), decided)
+        settled = await self._survivors.carry_out(mapping, [one for one in decisions if isinstance(one, Deletion)])
         others = [one for one in decisions if not isinstance(one, Deletion)]
         carried = await self._pushes[side.other].carry_out(mapping, others, lookups)
         settled += [owing(one, mapping, lookups) for one in carried]
         passed = [Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True) for change in superseded]
         return settled + passed
-
-    async def _lookups(self, mapping: TableMapping, changes: Sequence[Change]) -> Lookups:
-        """Everything the batch refers to, in one query."""
-        wanted = named(mapping, changes)
-        return await self._memory.lookups(wanted) if wanted else {}
-
-
-def _waits_for(decision: Decision | Deletion) -> Reference | None:
-    return decision.waits_for if isinstance(decision, Settled) else None
 
 
 def _decide(
