@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schemas.change import Change
+from schemas.change import Change, Op
 from schemas.coupling import Coupling, Reference
 from schemas.errors import Problem
 from schemas.side import Direction, Side
@@ -56,6 +56,15 @@ class Settled:
     @property
     def direction(self) -> Direction:
         return self.change.direction
+
+    @property
+    def ends_intent(self) -> bool:
+        """The creation in BC that was begun for this record is recorded, or will not be tried again: the side refused
+        it, or the record is gone. What a lost try has left is then a record like any other (promise 2)."""
+        if self.direction is not Direction.TO_BC or self.superseded:
+            return False
+        gone = self.change.op is Op.DELETE
+        return gone or self.refused or self.outcome in (Outcome.INSERTED, Outcome.COUPLED)
 
     def ids(self) -> tuple[str | None, str | None]:
         """(BC id, Sales id), None where unknown."""

@@ -17,9 +17,6 @@ from daemon.store.owing import settle_owed, wake_owed
 from daemon.store.progress import advance
 from daemon.store.tables import IntentRow, JobRow, MappingStateRow
 from schemas.outcome import Outcome, Settled
-from schemas.side import Direction
-
-ENDS_INTENT = frozenset({Outcome.INSERTED, Outcome.COUPLED})
 
 
 async def record_batch(
@@ -73,7 +70,7 @@ async def _finish_intents(connection: AsyncConnection, settled: Iterable[Settled
     """The creation is recorded, or will not happen: nothing is left to find (promise 2)."""
     finished: dict[str, list[str]] = defaultdict(list)
     for one in settled:
-        if one.direction is Direction.TO_BC and (one.outcome in ENDS_INTENT or one.refused):
+        if one.ends_intent:
             finished[one.mapping].append(one.change.key)
     row = IntentRow
     for mapping, keys in sorted(finished.items()):

@@ -33,8 +33,6 @@ _SUFFIX = {Side.BC: "0000000000bc", Side.SALES: "00000000cafe"}
 _STALE = {Side.BC: (409, "Request_EntityChanged"), Side.SALES: (412, "0x80060882")}
 _DUPLICATE = {Side.BC: (400, "Internal_EntityWithSameKeyExists"), Side.SALES: (412, "0x80060892")}
 _MISSING = {Side.BC: (404, "Internal_RecordNotFound"), Side.SALES: (404, "0x80040217")}
-# A creation that failed keeps its intent, since its fate may be unknown (promise 2).
-_ENDS_INTENT = {Outcome.INSERTED, Outcome.COUPLED}
 
 
 class Killed(BaseException):
@@ -265,7 +263,7 @@ class FakeMemory:
         return final
 
     def _recorded(self, one: Settled) -> Settled:
-        if one.change.side is Side.SALES and (one.outcome in _ENDS_INTENT or one.refused):
+        if one.ends_intent:
             self.begun.pop((one.mapping, one.change.key), None)
         if one.uncouple:
             held = self.coupling(one.change.side, one.change.key)

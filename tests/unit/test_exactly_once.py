@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,3 +100,18 @@ def test_every_record_has_exactly_one_partner(story: Story) -> None:
         here = firms.river.bc.row(firms.river.table(BC), coupling.bc.id)
         there = firms.river.sales.row(firms.river.table(SALES), coupling.sales.id)
         assert (here["displayName"], here["city"]) == (there["name"], there["address1_city"])
+
+
+async def test_what_was_created_for_a_record_that_is_deleted_before_it_is_recorded_gets_a_partner_of_its_own() -> None:
+    river = River()
+    born = river.message(river.topic(SALES), encode(river.new(SALES, name="Adatum")))
+    river.memory.fail_record = [Killed()]
+    with pytest.raises(Killed):
+        await river.deliver(SALES, [born])
+    (account,) = [row["accountid"] for row in river.rows(SALES)]
+    river.sales.remove(river.table(SALES), account)
+    await river.deliver(SALES, [born, river.message(river.topic(SALES), encode(river.change(SALES, account)))])
+    (customer,) = [row["id"] for row in river.rows(BC)]
+    (end,) = await river.take(river.change(BC, customer))
+    assert end.outcome is Outcome.INSERTED
+    assert (river.memory.begun, [row["accountid"] for row in river.rows(SALES)]) == ({}, [customer])
