@@ -2,13 +2,14 @@
 
 import asyncio
 import signal
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from daemon.cli.options import ConfigOption, load_mappings
 
 Customers = Annotated[int, typer.Option("--customers", min=1, help="Size of the seeded data set, in customers.")]
+Which = Literal["bc", "sales"]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same data.")]
 
 
@@ -33,18 +34,32 @@ def run(config: ConfigOption = None) -> None:
 
 
 def sandbox(
+    side: Annotated[Which | None, typer.Argument(help="bc or sales: that side alone; without: both.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the one side; 0: any free one.")] = 0,
+    records: Annotated[int, typer.Option(min=1, help="Rows of the largest table of the one side.")] = 1000,
     bc_port: Annotated[int, typer.Option(help="Port of the Business Central simulator; 0: any free one.")] = 0,
     sales_port: Annotated[int, typer.Option(help="Port of the Sales (Dataverse) simulator; 0: any free one.")] = 0,
     customers: Customers = 100,
     seed: Seed = 1,
 ) -> None:
-    """Run simulators of both sides on loopback ports, with a seeded data set, until Ctrl-C."""
+    """Run simulators of both sides, or of one, on loopback ports, with a seeded data set, until Ctrl-C."""
     from daemon.broker import free_port
     from daemon.sandbox.serve import Places, configuration, serve
 
+    if side is not None:
+        _alone(side, port or free_port(), records, seed)
+        return
     places = Places(bc_port or free_port(), sales_port or free_port(), customers, seed)
     typer.echo(configuration(places, web_port=8086))
     asyncio.run(serve(places))
+
+
+def _alone(side: Which, port: int, records: int, seed: int) -> None:
+    from daemon.sandbox import alone
+
+    made = alone.app(side, records, seed)
+    typer.echo(alone.notice(side, port))
+    asyncio.run(alone.serve(made, port))
 
 
 def demo(

@@ -27,6 +27,31 @@ class Seed:
     sales: dict[str, list[dict[str, Any]]]
 
 
+def of_business_central(records: int, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """Business Central alone, with about so many rows in its largest table, the contacts."""
+    bc = BusinessCentral(Maker(seed))
+    bc.tables()
+    for index in range(records):
+        if len(bc.rows["contacts"]) >= records:
+            break
+        bc.customer(index)
+    for index in range(len(bc.rows["customers"]) // 2):
+        bc.item(index)
+    return bc.rows
+
+
+def of_sales(records: int, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """Sales alone, with about so many rows in its largest table, the contacts."""
+    sales = Sales(Maker(seed))
+    sales.tables()
+    for index in range(records):
+        if len(sales.rows["contacts"]) >= records:
+            break
+        sales.account(index)
+    sales.products()
+    return sales.rows
+
+
 def seed(customers: int = 100, seed: int = 1) -> Seed:
     """Both sides' rows: `customers` customers in BC, a third as many further accounts in Sales."""
     make = Maker(seed)

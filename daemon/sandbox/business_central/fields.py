@@ -68,6 +68,8 @@ def _mismatch(field: Field, value: Any) -> ApiError:
 
 def capitals(text: str) -> str:
     """Upper case as .NET makes it, one letter for each; lengths are .NET's too: UTF-16 units."""
+    if text.isascii():
+        return text.upper()
     return "".join(letter if len(letter.upper()) > 1 else letter.upper() for letter in text)
 
 
