@@ -7,7 +7,7 @@ record again fills it in, and the store carries it again as soon as that record 
 from dataclasses import replace
 
 from consumers.translate import Values, rules_for, unanswered
-from schemas.coupling import Lookups, Reference
+from schemas.coupling import OUTSIDE, Lookups, Reference
 from schemas.mapping import FieldRule, TableMapping, When
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction
@@ -32,12 +32,17 @@ def owing(settled: Settled, mapping: TableMapping, lookups: Lookups) -> Settled:
     if coupling is None or settled.outcome not in _THROUGH:
         return settled
     mine, theirs = coupling.half(side), coupling.half(side.other)
-    owed: dict[Reference, tuple[str, ...]] = {}
+    owed: dict[Reference, None] = {}
+    lacking: dict[Reference, None] = {}
+    blanked: set[str] = set()
     for rule in rules_for(mapping, settled.direction, When.ALWAYS):
         if reference := owed_by(rule, settled.direction, (mine.base, theirs.base), lookups):
-            owed[reference] = owed.get(reference, ()) + rule.fields(side)
-    if not owed:
+            found = lacking if lookups.get(reference, OUTSIDE) is not OUTSIDE else owed
+            found[replace(reference, field="")] = None
+            blanked.update(rule.fields(side))
+    if not blanked:
         return settled
-    blanked = {name for names in owed.values() for name in names}
     base = {name: value for name, value in mine.base.items() if name not in blanked}
-    return replace(settled, coupling=coupling.with_half(side, replace(mine, base=base)), owed=tuple(owed))
+    return replace(
+        settled, coupling=coupling.with_half(side, replace(mine, base=base)), owed=tuple(owed), lacking=tuple(lacking)
+    )

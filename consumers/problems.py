@@ -32,9 +32,12 @@ def _no_counterpart(rule: FieldRule, lookup: Lookup, reference: Reference) -> Pr
     )
 
 
+NO_REFERENCE = "no-reference"
+
+
 def no_reference(rule: FieldRule, reference: Reference, name: str) -> Problem:
     return Problem(
-        "no-reference",
+        NO_REFERENCE,
         f"The field {rule.name} needs the {name!r} of {reference.mapping} {reference.value}, which has none yet.",
         f"It goes through by itself once it has one: `coupled full-sync {reference.mapping}` reads it again.",
     )

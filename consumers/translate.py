@@ -54,7 +54,7 @@ def unanswered(rule: FieldRule, direction: Direction, values: Values, lookups: L
     wanted = reference.field
     if rule.lookup:
         wanted = rule.lookup.to if direction.source is Side.BC else rule.lookup.by
-    return None if wanted in lookups.get(reference, {}) else replace(reference, field="")
+    return None if wanted in lookups.get(reference, {}) else reference
 
 
 def translate(rules: Iterable[FieldRule], direction: Direction, values: Values, lookups: Lookups) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class Settled:
     A failure is `transient` if the side may take the record later, or `waits_for` a partner that is not coupled yet;
     any other is permanent (promise 7).
     `gone`: the id on the other side of a record that no longer exists, so that nothing of it is left to carry.
-    `owed`: the records that are not coupled yet, for want of which fields went through as blanks.
+    `owed`: the records that are not coupled yet, for want of which fields went through as blanks; `lacking`: those that
+    are, and have not got the name or the field wanted of them yet.
     `superseded`: a newer version decides (promise 3); this one is counted, and says nothing about the record.
     """
 
@@ -51,6 +52,7 @@ class Settled:
     waits_for: Reference | None = None
     gone: str | None = None
     owed: tuple[Reference, ...] = ()
+    lacking: tuple[Reference, ...] = ()
     superseded: bool = False
 
     @property

@@ -97,6 +97,11 @@ def waiting_for(reference: Reference) -> str:
     return "|".join((reference.mapping, reference.side.value, reference.name, reference.value))
 
 
+def reference_of(waits_for: str) -> Reference:
+    mapping, side, name, value = waits_for.split("|", 3)
+    return Reference(mapping, Side(side), name, value)
+
+
 async def wake(connection: AsyncConnection, settled: Iterable[Settled]) -> None:
     """It is time to try again: for records whose missing partner is coupled now, and for the other side of a conflict
     that one side has settled (it may hold edits that the conflict kept back)."""

@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from operator import itemgetter
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,32 +15,33 @@ from daemon.store.tables import OwedReferenceRow
 from schemas.coupling import Reference
 from schemas.outcome import Settled
 
+# What a coupled record lacks it may get unseen, and a message may be lost with its log: then they are carried again.
+LATER = timedelta(hours=1)
 
-async def settle_owed(connection: AsyncConnection, settled: Sequence[Settled]) -> None:
+
+async def settle_owed(connection: AsyncConnection, settled: Sequence[Settled], now: datetime) -> None:
     """What each record that went through owes now, in place of what it owed before."""
     last = {
-        (one.mapping, one.direction.value, one.change.key): one.owed
+        (one.mapping, one.direction.value, one.change.key): one
         for one in settled
         if one.outcome not in FAILING | UNTOUCHED
     }
     await _forget(connection, last)
-    references = sorted({one for owed in last.values() for one in owed}, key=waiting_for)
-    if not references:
-        return
     # Another worker may have coupled one while this batch was carried out.
-    coupled = (await look_up(connection, references)).keys()
+    coupled = (await look_up(connection, {reference for one in last.values() for reference in one.owed})).keys()
     rows = [
         {
             "mapping": mapping,
             "direction": direction,
             "source_key": key,
-            "waits_for": waiting_for(one),
-            "woken": one in coupled,
+            "waits_for": waiting_for(reference),
+            "due_at": now + LATER if reference in one.lacking else now if reference in coupled else None,
         }
-        for (mapping, direction, key), owed in sorted(last.items())
-        for one in sorted(owed, key=waiting_for)
+        for (mapping, direction, key), one in sorted(last.items(), key=itemgetter(0))
+        for reference in sorted((*one.owed, *one.lacking), key=waiting_for)
     ]
-    await connection.execute(upsert(connection, OwedReferenceRow).on_conflict_do_nothing(), rows)
+    if rows:
+        await connection.execute(upsert(connection, OwedReferenceRow).on_conflict_do_nothing(), rows)
 
 
 async def _forget(connection: AsyncConnection, records: Iterable[tuple[str, str, str]]) -> None:
@@ -54,8 +57,8 @@ async def _forget(connection: AsyncConnection, records: Iterable[tuple[str, str,
             await connection.execute(delete(row).where(*here))
 
 
-async def wake_owed(connection: AsyncConnection, references: Iterable[Reference]) -> None:
+async def wake_owed(connection: AsyncConnection, references: Iterable[Reference], now: datetime) -> None:
     """These references are borne by new couplings: whoever owes one of them is carried again."""
     row = OwedReferenceRow
     for chunk in chunks(sorted({waiting_for(one) for one in references})):
-        await connection.execute(update(row).where(row.waits_for.in_(chunk)).values(woken=True))
+        await connection.execute(update(row).where(row.waits_for.in_(chunk)).values(due_at=now))

@@ -1,25 +1,28 @@
 """Which failed records are due again, and which are left alone (`producers.retry.Failures`, promise 7)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import count, takewhile
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 from sqlalchemy.orm import aliased
 
 from daemon.store.database import Database, chunks
+from daemon.store.owing import LATER
 from daemon.store.tables import CouplingRow, FailureRow, OwedReferenceRow
+from daemon.store.waking import LateWakes
 from producers.retry import Due
 from schemas.side import Direction, Side
 
 # Transient failures come again after 30 s, 1 min, 2 min … at most an hour; waiting ones later, should nobody wake them.
 TRANSIENT, WAITING, LONGEST = timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1)
-_LOOKED_AT = 2_000
 
 
 class Retries:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._late = LateWakes(database)
 
     async def due(self, now: datetime, limit: int, served: Collection[tuple[str, Direction]]) -> list[Due]:
         """Those woken, and those whose back-off is over, in the order of mapping and direction; records that owe a
@@ -27,12 +30,12 @@ class Retries:
         """
         row = FailureRow
         places = or_(*(and_(row.mapping == mapping, row.direction == way.value) for mapping, way in served))
-        may = or_(row.woken, row.transient, row.waits_for.is_not(None))
+        may = or_(row.woken, *_over(now))
         query = select(*row.__table__.columns).where(*_open(), may, places).order_by(row.woken.desc(), row.last_at)
+        await self._late.once(now)
         async with self._database.read() as connection:
-            found = (await connection.execute(query.limit(_LOOKED_AT))).all()
-            owing = (await connection.execute(_owing(served).limit(limit))).all()
-        ready = [_due(one) for one in found if one.woken or one.last_at + pause(one) <= now]
+            ready = [_due(one) for one in await connection.execute(query.limit(limit))]
+            owing = (await connection.execute(_owing(served, now).limit(limit))).all()
         ready += [Due(one.mapping, Direction(one.direction), one.source_key) for one in owing]
         return sorted(dict.fromkeys(ready[:limit]), key=lambda one: (one.mapping, one.direction, one.key))
 
@@ -51,7 +54,7 @@ class Retries:
                 await connection.execute(update(row).where(*here, *seen).values(last_at=now, woken=False))
                 owed = OwedReferenceRow
                 here = (owed.mapping == one.mapping, owed.direction == one.direction.value, owed.source_key == one.key)
-                await connection.execute(update(owed).where(*here).values(woken=False))
+                await connection.execute(update(owed).where(*here, owed.due_at <= now).values(due_at=now + LATER))
 
     async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
         """The ids on `side` of records that are left alone, in whichever direction they failed."""
@@ -67,7 +70,7 @@ class Retries:
         """Open failures (of these records, by either id; of these causes) are due at once, and skipped no more; how
         many.
         """
-        row, count = FailureRow, 0
+        row, found = FailureRow, 0
         again = update(row).where(row.mapping.in_(list(mappings)), row.resolved_at.is_(None))
         again = (again if causes is None else again.where(_of_causes(list(causes)))).values(woken=True, skipped_at=None)
         async with self._database.write() as connection:
@@ -75,11 +78,11 @@ class Retries:
                 return int((await connection.execute(again)).rowcount)
             for ids in chunks([one.lower() for one in records]):
                 done = await connection.execute(again.where(or_(row.bc_id.in_(ids), row.sales_id.in_(ids))))
-                count += int(done.rowcount)
-        return count
+                found += int(done.rowcount)
+        return found
 
 
-def _owing(served: Collection[tuple[str, Direction]]) -> Select[str, str, str]:
+def _owing(served: Collection[tuple[str, Direction]], now: datetime) -> Select[str, str, str]:
     """Coupled records only: one that has been uncoupled since must not get a partner by way of a retry."""
     row, pair = OwedReferenceRow, CouplingRow
     ids = ((Direction.TO_SALES, pair.bc_id), (Direction.TO_BC, pair.sales_id))
@@ -88,7 +91,7 @@ def _owing(served: Collection[tuple[str, Direction]]) -> Select[str, str, str]:
     return (
         select(row.mapping, row.direction, row.source_key)
         .join(pair, and_(pair.mapping == row.mapping, coupled))
-        .where(row.woken, places)
+        .where(row.due_at <= now, places)
         .distinct()
     )
 
@@ -111,6 +114,22 @@ def _due(row: Any) -> Due:
 
 def pause(row: Any) -> timedelta:
     """From the last attempt to the next."""
-    first = TRANSIENT if row.transient else WAITING
-    doubled: timedelta = first * 2 ** min(row.attempts - 1, 12)
-    return min(LONGEST, doubled)
+    pauses = _pauses(TRANSIENT if row.transient else WAITING)
+    attempts: int = row.attempts
+    return pauses[min(attempts, len(pauses)) - 1]
+
+
+def _pauses(first: timedelta) -> list[timedelta]:
+    """After the first attempt, the second, …; after all later ones the last."""
+    doubled = (first * 2**times for times in count())
+    return [*takewhile(lambda one: one < LONGEST, doubled), LONGEST]
+
+
+def _over(now: datetime) -> Iterator[ColumnElement[bool]]:
+    """Failures that may pass by themselves, and whose pause is over."""
+    row = FailureRow
+    for first, kind in ((TRANSIENT, row.transient), (WAITING, and_(~row.transient, row.waits_for.is_not(None)))):
+        *steps, longest = _pauses(first)
+        for attempts, step in enumerate(steps, 1):
+            yield and_(kind, row.attempts == attempts, row.last_at <= now - step)
+        yield and_(kind, row.attempts > len(steps), row.last_at <= now - longest)

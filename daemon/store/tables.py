@@ -239,7 +239,10 @@ class SurveyRecordRow(Base):
 
 
 class OwedReferenceRow(Base):
-    """A record that went through without a look-up it still needs: carried again once that one is coupled."""
+    """A record that went through without a look-up it still needs: carried again once that one is coupled.
+
+    `due_at`: when it is to be carried; not set while what it owes is not coupled.
+    """
 
     __tablename__ = "owed_references"
 
@@ -247,7 +250,7 @@ class OwedReferenceRow(Base):
     direction: Mapped[str] = mapped_column(primary_key=True)
     source_key: Mapped[str] = mapped_column(primary_key=True)
     waits_for: Mapped[str] = mapped_column(primary_key=True, index=True)
-    woken: Mapped[bool] = mapped_column(default=False)
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 class SubscriptionRow(Base):

@@ -143,3 +143,14 @@ async def test_two_that_name_different_contacts_are_still_in_conflict() -> None:
     (end,) = await river.take(river.edited(SALES, account.key, _primarycontactid_value=HELEN))
     assert end.outcome is Outcome.CONFLICT
     assert [row["primaryContactNumber"] for row in river.rows(BC)] == ["CT2"]
+
+
+async def test_what_a_coupled_record_lacks_is_told_apart_from_a_record_that_is_not_coupled() -> None:
+    river = world()
+    number = {**bc_row(displayName="Helen"), "number": "CT1"}
+    contact = coupled(river.mappings["CONTACTS"], number, {**sales_row(), "contactid": HELEN})
+    lacking = {**PRIMARY, "to": "uom"}
+    river = River(part(fields=[NAME, lacking], only_coupled=False), CONTACTS)
+    river.memory.couple(contact)
+    (end,) = await river.take(river.new(BC, displayName="Adatum", primaryContactNumber="CT1"))
+    assert (end.outcome, end.owed, end.lacking) == (Outcome.INSERTED, (), (OWED,))

@@ -93,10 +93,11 @@ def _owed_references() -> None:
         _text("direction"),
         _text("source_key"),
         _text("waits_for"),
-        sa.Column("woken", sa.Boolean(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("mapping", "direction", "source_key", "waits_for", name="pk_owed_references"),
     )
     op.create_index("ix_owed_references_waits_for", "owed_references", ["waits_for"])
+    op.create_index("ix_owed_references_due_at", "owed_references", ["due_at"])
 
 
 def _webhooks() -> None:
