@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from consumers.owed import owed_by
+from consumers.owed import left_blank, owed_by
 from consumers.ports import Flags
-from consumers.translate import Untranslatable, joined_alike, references, rules_for, same, translate
+from consumers.translate import Untranslatable, joined_alike, may_be_owed, references, rules_for, same, translate
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half, Lookups, Reference
@@ -151,10 +151,9 @@ def modify(
     mine, theirs = coupling.half(change.side), coupling.half(change.side.other)
     seen = rows.half(mapping, change.side, change.after or {})
     adopting = outcome is Outcome.COUPLED
-    moments = (When.ALWAYS, When.AFTER_INSERT) if adopting else (When.ALWAYS,)
     touched = [
         rule
-        for rule in rules_for(mapping, change.direction, *moments)
+        for rule in _due_rules(mapping, change.direction, (mine.base, theirs.base), adopting)
         if _touched(rule, change.side, seen.base, mine.base)
         and not _left_to_partner(rule, mapping, change.side, (seen.base, mine.base, theirs.base))
         and not owed_by(rule, change.direction, (seen.base, theirs.base), lookups)
@@ -168,6 +167,15 @@ def modify(
     end = outcome if adopting else Outcome.UNCHANGED
     keep = updated if adopting or updated != coupling else None
     return Settled(change, mapping.name, end, keep, partner=theirs.id)
+
+
+def _due_rules(
+    mapping: TableMapping, direction: Direction, bases: tuple[Values, Values], adopting: bool
+) -> list[FieldRule]:
+    """Of a modification; `AFTER_INSERT` when the partner has just been coupled."""
+    moments = (When.ALWAYS, When.AFTER_INSERT) if adopting else (When.ALWAYS,)
+    late = [rule for rule in rules_for(mapping, direction, When.INSERT) if left_blank(rule, direction, bases)]
+    return [*rules_for(mapping, direction, *moments), *(late if not adopting else ())]
 
 
 def _lacking(rules: Iterable[FieldRule], there: Side, translated: Values, held: Values) -> dict[str, Any]:
@@ -218,7 +226,13 @@ def _is_blank(side: Side, value: Any) -> bool:
 
 def _moved(mine: Half, seen: Half, mapping: TableMapping, change: Change) -> Half:
     """The source's half after this change: fields that travel the other way only keep their base."""
-    travelling = {name for rule in mapping.rules(change.direction) for name in rule.fields(change.side)}
+    travelling = {
+        name
+        for rule in mapping.rules(change.direction)
+        for name in rule.fields(change.side)
+        # A field of new records that was left blank is told by its want here, until it is filled in.
+        if name in mine.base or not (rule.when is When.INSERT and may_be_owed(rule))
+    }
     base = {**mine.base, **{name: value for name, value in seen.base.items() if name in travelling or not mine.base}}
     return Half(mine.id, change.version, change.sequence, base, {**mine.references, **seen.references})
 

@@ -6,8 +6,9 @@ record again fills it in, and the store carries it again as soon as that record 
 
 from dataclasses import replace
 
-from consumers.translate import Values, rules_for, unanswered
-from schemas.coupling import OUTSIDE, Lookups, Reference
+from consumers.translate import Values, may_be_owed, rules_for, unanswered
+from schemas import rows
+from schemas.coupling import OUTSIDE, Coupling, Lookups, Reference
 from schemas.mapping import FieldRule, TableMapping, When
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction
@@ -26,17 +27,36 @@ def owed_by(rule: FieldRule, direction: Direction, known: tuple[Values, Values],
     return unanswered(rule, direction, values, lookups)
 
 
+def left_blank(rule: FieldRule, direction: Direction, bases: tuple[Values, Values]) -> bool:
+    """Was this field of new records (`on: insert`) left blank when the partner was created, and is so still?
+
+    `bases`: the source's and the partner's. Then the source's does not have it, and the partner's has it blank. A
+    constant has no source that could tell.
+    """
+    mine, theirs = bases
+    names = rule.fields(direction.source)
+    return (
+        rule.when is When.INSERT
+        and may_be_owed(rule)
+        and bool(names)
+        and not any(name in mine for name in names)
+        and all(theirs.get(name, "") is None for name in rule.fields(direction.source.other))
+    )
+
+
 def owing(settled: Settled, mapping: TableMapping, lookups: Lookups) -> Settled:
     """With what it owes: the references of `clear_on_failure` and `blank_outside` fields that the partner has blank."""
     coupling, side = settled.coupling, settled.change.side
     if coupling is None or settled.outcome not in _THROUGH:
         return settled
     mine, theirs = coupling.half(side), coupling.half(side.other)
+    seen = rows.values(mapping, side, settled.change.after or {})
     owed: dict[Reference, None] = {}
     lacking: dict[Reference, None] = {}
     blanked: set[str] = set()
-    for rule in rules_for(mapping, settled.direction, When.ALWAYS):
-        if reference := owed_by(rule, settled.direction, (mine.base, theirs.base), lookups):
+    rules = rules_for(mapping, settled.direction, When.ALWAYS, When.INSERT)
+    for rule in (one for one in rules if _filled_in(one, settled, coupling)):
+        if reference := owed_by(rule, settled.direction, (seen, theirs.base), lookups):
             found = lacking if lookups.get(reference, OUTSIDE) is not OUTSIDE else owed
             found[replace(reference, field="")] = None
             blanked.update(rule.fields(side))
@@ -46,3 +66,11 @@ def owing(settled: Settled, mapping: TableMapping, lookups: Lookups) -> Settled:
     return replace(
         settled, coupling=coupling.with_half(side, replace(mine, base=base)), owed=tuple(owed), lacking=tuple(lacking)
     )
+
+
+def _filled_in(rule: FieldRule, settled: Settled, coupling: Coupling) -> bool:
+    """Is a blank of it filled in later? One of new records (`on: insert`) only where this made the partner."""
+    source = settled.change.side
+    bases = coupling.half(source).base, coupling.half(source.other).base
+    made = settled.outcome is Outcome.INSERTED and bool(rule.fields(source))
+    return rule.when is When.ALWAYS or made or left_blank(rule, settled.direction, bases)

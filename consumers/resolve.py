@@ -6,7 +6,7 @@ from typing import Any
 
 from consumers import problems
 from consumers.decide import Modify
-from consumers.translate import joined_alike, rounded, same
+from consumers.translate import joined_alike, may_be_owed, rounded, same
 from schemas import rows
 from schemas.coupling import Half
 from schemas.mapping import OnUpdateConflict
@@ -43,7 +43,7 @@ def resolve(item: Modify, row: rows.Row) -> Settled | Modify:
 def _owed(item: Modify) -> set[str]:
     """What the partner has and could not send for want of a coupling: no edit since both agreed, unless we write it."""
     back = item.mapping.rules(Direction.from_side(item.destination))
-    blanked = (rule for rule in back if rule.clear_on_failure or rule.blank_outside)
+    blanked = (rule for rule in back if may_be_owed(rule))
     names = {name for rule in blanked for name in rule.fields(item.destination)}
     return names - item.partner.base.keys() - item.fields.keys()
 

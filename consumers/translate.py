@@ -44,9 +44,14 @@ def references(rules: Iterable[FieldRule], direction: Direction, values: Values)
     return {reference for reference in found if reference}
 
 
+def may_be_owed(rule: FieldRule) -> bool:
+    """Does the rule write a blank where it cannot be answered?"""
+    return rule.clear_on_failure or rule.blank_outside
+
+
 def unanswered(rule: FieldRule, direction: Direction, values: Values, lookups: Lookups) -> Reference | None:
     """The reference for want of which the rule writes a blank; None if it is answered, or the rule fails without."""
-    if not (rule.clear_on_failure or rule.blank_outside):
+    if not may_be_owed(rule):
         return None
     reference = _reference(rule, direction.source, values) if rule.lookup else _chained(rule, direction, values)
     if reference is None:

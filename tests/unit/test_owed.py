@@ -92,12 +92,6 @@ async def test_a_partner_that_has_the_field_is_owed_nothing() -> None:
     assert [row["_primarycontactid_value"] for row in river.rows(SALES)] == [HELEN]
 
 
-async def test_a_field_written_at_creation_only_cannot_be_filled_in_later_and_is_not_owed() -> None:
-    river = world(on="insert", direction="to_sales")
-    (end,) = await river.take(river.new(BC, displayName="Adatum", primaryContactNumber="CT1"))
-    assert (end.outcome, end.owed) == (Outcome.INSERTED, ())
-
-
 @pytest.mark.parametrize("kind", [11, 3])
 async def test_a_contact_outside_gets_its_company_when_the_account_becomes_a_customer(kind: int) -> None:
     company = {"bc": "companyNumber", "sales": "parentcustomerid", "lookup": "CUSTOMER", "blank_outside": True}
@@ -154,3 +148,31 @@ async def test_what_a_coupled_record_lacks_is_told_apart_from_a_record_that_is_n
     river.memory.couple(contact)
     (end,) = await river.take(river.new(BC, displayName="Adatum", primaryContactNumber="CT1"))
     assert (end.outcome, end.owed, end.lacking) == (Outcome.INSERTED, (), (OWED,))
+
+
+async def test_a_field_of_new_records_that_was_left_blank_is_filled_in_too_and_only_once() -> None:
+    river = world(on="insert", direction="to_sales")
+    account = river.new(BC, displayName="Adatum", primaryContactNumber="CT1")
+    (end,) = await river.take(account)
+    assert (end.outcome, end.owed) == (Outcome.INSERTED, (OWED,))
+    (end,) = await river.take(river.edited(BC, account.key, displayName="Adatum AG"))
+    assert (end.outcome, end.owed) == (Outcome.MODIFIED, (OWED,))
+    couple_helen(river)
+    (end,) = await river.take(river.change(BC, account.key))
+    assert (end.outcome, end.owed) == (Outcome.MODIFIED, ())
+    assert [row["_primarycontactid_value"] for row in river.rows(SALES)] == [HELEN]
+    (end,) = await river.take(river.edited(BC, account.key, primaryContactNumber=""))
+    assert end.outcome is Outcome.UNCHANGED
+
+
+async def test_a_field_of_new_records_is_not_filled_in_where_the_partner_was_there_before() -> None:
+    match = {"match_on": [[NAME]], "couple_existing": True}
+    primary = {**PRIMARY, "on": "insert", "direction": "to_sales"}
+    river = River(part(fields=[NAME, primary], only_coupled=False, **match), CONTACTS)
+    river.new(SALES, name="Adatum", _primarycontactid_value=None)
+    account = river.new(BC, displayName="Adatum", primaryContactNumber="CT1")
+    (end,) = await river.take(account)
+    assert (end.outcome, end.owed) == (Outcome.COUPLED, ())
+    couple_helen(river)
+    (end,) = await river.take(river.change(BC, account.key))
+    assert (end.outcome, end.owed, river.sales.writes) == (Outcome.UNCHANGED, (), [])
