@@ -34,6 +34,7 @@ class BusinessCentralTarget:
 
     async def write(self, writes: Sequence[Write]) -> Sequence[Answer]:
         return await deliver(
+            Side.BC,
             writes,
             self._send,
             group=lambda write: (write.mapping.bc.api, _is_blind(write)),

@@ -31,7 +31,12 @@ class DataverseTarget:
     async def write(self, writes: Sequence[Write]) -> Sequence[Answer]:
         size = self._batch_size
         return await deliver(
-            writes, self._send, group=lambda write: "", size=lambda group: size, parallel=self._parallel
+            Side.SALES,
+            writes,
+            self._send,
+            group=lambda write: "",
+            size=lambda group: size,
+            parallel=self._parallel,
         )
 
     async def _send(self, writes: Sequence[Write]) -> Sequence[Answer]:

@@ -11,7 +11,9 @@ import orjson
 
 from schemas.answers import unknown_version
 from schemas.errors import ApiError, Unreachable
+from schemas.mapping import Table
 from schemas.odata import Row, document, own_link, rows
+from schemas.side import Side
 from schemas.write import Answer, Write, Written
 
 JSON = "application/json"
@@ -89,7 +91,13 @@ async def direct(client: httpx.AsyncClient, method: str, url: str, body: Any, he
 
 
 async def deliver(
-    writes: Sequence[Write], send: Send, *, group: Callable[[Write], Group], size: Callable[[Group], int], parallel: int
+    side: Side,
+    writes: Sequence[Write],
+    send: Send,
+    *,
+    group: Callable[[Write], Group],
+    size: Callable[[Group], int],
+    parallel: int,
 ) -> Sequence[Answer]:
     """Sends the writes in batches of one group and its `size` at most, `parallel` at once; answers in their order.
 
@@ -106,13 +114,21 @@ async def deliver(
         async with gate:
             found = await send([writes[index] for index in batch])
         for index, made in zip(batch, found, strict=True):
-            answers[index] = made
+            answers[index] = _legible(writes[index].mapping.table(side), made)
 
     async with asyncio.TaskGroup() as tasks:
         for name, indexes in groups.items():
             for batch in _split(indexes, size(name), parallel):
                 tasks.create_task(one(batch))
     return answers
+
+
+def _legible(table: Table, answer: Answer) -> Answer:
+    """A success that carries something else than the record, such as a page put in JSON, does not say what became of
+    the write."""
+    if isinstance(answer, Written) and answer.row and table.id not in answer.row:
+        return unanswered(ApiError(0, "unreadable-answer", "the answer to a write does not carry the record's id"))
+    return answer
 
 
 def _split(items: Sequence[int], size: int, parallel: int) -> Iterable[Sequence[int]]:

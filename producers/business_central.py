@@ -40,7 +40,7 @@ class ModifiedSource:
         overlap_seconds: float = OVERLAP_SECONDS,
         page_size: int = 1000,
     ) -> None:
-        self._columns, self._table, self._now_ms = _columns(table, select, mapped), table, now_ms
+        self._columns, self._table, self._now_ms = select, table, now_ms
         ask = Query(bc.path(table, company_id), self._columns, bc.MODIFIED, bc.expand(table), page_size)
         computed = mapped if table.name == currencies.TABLE else ()
         self._enrich = enrich = Currencies(client, company_id, computed, now_ms)
@@ -89,7 +89,7 @@ class BusinessCentralSweep:
     ) -> None:
         self._table, self._job, self._now_ms = table, job, now_ms
         first = bc.path(table, company_id) + query(
-            select=",".join(_columns(table, select, mapped)), expand=bc.expand(table), filter=_modified_since(since)
+            select=",".join(select), expand=bc.expand(table), filter=_modified_since(since)
         )
         self._pages = Pages(client, first, page_size)
         self._currencies = Currencies(client, company_id, mapped, now_ms) if table.name == currencies.TABLE else None
@@ -148,13 +148,6 @@ async def resolve_company(client: httpx.AsyncClient, id_or_name: str) -> str:
 
 def _with(position: Position, rates: object) -> Position:
     return position if rates is None else {**position, "rates": rates}
-
-
-def _columns(table: Table, select: Sequence[str], mapped: Collection[str]) -> Sequence[str]:
-    """What to ask for: computed fields are no columns, but made of some."""
-    computed = table.name == currencies.TABLE and not bc.CURRENCY_FIELDS.isdisjoint(mapped)
-    wanted = dict.fromkeys([*select, *(currencies.COLUMNS if computed else ())])
-    return [name for name in wanted if name not in bc.CURRENCY_FIELDS]
 
 
 def _modified_since(since: datetime | None) -> str:

@@ -15,9 +15,7 @@ from schemas.errors import ApiError
 from schemas.mapping import Table
 from schemas.odata import Row, any_of, literal, query
 
-TABLE = "currencies"
-# What the three computed fields are made of.
-COLUMNS = ("code", "symbol", "amountDecimalPlaces")
+TABLE = bc.CURRENCIES
 _RATE_COLUMNS = "currencyCode,startingDate,exchangeRateAmount,relationalExchangeRateAmount"
 _TEN_DECIMALS = Decimal("1e-10")
 _LONG_AGO = "2000-01-01T00:00:00Z"

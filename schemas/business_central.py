@@ -14,7 +14,9 @@ MODIFIED = "lastModifiedDateTime"
 KEYS = {"currencies": "code", "unitsOfMeasure": "code", "salespeoplePurchasers": "code"}
 # Fields we compute while capturing, because the API keeps them in another entity set.
 CURRENCY_FIELDS = frozenset({"exchangeRate", "currencyPrecision", "currencySymbol"})
-
+# What they are made of in the entity set itself.
+_CURRENCY_COLUMNS = ("code", "symbol", "amountDecimalPlaces")
+CURRENCIES = "currencies"
 
 STANDARD_API = "v2.0"
 
@@ -46,7 +48,9 @@ def select(table: str, mappings: Iterable[TableMapping]) -> tuple[str, ...]:
         names += mapping.mapped(Side.BC)
         names += mapping.filter_fields(Side.BC)
         names += mapping.match_fields(Side.BC)
-    return tuple(dict.fromkeys([*(name for name in names if name not in CURRENCY_FIELDS), MODIFIED]))
+    computed = table == CURRENCIES and not CURRENCY_FIELDS.isdisjoint(names)
+    names = [*(name for name in names if name not in CURRENCY_FIELDS), *(_CURRENCY_COLUMNS if computed else ())]
+    return tuple(dict.fromkeys([*names, MODIFIED]))
 
 
 def expand(table: Table) -> str:

@@ -8,6 +8,7 @@ from schemas import business_central, dataverse
 from schemas.canonical import stored
 from schemas.change import Change, Op
 from schemas.coupling import Half
+from schemas.errors import ApiError
 from schemas.mapping import Table, TableMapping
 from schemas.side import Side
 
@@ -40,6 +41,9 @@ def deletion(table: Table, key: str, now_ms: int) -> Change:
 
 
 def record_id(table: Table, row: Row) -> str:
+    """ApiError for a row that is no record: something else answered in the side's place, and may not next time."""
+    if not row.get(table.id):
+        raise ApiError(0, "unreadable-answer", f"a row of {table.name} came without its {table.id}")
     return str(row[table.id]).lower()
 
 

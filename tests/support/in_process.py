@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -11,6 +12,9 @@ from unittest.mock import patch
 import httpx
 from aiosqlite import Connection
 from starlette.types import ASGIApp
+
+from daemon.sandbox.business_central import BcSettings
+from daemon.sandbox.dataverse import DataverseSettings
 
 T = TypeVar("T")
 
@@ -48,6 +52,14 @@ def without_threads() -> AbstractContextManager[object]:
     return patch.object(Connection, "_execute", here)
 
 
+@dataclass(frozen=True)
+class Systems:
+    """How both simulators are set."""
+
+    bc: BcSettings = field(default_factory=BcSettings)
+    sales: DataverseSettings = field(default_factory=DataverseSettings)
+
+
 class Traffic:
     """How much may have changed on a side: every request counts that is more than a question."""
 
@@ -61,15 +73,24 @@ class Traffic:
 
 
 class Daemons(httpx.AsyncBaseTransport):
-    """Where the daemon's requests go; each takes a hundredth of a second."""
+    """Where the daemon's requests go; each takes a hundredth of a second.
+
+    `too_slow` are the numbers, counted from the next, of requests that take effect but are not answered in time.
+    """
 
     def __init__(self, app: ASGIApp, clock: Clock, traffic: Traffic) -> None:
         self._inner, self._clock, self._traffic = httpx.ASGITransport(app), clock, traffic
+        self.too_slow: set[int] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._clock.tick(0.01)
         self._traffic.note(request)
-        return await self._inner.handle_async_request(request)
+        answer = await self._inner.handle_async_request(request)
+        slow, self.too_slow = 0 in self.too_slow, {number - 1 for number in self.too_slow if number}
+        if slow:
+            self._clock.tick(request.extensions["timeout"]["read"])
+            raise httpx.ReadTimeout("the answer came too slowly")
+        return answer
 
 
 class Strangers(httpx.BaseTransport):

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
-from tests.support.simulators import Simulators
+from tests.support.simulators import Side
 
 Record = dict[str, Any]
+
+
+class Both(Protocol):
+    """Both sides; `resources` is the address of the custom API page."""
+
+    bc: Side
+    sales: Side
+
+    @property
+    def resources(self) -> str: ...
 
 
 class Records:
     """Both sides at one moment: every table is read when first asked for, and then kept."""
 
-    def __init__(self, simulators: Simulators) -> None:
+    def __init__(self, simulators: Both) -> None:
         self._bc, self._sales = simulators.bc, simulators.sales
         self._resources = simulators.resources
 

@@ -20,7 +20,6 @@ from daemon.governor import Hooks, Time
 from daemon.oauth import Credentials
 from daemon.sandbox import business_central, dataverse
 from daemon.sandbox.business_central import BcSettings
-from daemon.sandbox.dataverse import DataverseSettings
 from daemon.sessions import SideSettings, session
 from daemon.sides import Sides
 from daemon.store.engine import Store, open_store
@@ -37,7 +36,7 @@ from schemas.mapping import Mappings
 from schemas.outcome import Outcome
 from schemas.side import Side as Name
 from schemas.topics import Topics
-from tests.support.in_process import Clock, Daemons, Strangers, Traffic, without_threads
+from tests.support.in_process import Clock, Daemons, Strangers, Systems, Traffic, without_threads
 from tests.support.memory_log import MemoryLog
 from tests.support.simulators import BC_AUDIENCE, CLIENT, COMPANY, SECRET, TENANT, Side
 from tests.support.stage_mappings import Changes, standard
@@ -65,14 +64,17 @@ class Stage:
     `meanwhile` is awaited whenever a job has published a page; raising `Killed` there ends the process in mid-run.
     """
 
-    def __init__(self, folder: Path, bc: Seeds, sales: Seeds, mappings: Mappings | None = None) -> None:
+    def __init__(
+        self, folder: Path, bc: Seeds, sales: Seeds, mappings: Mappings | None = None, systems: Systems | None = None
+    ) -> None:
         self.clock = Clock()
+        systems = systems or Systems()
         apps = {
-            Name.BC: business_central.create_app(BcSettings(), bc, self.clock.now, wire=_NOBODY),
-            Name.SALES: dataverse.create_app(DataverseSettings(), sales, self.clock.now),
+            Name.BC: business_central.create_app(systems.bc, bc, self.clock.now, wire=_NOBODY),
+            Name.SALES: dataverse.create_app(systems.sales, sales, self.clock.now),
         }
         self._traffic = {side: Traffic() for side in Name}
-        self._daemons = {side: Daemons(app, self.clock, self._traffic[side]) for side, app in apps.items()}
+        self.lines = {side: Daemons(app, self.clock, self._traffic[side]) for side, app in apps.items()}
         strangers = {side: Strangers(app, self.clock, self._traffic[side]) for side, app in apps.items()}
         company, api = f"{ROOTS[Name.BC]}/api/v2.0/companies({COMPANY})/", f"{HOST}/api/data/v9.2/"
         self.bc = Side("bc", HOST, company, BC_AUDIENCE, strangers[Name.BC])
@@ -119,7 +121,7 @@ class Stage:
         credentials = Credentials(f"{HOST}/{TENANT}/oauth2/v2.0/token", CLIENT, SECRET, f"{SCOPES[side]}/.default")
         time = Time(self.clock.monotonic, self.clock.timestamp, self.clock.sleep, lambda: 0.5)
         settings = SideSettings(ROOTS[side], credentials)
-        return session(side, settings, transport=self._daemons[side], hooks=Hooks(), clocks=time)
+        return session(side, settings, transport=self.lines[side], hooks=Hooks(), clocks=time)
 
     async def _stop(self) -> None:
         for client in self._clients.values():

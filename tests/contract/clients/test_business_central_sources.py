@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from daemon.sandbox.business_central import BcSettings
+from daemon.sides import Sides
 from producers.business_central import (
     BusinessCentralSweep,
     ModifiedSource,
@@ -384,3 +385,12 @@ async def test_d_009_an_unknown_company_id_is_an_api_error() -> None:
         with pytest.raises(ApiError) as refused:
             await reader.read({"watermark": EPOCH})
     assert refused.value.problem.code == "Internal_CompanyNotFound"
+
+
+async def test_a_currency_read_by_its_id_is_as_complete_as_one_that_was_captured() -> None:
+    """A retry reads it so: without its columns it would carry its code for its symbol."""
+    async with bc(**currency_data()) as client:
+        page = await sweep(client, "CURRENCY").read(None)
+        captured = {change.key: change.after for change in page.changes}
+        sides = Sides({Side.BC: client}, COMPANY, MAPPINGS, 600, lambda: NOW_MS)
+        assert await sides.reader(Side.BC).read(CURRENCY, list(captured)) == captured
