@@ -24,6 +24,7 @@ from daemon.streams import Cluster, Streams
 from daemon.webhooks import Webhooks, webhooks_of
 from daemon.wiring import Clock, Parts
 from producers.deletions import Deletions
+from producers.odata import Overlap
 from producers.runner import Pace, run_forever
 from producers.subscriptions import State
 from schemas.advice import advice
@@ -240,7 +241,7 @@ async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id
             _log.warning("mapping_advice", place=".".join(map(str, finding.place)), advice=finding.message)
         tell_changes(await store.definitions.run_with(mappings.definitions, utc_now()))
         clock = Clock()
-        sides = Sides(clients, company, mappings, settings.capture.overlap_seconds, clock.now_ms)
+        sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), clock.now_ms)
         topics = Topics(settings.kafka.topic_prefix)
         tables = [topics.table(side, table) for side, table in mappings.captured()]
         found = await asyncio.to_thread(ensure_topics, settings.kafka, bootstrap, topics, tables)

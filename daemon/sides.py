@@ -20,6 +20,7 @@ from producers.business_central import BusinessCentralSweep, ModifiedSource
 from producers.currencies import Currencies
 from producers.dataverse import DataverseSweep, DeltaSource
 from producers.deletions import TableIds, business_central_ids, sales_ids
+from producers.odata import Overlap
 from producers.ports import Source, Sweep
 from producers.retry import Reader
 from schemas import rows
@@ -50,7 +51,7 @@ class Sides:
     clients: Mapping[Side, httpx.AsyncClient]
     company: str
     mappings: Mappings
-    overlap_seconds: float
+    overlap: Overlap
     now_ms: Callable[[], int]
 
     def target(self, side: Side) -> Target:
@@ -71,9 +72,7 @@ class Sides:
         reading = self.mappings.reading(side, name)
         table, select = reading[0].table(side), rows.select(side, name, reading)
         if side is Side.SALES:
-            return DeltaSource(
-                self.clients[side], table, select, now_ms=self.now_ms, overlap_seconds=self.overlap_seconds
-            )
+            return DeltaSource(self.clients[side], table, select, now_ms=self.now_ms, overlap=self.overlap)
         mapped = {field for mapping in reading for field in mapping.mapped(side)}
         return ModifiedSource(
             self.clients[side],
@@ -82,7 +81,7 @@ class Sides:
             select,
             now_ms=self.now_ms,
             mapped=mapped,
-            overlap_seconds=self.overlap_seconds,
+            overlap=self.overlap,
         )
 
     def ids(self, table: Table) -> TableIds:

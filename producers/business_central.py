@@ -9,7 +9,7 @@ import httpx
 
 from producers import currencies
 from producers.currencies import Currencies, Rates
-from producers.odata import Pages, Query, Watermark, get, get_count
+from producers.odata import Overlap, Pages, Query, Watermark, get, get_count
 from producers.ports import Page, Position
 from schemas import business_central as bc
 from schemas.change import Change, Op
@@ -17,8 +17,6 @@ from schemas.errors import ConfigurationError
 from schemas.mapping import Table
 from schemas.odata import Row, instant, query
 from schemas.rows import change
-
-OVERLAP_SECONDS = 600.0
 
 
 class ModifiedSource:
@@ -37,7 +35,7 @@ class ModifiedSource:
         *,
         now_ms: Callable[[], int],
         mapped: Collection[str] = (),
-        overlap_seconds: float = OVERLAP_SECONDS,
+        overlap: Overlap = Overlap(),  # noqa: B008 — frozen
         page_size: int = 1000,
     ) -> None:
         self._columns, self._table, self._now_ms = select, table, now_ms
@@ -45,7 +43,7 @@ class ModifiedSource:
         computed = mapped if table.name == currencies.TABLE else ()
         self._enrich = enrich = Currencies(client, company_id, computed, now_ms)
         self._rates = Rates(client, company_id, table, now_ms) if "exchangeRate" in computed else None
-        self._watermark = Watermark(client, table, ask, overlap_seconds=overlap_seconds, now_ms=now_ms, enrich=enrich)
+        self._watermark = Watermark(client, table, ask, overlap=overlap, now_ms=now_ms, enrich=enrich)
 
     @property
     def table(self) -> Table:

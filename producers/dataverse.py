@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import structlog
 
-from producers.odata import EPOCH, Pages, Query, Trail, Watermark, get, get_count
+from producers.odata import EPOCH, Overlap, Pages, Query, Trail, Watermark, get, get_count
 from producers.ports import Page, Position
 from schemas import dataverse
 from schemas.change import Change, Op
@@ -19,7 +19,6 @@ from schemas.rows import change, deletion
 # How a table without change tracking refuses it; the documentation does not say (D103).
 _NOT_TRACKED = frozenset({400, 501})
 _COUNT_CAP = 5000
-_OVERLAP_SECONDS = 600.0
 _log = structlog.get_logger(__name__)
 
 
@@ -40,14 +39,14 @@ class DeltaSource:
         *,
         now_ms: Callable[[], int],
         page_size: int = 5000,
-        overlap_seconds: float = _OVERLAP_SECONDS,
+        overlap: Overlap = Overlap(),  # noqa: B008 — frozen
     ) -> None:
         self._client, self._table, self._now_ms = client, table, now_ms
         self._columns = ",".join(select)
         self._prefer = f"odata.track-changes,odata.maxpagesize={page_size}"
         self._first = dataverse.path(table.name) + query(select=self._columns)
         ask = Query(dataverse.path(table.name), select, dataverse.MODIFIED, page_size=page_size, timespec="seconds")
-        self._fallback = Watermark(client, table, ask, overlap_seconds=overlap_seconds, now_ms=now_ms)
+        self._fallback = Watermark(client, table, ask, overlap=overlap, now_ms=now_ms)
         self._trail = Trail()
         self._started_over = False
 

@@ -119,11 +119,19 @@ class Query:
         return self.path + query(select=self.modified, orderby=f"{self.modified} desc", top="1")
 
 
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How long before the watermark rows may still turn up, and what tells how long it has stood; it runs evenly."""
+
+    seconds: float = 600.0
+    clock: Callable[[], float] = time.monotonic
+
+
 class Watermark:
     """Capture by time of change, for tables without a change feed (wire-protocols A4.2, B4.3).
 
     A row is stamped before it is committed, so rows older than the watermark still turn up. What lies up to
-    `overlap_seconds` before it is read again every 30 s, until that long has passed since the watermark was reached;
+    the overlap before it is read again every 30 s, until that long has passed since the watermark was reached;
     rounds in between read again 5 s only, or nothing. Rows of that window already returned are left out, but only while
     the caller goes on from the very position it was given: any other position means they may not have reached the log,
     and they are returned again (promise 1).
@@ -135,17 +143,16 @@ class Watermark:
         table: Table,
         ask: Query,
         *,
-        overlap_seconds: float,
+        overlap: Overlap,
         now_ms: Callable[[], int],
         enrich: Callable[[Sequence[Row]], Awaitable[Sequence[Row]]] = as_they_are,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._table, self._ask, self._enrich = client, table, ask, enrich
-        self._overlap_ms, self._now_ms, self._clock = int(overlap_seconds * 1000), now_ms, clock
+        self._overlap_ms, self._now_ms, self._clock = int(overlap.seconds * 1000), now_ms, overlap.clock
         self._trail = Trail()
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._last: Position = {}
-        self._reached = (0, clock())
+        self._reached = (0, overlap.clock())
         self._settled = 0
         self._settles = 0
         self._deep: float | None = None

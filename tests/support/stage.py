@@ -27,6 +27,7 @@ from daemon.store.views import Failure
 from daemon.wiring import Clock as Wired
 from daemon.wiring import Parts
 from producers.capture import Capture
+from producers.odata import Overlap
 from producers.runner import Pace
 from schemas import command_outcome
 from schemas.command_outcome import CommandOutcome, job_dict
@@ -104,7 +105,7 @@ class Stage:
         self._clients = {side: self._session(side) for side in Name}
         self.store: Store = await open_store(f"sqlite:///{self._file}?check_same_thread=false", now=self.clock.now)
         wired = Wired(self.clock.now, self.clock.sleep)
-        sides = Sides(self._clients, COMPANY, self._mappings, 600, wired.now_ms)
+        sides = Sides(self._clients, COMPANY, self._mappings, Overlap(600, self.clock.monotonic), wired.now_ms)
         captured = self._mappings.captured()
         log_ids = dict.fromkeys((self.topics.table(side, table) for side, table in captured), self._log_id)
         self.parts = parts = Parts(self._mappings, self.store, sides, self.log, self.topics, log_ids, wired)

@@ -68,14 +68,15 @@ SALES: Switches = {
 NO_SWITCH = (
     "environment tenant company_id company_name company_display_name local_currency clients audience log_entries "
     "number_series manual_numbers batch_limit rate_window_seconds concurrent_requests queued_requests queue_seconds "
-    "latency_seconds "
+    "latency_seconds operation_seconds "
     "subscription_limit subscription_seconds handshake_timeout_seconds notification_timeout_seconds "
     "notification_delay_seconds notification_retry_seconds notification_collection_above notification_rows_limit "
     "handshake_verb handshake_failure_code same_subscription notification_slash notifications_twice "
     "notifications_reversed webhooks_left_out delegated_clients",
     "tenant clients organisation organisation_id business_unit_id application_user_id base_currency base_currency_id "
     "audiences alternate_keys unique_columns missing_privileges without_org_read url_limit batch_url_limit "
-    "batch_limit execution_ms_per_window window_seconds concurrent_requests",
+    "batch_limit execution_ms_per_window window_seconds concurrent_requests webhook_bytes_limit "
+    "webhook_timeout_seconds",
 )
 _RUNS, _OTHER = 9, 5
 

@@ -18,7 +18,7 @@ from producers.business_central import (
     resolve_company,
 )
 from producers.currencies import precision
-from producers.odata import EPOCH
+from producers.odata import EPOCH, Overlap
 from producers.ports import Page
 from schemas.change import Op
 from schemas.errors import ApiError, ConfigurationError
@@ -59,10 +59,8 @@ def answer(*rows: dict[str, Any], link: str = "") -> httpx.Response:
 
 
 def source(client: httpx.AsyncClient, ticker: Ticker | None = None, **options: Any) -> ModifiedSource:
-    options.setdefault("overlap_seconds", 60)
-    made = ModifiedSource(client, COMPANY, CUSTOMER.bc, SELECT, now_ms=lambda: NOW_MS, **options)
-    made._watermark._clock = (ticker or Ticker()).clock
-    return made
+    overlap = Overlap(options.pop("overlap_seconds", 60), (ticker or Ticker()).clock)
+    return ModifiedSource(client, COMPANY, CUSTOMER.bc, SELECT, now_ms=lambda: NOW_MS, overlap=overlap, **options)
 
 
 def sweep(client: httpx.AsyncClient, name: str = "CUSTOMER", **options: Any) -> BusinessCentralSweep:
@@ -313,11 +311,15 @@ async def test_live_changes_of_currencies_are_completed_too() -> None:
 
 def currency_source(client: httpx.AsyncClient, ticker: Ticker) -> ModifiedSource:
     mapped, select = CURRENCY.mapped(Side.BC), columns(Side.BC, "CURRENCY")
-    made = ModifiedSource(
-        client, COMPANY, CURRENCY.bc, select, now_ms=lambda: NOW_MS + int(ticker.seconds * 1000), mapped=mapped
+    return ModifiedSource(
+        client,
+        COMPANY,
+        CURRENCY.bc,
+        select,
+        now_ms=lambda: NOW_MS + int(ticker.seconds * 1000),
+        mapped=mapped,
+        overlap=Overlap(clock=ticker.clock),
     )
-    made._watermark._clock = ticker.clock
-    return made
 
 
 def seen_rates(page: Page) -> dict[str, Any]:
@@ -392,5 +394,5 @@ async def test_a_currency_read_by_its_id_is_as_complete_as_one_that_was_captured
     async with bc(**currency_data()) as client:
         page = await sweep(client, "CURRENCY").read(None)
         captured = {change.key: change.after for change in page.changes}
-        sides = Sides({Side.BC: client}, COMPANY, MAPPINGS, 600, lambda: NOW_MS)
+        sides = Sides({Side.BC: client}, COMPANY, MAPPINGS, Overlap(), lambda: NOW_MS)
         assert await sides.reader(Side.BC).read(CURRENCY, list(captured)) == captured

@@ -10,6 +10,7 @@ import pytest
 
 from daemon.sandbox.dataverse import DataverseSettings
 from producers.dataverse import DataverseSweep, DeltaSource, count
+from producers.odata import Overlap
 from producers.ports import Page, Position
 from schemas.change import Op
 from schemas.errors import ApiError
@@ -215,7 +216,7 @@ async def test_d_103_without_change_tracking_modifiedon_is_watched(status: int) 
     ticker = Ticker()
     chosen = DataverseSettings(change_tracking=frozenset(), untracked_table_status=status)
     async with sales(ticker, chosen, accounts=accounts(3)) as client:
-        reader = source(client, overlap_seconds=60)
+        reader = source(client, overlap=Overlap(60))
         position = await reader.start()
         assert position == {"watermark": "2026-01-05T12:00:00.000Z", "turn": 1}
         page = await reader.read(position)
