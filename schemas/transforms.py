@@ -3,17 +3,21 @@
 A step gets text, except `round` and `at_least`, which get numbers; a blank value (None) passes every step untouched.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from math import isfinite
 from typing import Any
 
+import regex
+
 from schemas.chain import FieldLookup, Transform
 
 _Step = Callable[[Any], Any]
 _MOST_DECIMALS = 12  # Dataverse keeps no more (B2)
+# Seconds that a pattern may look at one value, since all records wait meanwhile (promise 7).
+_PATIENCE = 0.1
 
 
 def _pairs(argument: Any) -> list[tuple[str, str]]:
@@ -35,15 +39,16 @@ def _replace(argument: Any) -> _Step:
 
 def _regex_replace(argument: Any) -> _Step:
     try:
-        pairs = [(re.compile(pattern), new) for pattern, new in _pairs(argument)]
+        pairs = [(regex.compile(pattern), new) for pattern, new in _pairs(argument)]
         for pattern, new in pairs:
-            re.compile(f"{pattern.pattern}|").sub(new, "")  # matches nothing, so `new` must make sense by itself
-    except (re.error, IndexError) as error:
+            regex.compile(f"{pattern.pattern}|").sub(new, "")  # matches nothing, so `new` must make sense by itself
+    except (regex.error, IndexError) as error:
         raise ValueError(f"its regular expression is wrong: {error}") from error
 
     def step(text: str) -> str:
-        for pattern, new in pairs:
-            text = pattern.sub(new, text, count=0)
+        with _in_time():
+            for pattern, new in pairs:
+                text = pattern.sub(new, text, timeout=_PATIENCE)
         return text
 
     return step
@@ -90,15 +95,24 @@ def _number(value: Any) -> float:
     return number
 
 
+@contextmanager
+def _in_time() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise ValueError("the regular expression takes too long: avoid a repetition inside a repetition") from error
+
+
 def _regex_match(argument: Any) -> _Step:
     """The first match, or blank; of a pattern with a group, the group."""
     try:
-        pattern = re.compile(argument)
-    except (re.error, TypeError) as error:
+        pattern = regex.compile(argument)
+    except (regex.error, TypeError) as error:
         raise ValueError(f"its regular expression is wrong: {error}") from error
 
     def step(text: str) -> str | None:
-        found = pattern.search(text)
+        with _in_time():
+            found = pattern.search(text, timeout=_PATIENCE)
         return found.group(1 if pattern.groups else 0) if found else None
 
     return step

@@ -100,3 +100,10 @@ def test_what_is_no_number_is_refused(name: str, value: Any) -> None:
 def test_a_moment_before_all_time_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\w"):
         apply((Transform("unix_time"),), "0001-01-01T00:00:00+99:00")
+
+
+@pytest.mark.parametrize("step", [{"regex_match": "(.*a){20}$"}, {"regex_replace": {"(.*a){20}$": "x"}}])
+def test_a_pattern_that_would_run_for_ages_fails_the_value_and_holds_up_nobody(step: dict[str, Any]) -> None:
+    ((name, argument),) = step.items()
+    with pytest.raises(ValueError, match="takes too long"):
+        apply((Transform(name, argument),), "a" * 200 + "b")
