@@ -33,9 +33,13 @@ _ANY_ID = "00000000-0000-0000-0000-000000000001"
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long transient errors are waited out before a record counts as failed (promise 7). Seconds."""
+    """How long transient errors are waited out before a record counts as failed (promise 7). Seconds.
+
+    Only `brief` times, if it looks as if the record were the trouble and not the side: its topic is not to wait for it.
+    """
 
     delays: Sequence[float] = (0.5, 1, 2, 4, 8, 15, 30, 60)
+    brief: int = 4
     jitter: Callable[[], float] = random.random
 
 
@@ -68,13 +72,18 @@ class Push:
         done += echoes
         waiting = await self._creation.prepare(mapping, waiting)
         delays = iter(self._patience.delays)
-        rounds = 0
+        rounds, fruitless, others_went = 0, 0, False
         while waiting:
             settled, waiting, errors = await self._round(mapping, waiting, lookups)
             done += settled
             if settled:
                 delays = iter(self._patience.delays)
+            others_went = others_went or bool(settled)
+            fruitless = 0 if settled else fruitless + 1
             rounds = 0 if errors else rounds + 1
+            theirs = errors and fruitless >= self._patience.brief and (others_went or _suspect(waiting, errors))
+            if theirs and not await self._away(mapping):
+                return done + [_ended(item, _failed(item, errors[-1])) for item in waiting]
             delay = next(delays, None) if errors else 0.0
             if delay is None or rounds > _IMMEDIATE_ROUNDS:
                 return done + await self._given_up(mapping, waiting, errors)
@@ -90,13 +99,17 @@ class Push:
         If it does not, the side is: ApiError, so that the whole batch is taken again until it is back (promise 7).
         """
         error = errors[-1] if errors else ApiError(409, "", "the record keeps changing while we write it")
-        if errors:
-            try:
-                await self._target.read(mapping, [_ANY_ID])
-            except ApiError as refusal:
-                if refusal.transient:
-                    raise
+        if errors and (refusal := await self._away(mapping)):
+            raise refusal
         return [_ended(item, _failed(item, error)) for item in waiting]
+
+    async def _away(self, mapping: TableMapping) -> ApiError | None:
+        """Why the side does not answer at all; None if it does."""
+        try:
+            await self._target.read(mapping, [_ANY_ID])
+        except ApiError as refusal:
+            return refusal if refusal.transient else None
+        return None
 
     async def _without_echoes(self, mapping: TableMapping, items: Sequence[Item]) -> tuple[list[Settled], list[Item]]:
         """Before any intent is written: our own records, come back before their cause was recorded, are left to it."""
@@ -187,6 +200,11 @@ class Push:
             (prepared,) = await self._creation.prepare(item.mapping, [step])
             return prepared
         return step
+
+
+def _suspect(waiting: Sequence[Item], errors: Sequence[ApiError]) -> bool:
+    """Do all these fail with the server's own error, which says nothing of the side, or have they failed before?"""
+    return all(error.status == 500 for error in errors) or all(item.change.retry for item in waiting)
 
 
 def _is_fresh(item: Item) -> TypeGuard[Create]:

@@ -40,7 +40,7 @@ class Bench:
         return [decide(one, self.mapping, held.get(one.key), {}, Flags(False, False)) for one in changes]
 
     async def carried_out(self, *keys: str) -> list[Settled]:
-        push = Push(self.target, self.memory, self.target.side, _at_once, Patience((1, 1), lambda: 0.5))
+        push = Push(self.target, self.memory, self.target.side, _at_once, Patience((1, 1)))
         return await push.carry_out(self.mapping, self.decided(*keys), {})
 
     async def push(self, *keys: str) -> Sequence[Settled]:

@@ -35,9 +35,7 @@ class River:
         self.bc, self.sales = self.sides[Side.BC], self.sides[Side.SALES]
         self.memory = FakeMemory()
         self.observed: list[Settled] = []
-        pushes = {
-            side: Push(self.sides[side], self.memory, side, at_once, Patience((1, 1), lambda: 0.5)) for side in Side
-        }
+        pushes = {side: Push(self.sides[side], self.memory, side, at_once, Patience((1, 1))) for side in Side}
         self.synchronise = Synchronise(self.mappings, self.memory, pushes, self.observed.extend)
         self._offsets: dict[str, int] = {}
 

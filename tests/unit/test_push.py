@@ -1,6 +1,7 @@
 """Changing a partner so that it ends in one outcome, whatever the side answers (promises 3 and 7)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from consumers.decide import Decision, decide
 from consumers.ports import Flags
 from consumers.push import Patience, Push
 from schemas.change import Op
+from schemas.coupling import Coupling
 from schemas.errors import ApiError
 from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
@@ -17,6 +19,7 @@ from tests.support.fakes import BROKEN, BUSY, LOST, THROTTLED, FakeMemory, FakeS
 from tests.support.made import coupled, mapping
 
 DELAYS = (1, 2, 4)
+PATIENCE = Patience(DELAYS, jitter=lambda: 0.5)
 
 
 class Bench:
@@ -48,8 +51,12 @@ class Bench:
         assert all(change.op is Op.UPDATE for change in changes)
         return [decide(one, self.mapping, held.get(one.key), {}, Flags(False, False)) for one in changes]
 
-    async def push(self, decisions: Sequence[Decision]) -> list[Settled]:
-        push = Push(self.sales, self.memory, Side.SALES, self.wait, Patience(DELAYS, lambda: 0.5))
+    def held(self, key: str) -> Coupling:
+        """The coupling of this customer."""
+        return next(one for one in self.memory.kept.values() if one.bc.id == key)
+
+    async def push(self, decisions: Sequence[Decision], patience: Patience = PATIENCE) -> list[Settled]:
+        push = Push(self.sales, self.memory, Side.SALES, self.wait, patience)
         return await push.carry_out(self.mapping, decisions, {})
 
     def account(self, key: str) -> dict[str, Any]:
@@ -112,6 +119,40 @@ async def test_when_patience_is_over_the_record_fails_and_its_coupling_stays() -
     assert end.problem is not None
     assert "503" in end.problem.message
     assert bench.waits == list(DELAYS)
+
+
+async def test_a_record_that_always_fails_does_not_hold_up_the_others_of_its_batch() -> None:
+    bench = Bench()
+    pairs = [bench.pair(name=name) for name in ("A", "B", "C")]
+    for here, _ in pairs:
+        bench.bc.edit(bench.mapping.bc, here, city="Wien")
+    bench.sales.fail(pairs[1][1], BUSY, times=999)
+    ends = {end.change.key: end for end in await bench.push(bench.decided(*(one for one, _ in pairs)), Patience())}
+    assert [ends[here].outcome for here, _ in pairs] == [Outcome.MODIFIED, Outcome.FAILED, Outcome.MODIFIED]
+    assert ends[pairs[1][0]].transient
+    assert sum(bench.waits) < 10
+
+
+@pytest.mark.parametrize(("error", "retry"), [(ApiError(500, "", "a bug"), False), (BUSY, True)])
+async def test_alone_it_does_not_hold_up_its_topic_either_once_it_is_suspect(error: ApiError, retry: bool) -> None:
+    bench = Bench()
+    here, there = bench.pair()
+    bench.bc.edit(bench.mapping.bc, here, city="Wien")
+    bench.sales.fail(there, error, times=999)
+    change = replace(bench.bc.change(bench.mapping.bc, here), retry=retry)
+    (end,) = await bench.push([decide(change, bench.mapping, bench.held(here), {}, Flags(False, False))], Patience())
+    assert (end.outcome, end.transient) == (Outcome.FAILED, True)
+    assert sum(bench.waits) < 10
+
+
+async def test_a_side_that_is_away_is_waited_for_however_suspect_the_record_is() -> None:
+    bench = Bench()
+    here, there = bench.pair()
+    bench.bc.edit(bench.mapping.bc, here, city="Wien")
+    bench.sales.fail(there, ApiError(500, "", "a bug"), times=6)
+    bench.sales.read_faults += [BUSY] * 99
+    (end,) = await bench.push(bench.decided(here), Patience())
+    assert end.outcome is Outcome.MODIFIED
 
 
 async def test_a_side_that_answers_only_refusals_fails_the_record_and_goes_on() -> None:
