@@ -11,17 +11,19 @@ from typing import NoReturn
 import httpx
 import structlog
 
-from daemon.pace import Pace, Rate, Refusals, retry_after
+from daemon.pace import Pace, Rate, Refusals, Slots, retry_after
 from schemas.errors import ApiError
 from schemas.side import Side
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Requests at once, tries of a read that fails, the shortest and longest wait of the back-off, and the pace.
+    """Requests at once (up to `most`, if the side recommends it), tries of a read that fails, the shortest and longest
+    wait of the back-off, and the pace.
 
     What is throttled was not executed and is repeated for `patience_seconds`: longer than either side's window of 300 s
-    (A6, B6). A write is given `write_seconds` to answer, if that is longer.
+    (A6, B6). A write is given `write_seconds` to answer, if that is longer. An answer that comes drop by drop must be
+    there within `whole_seconds`, or within what its request may take to begin: it keeps a slot.
     """
 
     concurrency: int
@@ -30,8 +32,10 @@ class Limits:
     cap_seconds: float = 60.0
     timeout_seconds: float = 120.0
     write_seconds: float = 0.0
+    whole_seconds: float = 300.0
     patience_seconds: float = 360.0
     rate: Rate | None = None
+    most: int = 0
 
 
 _log = structlog.get_logger(__name__)
@@ -67,7 +71,7 @@ class Governor(httpx.AsyncBaseTransport):
 
     def __init__(self, side: Side, inner: httpx.AsyncBaseTransport, limits: Limits, hooks: Hooks, clocks: Time) -> None:
         self._side, self._inner, self._limits, self._hooks, self._time = side, inner, limits, hooks, clocks
-        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._slots = Slots(limits.concurrency, limits.most)
         self._held_until = 0.0
         self._pace, self._refusals = Pace(limits.rate), Refusals(self._back_off)
 
@@ -124,16 +128,26 @@ class Governor(httpx.AsyncBaseTransport):
                 await self._time.sleep(wait)
             started, status = self._time.clock(), 0
             try:
-                response = await self._inner.handle_async_request(request)
-                await response.aread()
+                response = await self._whole(request)
                 status = response.status_code
             finally:
                 self._hooks.observe(self._side, operation, status, self._time.clock() - started)
         self._pace.heard(response.headers)
+        self._slots.heard(response.headers)
         self._heed(started, status, response.headers)
         if status not in _THROTTLED and operation != "batch":  # a batch that is taken may have parts that are not
             self._refusals.taken(started)
         response.extensions["refused"] = partial(self._heed, started)
+        return response
+
+    async def _whole(self, request: httpx.Request) -> httpx.Response:
+        begins = request.extensions.get("timeout", {}).get("read") or 0.0
+        try:
+            async with asyncio.timeout(max(self._limits.whole_seconds, begins)):
+                response = await self._inner.handle_async_request(request)
+                await response.aread()
+        except TimeoutError:
+            raise httpx.ReadTimeout("the answer came too slowly to be waited for", request=request) from None
         return response
 
     def _heed(self, sent: float, status: int, headers: Mapping[str, str]) -> None:

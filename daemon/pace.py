@@ -1,11 +1,14 @@
-"""How fast requests of one side may follow each other, and how long a side that refuses is left alone. Pure."""
+"""How fast requests of one side may follow each other, and how long a side that refuses is left alone."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 # What Dataverse says on each answer: how many requests are left of this window on the server that answered (B6).
 _REMAINING = "x-ms-ratelimit-burst-remaining-xrm-requests"
+# How many requests at once it recommends at present (B6).
+_AT_ONCE = "x-ms-dop-hint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,30 @@ class Pace:
             return 0.0
         self._full = max(self._full, now) + parts / self._rate.per_second
         return max(0.0, self._full - now - self._rate.burst / self._rate.per_second)
+
+
+class Slots:
+    """How many requests run at once: `usual` until the side recommends another number, and never above `most`."""
+
+    def __init__(self, usual: int, most: int = 0) -> None:
+        self._now, self._most = usual, max(usual, most)
+        self._running, self._changed = 0, asyncio.Condition()
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """Takes note of what an answer recommends."""
+        hint = headers.get(_AT_ONCE, "")
+        if hint.isdigit():
+            self._now = max(1, min(int(hint), self._most))
+
+    async def __aenter__(self) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._running < self._now)
+            self._running += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        async with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
 
 
 class Refusals:

@@ -19,7 +19,7 @@ from schemas.side import Side
 # Dataverse takes 52 at a time and 6,000 in 300 s per web server, of which we know only what it says remains (B6).
 _LIMITS = {
     Side.BC: Limits(concurrency=5, write_seconds=660, rate=Rate(per_second=18, burst=600)),
-    Side.SALES: Limits(concurrency=16, rate=Rate(per_second=20, below=300)),
+    Side.SALES: Limits(concurrency=16, most=48, rate=Rate(per_second=20, below=300)),
 }
 # A person waits for the answer: a side that is away is told of soon.
 BRIEF = {side: replace(one, attempts=2, timeout_seconds=30.0, patience_seconds=30.0) for side, one in _LIMITS.items()}

@@ -1,6 +1,7 @@
 """Signing in and the governor (promises 9 and 10; wire-protocols A6, B6, D1)."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -286,6 +287,24 @@ async def test_a_body_cut_short_is_no_answer() -> None:
         assert (await client.get("x")).json() == OK
 
 
+class Drops(httpx.AsyncByteStream):
+    """A body that never ends, and never pauses for as long as a read may."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0)
+            yield b" "
+
+
+async def test_an_answer_that_comes_drop_by_drop_is_not_waited_for() -> None:
+    script = Script(*[httpx.Response(200, stream=Drops()) for _ in range(2)], json(200, OK))
+    async with scripted(Side.BC, script, timeout_seconds=0.05, whole_seconds=0.05, attempts=2) as client:
+        with pytest.raises(ApiError) as told:
+            await client.get("x")
+        assert told.value.status == 0
+        assert (await client.get("x")).status_code == 200  # and it keeps no slot
+
+
 async def test_no_more_requests_at_once_than_the_side_takes() -> None:
     running = most = 0
 
@@ -301,6 +320,28 @@ async def test_no_more_requests_at_once_than_the_side_takes() -> None:
     async with scripted(Side.BC, answer) as client:
         await asyncio.gather(*(client.get("x") for _ in range(40)))
     assert most == 4
+
+
+@pytest.mark.parametrize(("hint", "at_once"), [("2", 2), ("7", 7), ("99", 8), ("0", 1), ("many", 4)])
+async def test_as_many_at_once_as_the_side_recommends_up_to_its_limit(hint: str, at_once: int) -> None:
+    running, most = 0, 0
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal running, most
+        if request.url.path.endswith("token"):
+            return json(200, {"access_token": "t", "expires_in": 3599})
+        running += 1
+        most = max(most, running)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        running -= 1
+        return json(200, OK, x_ms_dop_hint=hint)
+
+    async with scripted(Side.SALES, answer, most=8) as client:
+        await client.get("x")
+        most = 0
+        await asyncio.gather(*(client.get("x") for _ in range(20)))
+    assert most == at_once
 
 
 async def test_metrics_hear_of_every_answer() -> None:
