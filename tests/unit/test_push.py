@@ -20,6 +20,7 @@ from tests.support.made import coupled, mapping
 
 DELAYS = (1, 2, 4)
 PATIENCE = Patience(DELAYS, jitter=lambda: 0.5)
+PATIENT = Patience(jitter=lambda: 0.5)
 
 
 class Bench:
@@ -140,7 +141,7 @@ async def test_alone_it_does_not_hold_up_its_topic_either_once_it_is_suspect(err
     bench.bc.edit(bench.mapping.bc, here, city="Wien")
     bench.sales.fail(there, error, times=999)
     change = replace(bench.bc.change(bench.mapping.bc, here), retry=retry)
-    (end,) = await bench.push([decide(change, bench.mapping, bench.held(here), {}, Flags(False, False))], Patience())
+    (end,) = await bench.push([decide(change, bench.mapping, bench.held(here), {}, Flags(False, False))], PATIENT)
     assert (end.outcome, end.transient) == (Outcome.FAILED, True)
     assert sum(bench.waits) < 10
 
@@ -151,7 +152,7 @@ async def test_a_side_that_is_away_is_waited_for_however_suspect_the_record_is()
     bench.bc.edit(bench.mapping.bc, here, city="Wien")
     bench.sales.fail(there, ApiError(500, "", "a bug"), times=6)
     bench.sales.read_faults += [BUSY] * 99
-    (end,) = await bench.push(bench.decided(here), Patience())
+    (end,) = await bench.push(bench.decided(here), PATIENT)
     assert end.outcome is Outcome.MODIFIED
 
 
