@@ -128,7 +128,7 @@ async def test_a_record_that_always_fails_does_not_hold_up_the_others_of_its_bat
     for here, _ in pairs:
         bench.bc.edit(bench.mapping.bc, here, city="Wien")
     bench.sales.fail(pairs[1][1], BUSY, times=999)
-    ends = {end.change.key: end for end in await bench.push(bench.decided(*(one for one, _ in pairs)), Patience())}
+    ends = {end.change.key: end for end in await bench.push(bench.decided(*(one for one, _ in pairs)), PATIENT)}
     assert [ends[here].outcome for here, _ in pairs] == [Outcome.MODIFIED, Outcome.FAILED, Outcome.MODIFIED]
     assert ends[pairs[1][0]].transient
     assert sum(bench.waits) < 10
