@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from consumers import problems
-from consumers.decide import Create, Decision, Delete, Modify, adopt
+from consumers.answered import Item
+from consumers.decide import Create, Decision, Modify, adopt
 from consumers.matching import keys, take_up
 from consumers.ports import Memory, Row, Target
 from schemas import rows
@@ -19,8 +20,6 @@ from schemas.errors import ApiError
 from schemas.mapping import FieldRule, TableMapping
 from schemas.outcome import Intent, Outcome, Settled
 from schemas.side import Side
-
-Item = Create | Modify | Delete
 
 
 class Creation:

@@ -28,7 +28,7 @@ from producers.odata import Overlap
 from producers.runner import Pace, run_forever
 from producers.subscriptions import State
 from schemas.advice import advice
-from schemas.errors import ApiError, CoupledError
+from schemas.errors import ApiError, ConfigurationError, CoupledError
 from schemas.mapping import Mappings
 from schemas.outcome import Settled
 from schemas.side import Side
@@ -170,6 +170,8 @@ class Daemon:
         tables = self.parts.deletions()
         while True:
             if not self.streams.is_leader():
+                for table in tables:
+                    self.health.up(table.name)  # it is another worker's to tell
                 await asyncio.sleep(1.0)
                 continue
             for table in tables:
@@ -184,10 +186,12 @@ class Daemon:
             try:
                 await table.once()
             except CoupledError as error:
-                if isinstance(error, ApiError) and not error.transient:
+                if isinstance(error, ConfigurationError) or (isinstance(error, ApiError) and not error.transient):
                     _log.warning("deletions_not_looked_for", table=table.name, error=str(error))
+                    self.health.down(table.name, str(error))
                     return
             else:
+                self.health.up(table.name)
                 return
             backoff = min(backoff * 2, _MAX_BACKOFF)
             await asyncio.sleep(backoff)

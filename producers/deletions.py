@@ -17,12 +17,14 @@ from producers.odata import Pages, get
 from producers.ports import Log, Position
 from schemas import business_central as bc
 from schemas import dataverse
-from schemas.errors import ApiError
+from schemas.errors import ApiError, ConfigurationError
 from schemas.mapping import Table
 from schemas.odata import any_of, query
 from schemas.rows import deletion, record_id
 
 _BITS = 1 << 26
+# So many may vanish at once from any table; of a large one, a tenth.
+_FEW = 50
 _log = structlog.get_logger(__name__)
 
 
@@ -51,16 +53,33 @@ class Deletions:
         self._ids, self._couplings, self._log, self._now_ms = ids, couplings, log, now_ms
 
     async def once(self) -> int:
-        """How many were published. ApiError if the table could not be read to its end: then none were."""
+        """How many were published. ApiError if the table could not be read to its end, ConfigurationError if so many
+        records are missing that they are rather hidden than deleted: then none were."""
         if not await self._any_coupled():
             return 0
         seen = Seen(str(self._now_ms()))
         async for page in self._ids.pages():
             seen.add(page)
+        await self._check_believable(seen)
         count = 0
         async for coupled in self._couplings.coupled_ids(self.table):
             count += await self.told([key for key in coupled if key not in seen])
         return count
+
+    async def _check_believable(self, seen: "Seen") -> None:
+        """A role taken away or a restored backup makes records vanish as deletions do, but many at once."""
+        missing = total = 0
+        async for coupled in self._couplings.coupled_ids(self.table):
+            total += len(coupled)
+            missing += sum(key not in seen for key in coupled)
+        if missing > max(_FEW, total // 10):
+            raise ConfigurationError(
+                "deletions-held-back",
+                f"{missing} of {total} coupled records of {self.table.side.label} {self.table.name} are not to be seen "
+                "any more, more than are taken for deleted unasked.",
+                "See that the application may still read them all. If they are deleted, `coupled verify` lists them, "
+                "and `coupled verify --repair` does what on_delete says.",
+            )
 
     async def _any_coupled(self) -> bool:
         async for _ in self._couplings.coupled_ids(self.table):

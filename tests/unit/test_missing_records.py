@@ -7,7 +7,7 @@ import pytest
 from producers.deletions import Deletions, Seen
 from producers.ports import Published
 from schemas.change import Change, Op
-from schemas.errors import ApiError, Unreachable
+from schemas.errors import ApiError, ConfigurationError, Unreachable
 from schemas.mapping import Table
 from schemas.side import Side
 from tests.support.made import mapping
@@ -68,6 +68,21 @@ async def test_coupled_records_that_are_on_no_page_are_told_as_deleted() -> None
     (change, *_) = desk.published
     assert (change.op, change.side, change.table, change.after) == (Op.DELETE, Side.BC, "customers", None)
     assert (change.job, change.mapping) == (None, None)  # for every mapping of the table
+
+
+@pytest.mark.parametrize(("coupled", "missing", "told"), [(60, 50, 50), (60, 51, 0), (1000, 100, 100), (1000, 101, 0)])
+async def test_more_than_a_few_and_a_tenth_are_rather_hidden_than_deleted(
+    coupled: int, missing: int, told: int
+) -> None:
+    keys = [f"id-{number}" for number in range(coupled)]
+    desk = Desk(keys[missing:], coupled=keys)
+    if told:
+        assert await desk.deletions.once() == told
+    else:
+        with pytest.raises(ConfigurationError, match=rf"{missing} of {coupled} .*customers") as caught:
+            await desk.deletions.once()
+        assert "coupled verify --repair" in caught.value.problem.hint
+    assert len(desk.published) == told
 
 
 async def test_a_table_in_order_costs_its_pages_and_nothing_else() -> None:

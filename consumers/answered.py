@@ -1,0 +1,97 @@
+"""The steps of one write, pure: what is sent, and what follows from its answer."""
+
+from dataclasses import replace
+from typing import TypeGuard
+
+from consumers import problems
+from consumers.decide import Create, Decision, Delete, Modify, unagreed
+from consumers.resolve import known_version
+from consumers.translate import rules_for
+from schemas import rows
+from schemas.coupling import Coupling, Half
+from schemas.errors import ApiError
+from schemas.mapping import When
+from schemas.outcome import Outcome, Settled
+from schemas.side import Side
+from schemas.write import Write, Written
+
+Item = Create | Modify | Delete
+
+
+def is_fresh(item: Item) -> TypeGuard[Create]:
+    """Is it for a record that has had no partner so far?"""
+    return isinstance(item, Create) and item.replaces is None
+
+
+def is_ready(step: Decision) -> TypeGuard[Item]:
+    """To be written now: neither ended, nor to be looked for first."""
+    return not isinstance(step, Settled) and not (isinstance(step, Create) and step.look)
+
+
+def write(item: Item) -> Write:
+    if isinstance(item, Create):
+        return Write(item.mapping, item.change.key if item.change.side is Side.BC else "", item.fields)
+    if isinstance(item, Delete):
+        return Write(item.mapping, item.partner.id, {}, item.partner.version, deletes=True)
+    return Write(item.mapping, item.partner.id, item.fields, item.partner.version, item.partner.base)
+
+
+def again(item: Item, error: ApiError) -> Item:
+    """To be tried once more; unless it was refused before it was begun, it may have been carried out."""
+    if isinstance(item, Create):
+        return replace(item, look=error.status != 429)
+    return item if isinstance(item, Delete) else replace(item, sent=item.sent or error.status != 429)
+
+
+def in_place(item: Item, step: Decision) -> Decision:
+    """A restored record takes the deleted one's place; until it does, every step knows whose."""
+    if isinstance(step, Settled):
+        return ended(item, step)
+    if isinstance(item, Delete) or isinstance(step, Delete) or item.replaces is None:
+        return step
+    return replace(step, replaces=item.replaces)
+
+
+def ended(item: Item, end: Settled) -> Settled:
+    """If a record cannot be restored now, its partner's next carry finds it gone, and tries again."""
+    if isinstance(item, Delete) or item.replaces is None:
+        return end
+    if end.coupling is None:
+        return replace(end, coupling=unagreed(item.replaces))
+    return replace(end, uncouple=True, gone=item.replaces.half(item.change.side.other).id)
+
+
+def created(item: Create, answer: Written) -> Decision:
+    if not answer.row:
+        return replace(item, look=True)
+    side = item.change.side.other
+    theirs = rows.half(item.mapping, side, answer.row)
+    coupling = Coupling.of(item.mapping.name, item.change.side, item.source, theirs)
+    rules = rules_for(item.mapping, item.change.direction, When.AFTER_INSERT)
+    fields = {name: rule.constant for rule in rules for name in rule.fields(side)}
+    if fields:
+        return Modify(item.change, item.mapping, coupling, fields, Outcome.INSERTED)
+    return Settled(item.change, item.mapping.name, Outcome.INSERTED, coupling, partner=theirs.id)
+
+
+def modified(item: Modify, answer: Written) -> Settled:
+    """Only what we wrote is agreed: other fields keep their base, so that the partner's own edits still travel."""
+    now = rows.half(item.mapping, item.destination, answer.row) if answer.row else Half(item.partner.id)
+    base = {**item.partner.base, **{name: now.base.get(name, value) for name, value in item.fields.items()}}
+    sequence = max(now.sequence, item.partner.sequence)
+    partner = replace(item.partner, version=known_version(item, now, base), sequence=sequence, base=base)
+    coupling = item.coupling.with_half(item.destination, partner)
+    return Settled(item.change, item.mapping.name, item.outcome, coupling, partner=partner.id)
+
+
+def unknown_version(item: Modify) -> Modify:
+    partner = replace(item.partner, version="")
+    return replace(item, coupling=item.coupling.with_half(item.destination, partner))
+
+
+def failed(item: Item, error: ApiError) -> Settled:
+    side = item.change.side.other
+    partner = None if isinstance(item, Create) else item.partner.id
+    problem = problems.rejected(side, error)
+    failed = Settled(item.change, item.mapping.name, Outcome.FAILED, partner=partner, problem=problem)
+    return replace(failed, transient=error.transient)
