@@ -102,7 +102,8 @@ def conflict(
     return Problem(
         "update-conflict",
         f"{mapping.bc.name} {coupling.bc.id} and {mapping.sales.name} {coupling.sales.id} were both changed: {told}.",
-        "Make the values equal on both sides, or set on_update_conflict to bc_wins or sales_wins.",
+        "Make the values equal on both sides, or carry one side's over the other's: `coupled retry "
+        "--record ID --use bc|sales`. For all to come: set on_update_conflict to bc_wins or sales_wins.",
     )
 
 

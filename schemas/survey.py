@@ -50,6 +50,16 @@ def counted(direction: Direction, kind: Kind) -> str:
     return f"{direction.value}.{kind.value}"
 
 
+def by_kind(found: Mapping[str, int]) -> dict[str, int]:
+    """A job's `found` as it is told in a line: both directions together, without what is only counted on the way."""
+    told: dict[str, int] = {}
+    for key, count in found.items():
+        kind = key.rpartition(".")[2]
+        if not kind.startswith("uncoupled_"):
+            told[kind] = told.get(kind, 0) + count
+    return told
+
+
 def recommended(in_bc: int, in_sales: int, coupled: int, couples_by_itself: bool) -> str:
     """What a mapping needs first, by its uncoupled records in the filter and its couplings (business-central-sync 4.3).
 

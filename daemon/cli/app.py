@@ -1,5 +1,8 @@
 """The commands and their help. Each command's work is in a module of its own, imported when it is called."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from daemon.cli import act, check, mappings, pair, run, show, survey
@@ -14,6 +17,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"coupled {version('coupled')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Stands for the program itself; its help is given above."""
+
 
 app.command()(run.demo)
 app.command("run")(run.run)

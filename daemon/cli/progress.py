@@ -1,7 +1,6 @@
 """Progress of a run in the terminal: a bar per job, in order, with counts and rate."""
 
 import time
-from collections import Counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -9,9 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from schemas.command_outcome import CommandOutcome
+from schemas.survey import by_kind
 
 ARROWS = {"to_sales": "BC → Sales", "to_bc": "Sales → BC", "both": "BC ↔ Sales"}
-_COUNTS = ("inserted", "modified", "coupled", "unchanged", "uncoupled", "skipped", "failed", "conflict")
+_COUNTS = ("inserted", "modified", "deleted", "coupled", "unchanged", "uncoupled", "skipped", "failed", "conflict")
 
 
 class RunProgress:
@@ -53,7 +53,7 @@ class RunProgress:
             self._tasks[job["id"]] = self._bars.add_task(title, total=None, counts="")
         settled = job["read"] or job["settled"]  # a survey first reads both sides
         total = max(settled, 1) if done else (job["total"] or None)
-        line = _counts(job, None if done else settled / max(time.monotonic() - started, 0.05))
+        line = counts(job, None if done else settled / max(time.monotonic() - started, 0.05))
         self._bars.update(self._tasks[job["id"]], completed=settled or (1 if done else 0), total=total, counts=line)
         if done and job["id"] not in self._finished:
             self._finished.add(job["id"])
@@ -61,12 +61,10 @@ class RunProgress:
                 self._console.print(f"{title}  {settled:>6}  {line}")
 
 
-def _counts(job: dict[str, Any], rate: float | None) -> str:
+def counts(job: dict[str, Any], rate: float | None = None) -> str:
+    """What a job has done and found, in a line."""
     parts = [f"{job[name]} {name}" for name in _COUNTS if job.get(name)]
-    found: Counter[str] = Counter()
-    for name, count in job["found"].items():
-        found[name.rpartition(".")[2]] += count
-    parts += [f"{count} {name}" for name, count in found.items() if count and not name.startswith("uncoupled_")]
+    parts += [f"{count} {name}" for name, count in by_kind(job["found"]).items() if count]
     if job.get("message"):
         parts.append(str(job["message"]))
     if rate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,18 +13,18 @@ from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, complete
 from daemon.cli.output import print_json as _json
 from daemon.cli.output import print_table as _print
 from daemon.cli.output import read_store as _read
-from daemon.cli.progress import ARROWS
+from daemon.cli.progress import ARROWS, counts
 from schemas.command_outcome import job_dict
 from schemas.errors import Exit, Refused
 from schemas.job import RunState
 from schemas.mapping_diff import commands as owed_commands
+from schemas.survey import by_kind
 
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.settings import Settings
     from daemon.store.engine import Store
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")]
-_JOB_COLUMNS = ("inserted", "modified", "deleted", "unchanged", "skipped", "failed", "conflict", "coupled", "uncoupled")
 
 
 def status(config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -33,7 +33,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     async def read(store: Store, settings: Settings) -> dict[str, Any]:
         mappings = load_mappings(settings.mappings)
         flags = await store.memory.flags(mappings.all)
-        counts = await store.views.coupling_counts()
+        coupled = await store.views.coupling_counts()
         known = await store.definitions.known()
         failures: dict[str, int] = {}
         for row in await store.views.failure_counts():
@@ -49,7 +49,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "direction": mapping.direction.value,
                     "only_coupled": flags[mapping.name].only_coupled,
                     "paused": flags[mapping.name].paused,
-                    "couplings": counts.get(mapping.name, 0),
+                    "couplings": coupled.get(mapping.name, 0),
                     "failures": failures.get(mapping.name, 0),
                     "owes": owed_commands(mapping.name, known[mapping.name].owed) if mapping.name in known else {},
                 }
@@ -60,15 +60,29 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     found = _read(config, read)
     if json:
         return _json(found)
-    due = [run for run in found["runs"] if run["state"] == RunState.AWAITING_ANSWER]
-    _print(found["mappings"], ("name", "direction", "only_coupled", "paused", "couplings", "failures"), "Mappings")
-    _print(found["runs"], ("id", "kind", "state"), "Runs, newest first")
+    shown = [{**mapping, "direction": ARROWS[mapping["direction"]]} for mapping in found["mappings"]]
+    _print(shown, ("name", "direction", "only_coupled", "paused", "couplings", "failures"), "Mappings")
+    if found["runs"]:
+        _print(found["runs"], ("id", "kind", "state"), "Runs, newest first")
+    for line in _to_do(found):
+        typer.echo(line)
+    return None
+
+
+def _to_do(found: Mapping[str, Any]) -> Iterator[str]:
+    """What waits for a person, each with the command for it."""
     for owing in found["mappings"]:
         for command, because in owing["owes"].items():
-            typer.echo(f"{owing['name']} was changed ({', '.join(because)}). Still to run: {command}")
-    for run in due:
-        typer.echo(f"An answer is due: coupled answer {run['id']} keep|restore")
-    return None
+            yield f"{owing['name']} was changed ({', '.join(because)}). Still to run: {command}"
+    for run in found["runs"]:
+        if run["state"] == RunState.AWAITING_ANSWER:
+            yield f"An answer is due: coupled answer {run['id']} keep|restore"
+    if paused := [mapping["name"] for mapping in found["mappings"] if mapping["paused"]]:
+        yield f"Paused, and carrying nothing: coupled resume {' '.join(paused)}"
+    if failed := sum(mapping["failures"] for mapping in found["mappings"]):
+        yield f"{failed:,} failed record{'' if failed == 1 else 's'}: coupled errors says why, and what to do"
+    if not found["runs"] and not any(mapping["couplings"] for mapping in found["mappings"]):
+        yield "Nothing is coupled yet. See what a first run would do: coupled full-sync --dry-run"
 
 
 def jobs(limit: Limit = 20, config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -80,8 +94,11 @@ def jobs(limit: Limit = 20, config: ConfigOption = None, json: JsonOption = Fals
     found = _read(config, read)
     if json:
         return _json(found)
-    shown = [{**row, "direction": ARROWS[row["direction"]], "started": _short(row["started"])} for row in found]
-    _print(shown, ("id", "mapping", "direction", "state", "started", *_JOB_COLUMNS), "Synchronisation jobs")
+    shown = [
+        {**row, "direction": ARROWS[row["direction"]], "started": _short(row["started"]), "records": counts(row)}
+        for row in found
+    ]
+    _print(shown, ("id", "mapping", "direction", "state", "started", "records"), "Synchronisation jobs")
     return None
 
 
@@ -109,7 +126,7 @@ def job(
         return _json(found)
     for name, value in found.items():
         if name not in ("failures", "findings") and value not in (None, "", 0, {}):
-            typer.echo(f"{name:>10}  {value}")
+            typer.echo(f"{name:>10}  {_told(name, value)}")
     failures.print_records(found["failures"])
     findings.print_records(found["findings"])
     return None
@@ -128,6 +145,8 @@ def errors(
     one_by_one = everything or cause is not None
 
     async def read(store: Store, settings: Settings) -> list[dict[str, Any]]:
+        for name in names or ():
+            _known(name, settings)
         if one_by_one:
             pages = [await store.views.failures(name, limit=limit, cause=cause) for name in wanted]
             return [failures.record(row) for page in pages for row in page]
@@ -153,8 +172,7 @@ def couplings(
     """List a mapping's couplings: both ids and the names they are known by."""
 
     async def read(store: Store, settings: Settings) -> list[dict[str, Any]]:
-        if name not in load_mappings(settings.mappings).by_name:
-            raise Refused("mapping-unknown", f"There is no mapping {name!r}.", "`coupled status` lists them.")
+        _known(name, settings)
         found = await store.views.couplings(name, limit=limit, search=search)
         return [
             {
@@ -174,6 +192,20 @@ def couplings(
     ]
     _print(shown, ("references", "bc_id", "sales_id", "updated"), f"Couplings of {name}")
     return None
+
+
+def _known(name: str, settings: Settings) -> None:
+    if name not in load_mappings(settings.mappings).by_name:
+        raise Refused("mapping-unknown", f"There is no mapping {name!r}.", "`coupled status` lists them.")
+
+
+def _told(name: str, value: Any) -> str:
+    """A value of a job, as people read it."""
+    if name == "direction":
+        return ARROWS[value]
+    if name in ("started", "finished"):
+        return _short(value)
+    return ", ".join(f"{count} {kind}" for kind, count in by_kind(value).items() if count) if name == "found" else value
 
 
 def _short(moment: str | None) -> str:

@@ -93,7 +93,7 @@ def match(
 def findings(
     run: Annotated[str, typer.Argument(help="The run's id: `coupled status` shows it.")],
     kind: Annotated[
-        str | None, typer.Option("--kind", help=f"Only these: {', '.join(kind for kind in _LISTED)}.")
+        Kind | None, typer.Option("--kind", help=f"Only these: {', '.join(kind for kind in _LISTED)}.")
     ] = None,
     everything: AllOption = False,
     config: ConfigOption = None,

@@ -159,10 +159,10 @@ class Views:
         return [_cause(list(rows)) for _, rows in groups][:limit]
 
     async def failure_counts(self) -> list[FailureCount]:
-        """By mapping and code."""
+        """By mapping and code; open ones as `failures` lists them, a conflict once."""
         row = FailureRow
-        resolved = func.count(row.resolved_at)
-        query = select(row.mapping, row.code, func.count() - resolved, resolved)
+        opened = func.count().filter(row.resolved_at.is_(None), ~_told_already())
+        query = select(row.mapping, row.code, opened, func.count(row.resolved_at))
         query = query.group_by(row.mapping, row.code).order_by(row.mapping, row.code)
         return [FailureCount(*found) for found in await self._rows(query)]
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from schemas.job import Job, JobState, Keep, Run, RunState
 from schemas.outcome import Outcome
 from schemas.side import Direction
+from schemas.survey import by_kind
 
 _ARROWS = {Direction.TO_SALES: "BC → Sales", Direction.TO_BC: "Sales → BC", Direction.BOTH: "BC ↔ Sales"}
 _TONES = {
@@ -30,6 +31,8 @@ _KINDS = {
     "catch-up": "Catch-up",
     "preview": "Dry run",
     "match": "Match",
+    "verify": "Comparison",
+    "uncouple": "Uncoupling",
 }
 
 
@@ -93,6 +96,12 @@ def count(job: Job, outcome: str) -> int:
     return job.failed if outcome == Outcome.FAILED else job.counters.get(Outcome(outcome), 0)
 
 
+def found(job: Job) -> str:
+    """What a job that only looked has found, in a line."""
+    kinds = by_kind(job.found).items()
+    return ", ".join(f"{number(count)} {words(name)}" for name, count in kinds if count)
+
+
 def percent(job: Job) -> int | None:
     """How much of a job is done; None while nobody knows how much there is."""
     if job.state is JobState.FINISHED:
@@ -115,5 +124,5 @@ def answer(value: Keep | None) -> str:
     return {Keep.KEEP: "keep", Keep.RESTORE: "restore", None: "asked at the end"}[value]
 
 
-_FILTERS = (number, span, moment, arrow, tone, failure_tone, words, kind, took, count, percent, rate, answer)
+_FILTERS = (number, span, moment, arrow, tone, failure_tone, words, kind, took, count, found, percent, rate, answer)
 FILTERS: dict[str, Callable[..., Any]] = {each.__name__: each for each in _FILTERS}

@@ -1,7 +1,7 @@
 """The web's reader over the store, and the figures for the metrics' gauges."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.metrics import Figures
 from daemon.store.engine import Store
@@ -10,6 +10,7 @@ from daemon.web.formats import percent
 from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, SideStatus, T, Wanted
 from schemas.job import Job, MappingState, Run
 from schemas.mapping import Mappings, TableMapping
+from schemas.mapping_diff import commands as owed_commands
 from schemas.side import Direction, Side
 from schemas.survey import said
 
@@ -31,12 +32,14 @@ class StoreReader:
         couplings, states = await self.store.views.coupling_counts(), await self.store.states.all()
         failures = _failures(await self.store.views.failure_counts())
         lags = _lags(self.mapped, await self.store.views.positions())
-        return [
+        owed = {name: owed_commands(name, one.owed) for name, one in (await self.store.definitions.known()).items()}
+        shown = (
             _status(
                 each, states.get(each.name), couplings.get(each.name, 0), failures.get((each.name, "open"), 0), lags
             )
             for each in self.mapped.all
-        ]
+        )
+        return [replace(each, owes=owed.get(each.name, {})) for each in shown]
 
     async def runs(self, limit: int) -> Sequence[Run]:
         return await self.store.jobs.runs(limit)

@@ -34,12 +34,15 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
 
     @routes.get("/full-sync")
     async def full_sync(request: Request) -> Response:
-        runs = [run for run in await reader.runs(50) if run.kind is RunKind.FULL]
+        latest = await reader.runs(50)
+        runs = [run for run in latest if run.kind is RunKind.FULL]
+        looked = next((run for run in latest if run.kind in (RunKind.PREVIEW, RunKind.MATCH)), None)
         return await renderer.page(
             request,
             _VIEW["full_sync"],
             current=await _current(reader, runs),
             runs=[run for run in runs if run.state.final][:20],
+            looked={"run": looked, "jobs": await reader.run_jobs(looked.id)} if looked else None,
             mappings=await reader.mappings(),
         )
 

@@ -29,7 +29,10 @@ class SideStatus:
 
 @dataclass(frozen=True, slots=True)
 class MappingStatus:
-    """A mapping as it is set right now. `lag` is the age in seconds of the oldest unapplied change, per direction."""
+    """A mapping as it is set right now. `lag` is the age in seconds of the oldest unapplied change, per direction.
+
+    `owes`: the commands still to run since the mapping was changed, each with the settings it is owed for.
+    """
 
     name: str
     direction: Direction
@@ -41,6 +44,7 @@ class MappingStatus:
     couplings: int = 0
     failures: int = 0
     lag: Mapping[Direction, float] = field(default_factory=dict)
+    owes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from schemas import command as commands
 from schemas.errors import Problem, Refused
 
 _STALE = Problem("form-stale", "This form is out of date.", "Go back, reload the page, and try again.")
-_FIELDS = ("command", "run", "answer", "mapping")
+_FIELDS = ("command", "run", "answer", "mapping", "use")
 _LISTS = ("mappings", "records", "causes")
 
 
@@ -46,6 +46,8 @@ def _command(form: FormData) -> commands.Command:
         raise Refused("nothing-chosen", "No record was chosen.", "Press the button of a record or a cause.")
     data: dict[str, object] = {"id": str(uuid4()), "requested_by": "console"}
     data |= {name: form[name] for name in _FIELDS if form.get(name)}
+    if form.get("dry_run"):
+        data = {name: value for name, value in data.items() if name != "answer"} | {"dry_run": True}
     for field in _LISTS:
         if chosen := [str(one) for one in form.getlist(field)]:
             data[field] = chosen
@@ -53,7 +55,7 @@ def _command(form: FormData) -> commands.Command:
 
 
 def _check_full_sync(form: FormData) -> None:
-    if form.get("confirmed") != "yes":
+    if form.get("confirmed") != "yes" and not form.get("dry_run"):
         raise Refused(
             "not-confirmed",
             "A full synchronisation was not confirmed.",

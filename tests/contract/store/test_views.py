@@ -93,6 +93,7 @@ async def test_a_conflict_is_counted_once_though_both_sides_notice_it(store: Sto
     await store.memory.record([replace(failed("b1", **conflict), partner="s1")], NOWHERE)
     await store.memory.record([replace(failed("s1", side=Side.SALES, **conflict), partner="b1")], NOWHERE)
     assert [one.count for one in await store.views.causes()] == [1]
+    assert [one.open for one in await store.views.failure_counts()] == [1]
 
 
 async def test_it_is_told_when_a_failure_is_carried_again(store: Store, clock: Clock) -> None:

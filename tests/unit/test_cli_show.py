@@ -1,0 +1,84 @@
+"""`status`, `jobs` and `job`: what they say, and that it fits a terminal."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from daemon.cli import show
+from daemon.cli.app import app
+from schemas.command_outcome import job_dict
+from schemas.job import Job, JobState
+from schemas.outcome import Outcome
+from schemas.side import Direction
+
+QUIET = {"direction": "both", "only_coupled": True, "paused": False, "couplings": 9, "failures": 0, "owes": {}}
+
+
+def told(monkeypatch: pytest.MonkeyPatch, found: Any, *words: str) -> str:
+    monkeypatch.setattr(show, "_read", lambda config, read: found)
+    answer = CliRunner(env={"COLUMNS": "80"}).invoke(app, list(words))
+    assert answer.exit_code == 0
+    return answer.stdout
+
+
+def status(monkeypatch: pytest.MonkeyPatch, runs: list[dict[str, Any]], **mapping: Any) -> str:
+    found = {"runs": runs, "mappings": [{"name": "CUSTOMER", **QUIET, **mapping}]}
+    return told(monkeypatch, found, "status")
+
+
+RUN = {"id": "r-1", "kind": "full-sync", "state": "done", "mappings": ["CUSTOMER"]}
+
+
+@pytest.mark.parametrize(
+    ("runs", "mapping", "said"),
+    [
+        ([{**RUN, "state": "awaiting_answer"}], {}, "coupled answer r-1 keep|restore"),
+        ([RUN], {"paused": True}, "coupled resume CUSTOMER"),
+        ([RUN], {"failures": 1}, "1 failed record: coupled errors"),
+        ([RUN], {"failures": 1200}, "1,200 failed records: coupled errors"),
+        (
+            [RUN],
+            {"owes": {"coupled full-sync CUSTOMER": ["bc.filter"]}},
+            "(bc.filter). Still to run: coupled full-sync",
+        ),
+        ([], {"couplings": 0}, "coupled full-sync --dry-run"),
+    ],
+)
+def test_status_ends_with_what_waits_for_a_person(
+    monkeypatch: pytest.MonkeyPatch, runs: list[dict[str, Any]], mapping: dict[str, Any], said: str
+) -> None:
+    assert said in status(monkeypatch, runs, **mapping).splitlines()[-1]
+
+
+def test_status_asks_for_nothing_when_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert status(monkeypatch, [RUN]).splitlines()[-1].split() == ["r-1", "full-sync", "done"]
+
+
+AT = datetime(2026, 11, 22, 20, 44, 59, tzinfo=UTC)
+SYNC = Job(7, "r", "RESOURCE-PRODUCT", Direction.TO_SALES, JobState.FINISHED, AT,
+           counters={Outcome.INSERTED: 4, Outcome.UNCHANGED: 47})  # fmt: skip
+VERIFY = Job(
+    8, "r", "CUSTOMER", Direction.BOTH, JobState.FINISHED, AT, read=40, found={"equal": 18, "drift": 0, "left": 2}
+)
+
+
+def test_each_job_has_a_line_of_a_terminal_with_what_it_did_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = told(monkeypatch, [job_dict(VERIFY), job_dict(SYNC)], "jobs").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].endswith("18 equal, 2 left")
+    assert lines[3].lstrip().startswith("7  RESOURCE-PRODUCT  BC → Sales  finished")
+    assert " ".join(lines[3:]).split()[-4:] == ["4", "inserted,", "47", "unchanged"]
+
+
+def test_a_job_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {**job_dict(VERIFY), "failures": [], "findings": []}
+    text = told(monkeypatch, found, "job", "8")
+    assert "found  18 equal, 2 left" in text
+    assert "BC ↔ Sales" in text
+
+
+def test_the_version_is_told() -> None:
+    answer = CliRunner().invoke(app, ["--version"])
+    assert (answer.exit_code, answer.stdout.split()[0]) == (0, "coupled")
