@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import orjson
 import typer
@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.store.engine import Store
 
 T = TypeVar("T")
+# Names and times are not broken on a narrow terminal; ids and what is said may be.
+_WHOLE = 20
 
 
 def read_store(config: Path | None, read: Callable[[Store, Settings], Awaitable[T]]) -> T:
@@ -40,7 +42,9 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for name in columns:
         numeric = bool(rows) and isinstance(rows[0].get(name), int) and not isinstance(rows[0].get(name), bool)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+        whole = max((len(_cell(row.get(name))) for row in rows), default=0) <= _WHOLE
+        justify: Literal["right", "left"] = "right" if numeric else "left"
+        table.add_column(name.replace("_", " "), justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in columns))
     Console(highlight=False).print(table)
