@@ -44,7 +44,7 @@ check: setup  ## what must hold before a commit, in under a minute: style, types
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest tests/unit -q
+	@$(BIN)/python -m pytest tests/unit -q -n auto
 
 bench: setup  ## measure on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)
