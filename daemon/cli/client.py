@@ -3,7 +3,7 @@
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from daemon.broker import read_runtime, runtime_file
@@ -46,7 +46,7 @@ def new_id() -> str:
 def submit(settings: Settings, command: Command, accept_seconds: float = ACCEPT_SECONDS) -> Iterator[CommandOutcome]:
     """Sends the command, then yields its outcomes up to the final one, as they are announced.
 
-    Unreachable if Kafka is away or no daemon takes the command up in time.
+    Unreachable if Kafka is away, no daemon takes the command up in time, or the daemon ends together with its broker.
     """
     from kafka import KafkaConsumer, KafkaProducer, TopicPartition
     from kafka.errors import KafkaError
@@ -67,22 +67,41 @@ def submit(settings: Settings, command: Command, accept_seconds: float = ACCEPT_
         producer.close()
     except (KafkaError, OSError, TimeoutError) as error:
         raise unreachable(bootstrap, error) from error
-    yield from _outcomes(consumer, command.id, accept_seconds)
+    yield from follow_outcomes(consumer, command.id, accept_seconds, lambda: _ended(settings, bootstrap))
     consumer.close()
 
 
-def _outcomes(consumer: object, command_id: str, accept_seconds: float) -> Iterator[CommandOutcome]:
+def _ended(settings: Settings, bootstrap: str) -> bool:
+    """Whether the embedded broker we talk to has ended with its daemon. Its next one listens elsewhere."""
+    if not settings.kafka.embedded:
+        return False
+    note = read_runtime(runtime_file(settings.store.url.get_secret_value()))
+    return note is None or note["bootstrap"] != bootstrap
+
+
+def follow_outcomes(
+    consumer: object, command_id: str, accept_seconds: float, ended: Callable[[], bool]
+) -> Iterator[CommandOutcome]:
+    """The outcomes of a command, up to the final one. Unreachable, should none come any more."""
     deadline: float | None = time.monotonic() + accept_seconds
     while True:
+        over = ended()  # asked first: what was said before is still heard
+        heard = False
         for records in consumer.poll(timeout_ms=200).values():  # type: ignore[attr-defined]
             for record in records:
                 if record.key != command_id.encode():
                     continue
-                deadline = None
+                deadline, heard = None, True
                 outcome = command_outcome.decode(record.value)
                 yield outcome
                 if outcome.state.final:
                     return
+        if over and not heard:
+            raise Unreachable(
+                "daemon-ended",
+                "The daemon has ended while the command was under way, and its broker with it.",
+                "Start it again with `coupled run`: what it had taken up goes on. `coupled status` shows the runs.",
+            )
         if deadline is not None and time.monotonic() > deadline:
             raise Unreachable(
                 "no-daemon-answered",
