@@ -32,6 +32,13 @@ _FAILS = re.compile(r"# exits (\d)$")
 _LOOKS = re.compile(r"coupled (status|jobs|job|errors|couplings|mappings show)\b")
 
 
+# The records that the pages name.
+_NUMBER, _NAME = "10000", "Adatum Corporation"
+_ACCOUNT, _CUSTOMER = "5c8ab3f4-1d7e-4f0a-9a55-0d1c2f6f1b11", "8e3c0b8e-62a4-4b9e-8ad6-0d3e5f8f0a01"
+_OTHER = "d41c7f52-0a6e-4f0e-9b1b-6a3a0c1e2f90"
+_EXAMPLES = (_NUMBER, _NAME, _ACCOUNT, _CUSTOMER, _OTHER)
+
+
 def commands(page: Path) -> list[str]:
     blocks = _CONSOLE.findall(page.read_text(encoding="utf-8"))
     return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
@@ -49,6 +56,7 @@ def at_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, d
         world.configure()
         with DaemonProcess(world):
             note = world.note() or {}
+            world.full_sync()  # so that every page finds something, alone too
             yield (
                 world,
                 {
@@ -87,8 +95,21 @@ def test_documented_commands_work(page: Path, at_work: tuple[World, dict[str, st
                 assert not complaint, complaint
 
 
+def of_this_world(command: str, world: World) -> str:
+    """The number, name and ids of records of this world in place of those that the page names."""
+    _, account, record = world.pair(0, "customers", "accounts")
+    there = account.partition("(")[2].rstrip(")")
+    _, _, other = world.pair(1, "customers", "accounts")
+    named = (record["number"], record["displayName"], there, record["id"], other["id"])
+    for example, real in zip(_EXAMPLES, named, strict=True):
+        command = command.replace(example, str(real))
+    return command
+
+
 def run(command: str, world: World, env: dict[str, str]) -> str:
     """Nothing, or how it failed."""
+    if any(example in command for example in _EXAMPLES):
+        command = of_this_world(command, world)
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         stdin=subprocess.DEVNULL,
