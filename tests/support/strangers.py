@@ -44,10 +44,9 @@ def python_clients() -> Path:
     interpreter = target / "bin" / "python"
     if not _complete(target, lock):
         shutil.rmtree(target, ignore_errors=True)
-        uv = [str(Path(sys.executable).with_name("uv")), "--no-config", "--quiet"]  # our pyproject is not theirs
-        _run([*uv, "venv", "--python", sys.executable, str(target)], CACHE)
-        install = ["pip", "install", "--python", str(interpreter), "--require-hashes", "-r", str(lock)]
-        _run([*uv, *install], CACHE)
+        _run([sys.executable, "-m", "venv", str(target)], CACHE)
+        pip = [str(interpreter), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+        _run([*pip, "install", "--require-hashes", "-r", str(lock)], CACHE)
         _finish(target, lock)
     return interpreter
 
