@@ -1,4 +1,4 @@
-"""PyPI `dynamics-client` on the Sales simulator: the token endpoint, pages, what it makes of errors."""
+"""Python `dynamics-client` on the Sales simulator: the token endpoint, pages, what it makes of errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""npm `dynamics-web-api` on the Sales simulator: records, conditions, pages, delta links, batches."""
+"""Node.js `dynamics-web-api` on the Sales simulator: records, conditions, pages, delta links, batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PyPI `odatapy`, which takes its types from `$metadata`, on the Business Central simulator."""
+"""Python `odatapy`, which takes its types from `$metadata`, on the Business Central simulator."""
 
 from __future__ import annotations
 

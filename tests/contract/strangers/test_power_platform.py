@@ -1,4 +1,4 @@
-"""PyPI `PowerPlatform-Dataverse-Client` (Microsoft's own), which insists on TLS, on the Sales simulator."""
+"""Python `PowerPlatform-Dataverse-Client` (Microsoft's own), which insists on TLS, on the Sales simulator."""
 
 from __future__ import annotations
 
