@@ -1,7 +1,8 @@
-"""The jobs that read both sides of a mapping and compare: match, and the dry run of a full synchronisation."""
+"""The jobs that read both sides of a mapping and compare: match, the dry run of a full synchronisation, and verify."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from consumers.survey import match
 from consumers.survey.context import Context
@@ -13,6 +14,7 @@ from daemon.sides import Sides
 from daemon.store.engine import Store
 from producers.chosen import ChosenSweep
 from producers.sweep import JobSweep
+from schemas import mapping_diff
 from schemas.errors import ApiError
 from schemas.job import Job, Run, RunKind
 from schemas.side import Direction, Side
@@ -94,14 +96,27 @@ class Published:
         return [one for one in pairs if one.bc_id and partners.get(one.bc_id) == one.sales_id]
 
 
+class Part(Protocol):
+    """What a survey publishes on the topic of a side."""
+
+    @property
+    def position(self) -> JobSweep: ...
+
+    async def run(self, progress: Progress) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Surveying:
-    """A survey as the work of a job (`producers.runner.Work`): reads, then compares, then does what is to be done."""
+    """A survey as the work of a job (`producers.runner.Work`): reads, then compares, then does what is to be done.
+
+    `compare` does nothing once its findings are sealed. `pays`: what of a changed mapping it makes up for.
+    """
 
     context: Context
     reading: Reading
     compare: Callable[[], Awaitable[None]]
-    published: Sequence[Published] = field(default_factory=tuple)
+    published: Sequence[Part] = ()
+    pays: mapping_diff.Sweep | None = None
 
     async def run(self, progress: Progress) -> None:
         if not await self.context.findings.sealed(self.context.job):
@@ -115,15 +130,21 @@ class Surveying:
 
     async def finished(self) -> None:
         await self.reading.finished()
+        if self.pays:
+            await self.reading.store.definitions.swept(self.context.job, self.pays)
         for part in self.published:
             await self.reading.store.positions.forget(part.position.name)
 
 
-async def surveying(sides: Sides, store: Store, positions: Positions, run: Run, job: Job) -> Surveying:
-    """The work of a job of a match or a dry run."""
+def context_of(sides: Sides, store: Store, job: Job) -> Context:
     readers = {side: sides.records(side) for side in Side}
     kept = (store.memory, store.surveys, store.findings)
-    context = Context(job.id, sides.mappings[job.mapping], sides.mappings, *kept, readers, sides.now_ms)
+    return Context(job.id, sides.mappings[job.mapping], sides.mappings, *kept, readers, sides.now_ms)
+
+
+async def surveying(sides: Sides, store: Store, positions: Positions, run: Run, job: Job) -> Surveying:
+    """The work of a job of a match or a dry run."""
+    context = context_of(sides, store, job)
     reading = Reading(sides, store, job)
     if run.kind is RunKind.MATCH:
         return _matching(context, reading, positions, run, job)
@@ -140,7 +161,7 @@ def _matching(context: Context, reading: Reading, positions: Positions, run: Run
         await match.find(context)
         await couple.run()
 
-    published = []
+    published: list[Part] = []
     if couple.winner:
         position = positions(job, couple.winner, "use")
         published.append(Published(context, Kind.MATCHED, couple.winner, position))

@@ -1,6 +1,5 @@
 """The job of a verify: reads both sides of a mapping, compares through the couplings, repairs if asked to."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from consumers.survey.context import Context
@@ -8,15 +7,13 @@ from consumers.survey.repair import repair
 from consumers.survey.verify import DIFFERING, find
 from daemon.sides import Sides
 from daemon.store.engine import Store
-from daemon.store.standing import Standing
-from daemon.surveying import Positions, Reading
+from daemon.surveying import Positions, Progress, Reading, Surveying, context_of
 from producers.ports import Page, Position
 from producers.sweep import JobSweep
 from schemas.job import Job, Run
 from schemas.mapping_diff import Sweep
 from schemas.side import Side
 
-Progress = Callable[[int], Awaitable[None]]
 _AT_ONCE = 200
 
 
@@ -39,42 +36,15 @@ class Repairs:
         return Page(tuple(changes), {"next": last}, more=len(page) == _AT_ONCE)
 
 
-@dataclass(frozen=True, slots=True)
-class Verifying:
-    """`producers.runner.Work`. Couplings made after the run was asked for are left out: it may not have read them."""
-
-    context: Context
-    reading: Reading
-    standing: Standing
-    run_: Run
-    repairs: Sequence[Repairs]
-
-    async def run(self, progress: Progress) -> None:
-        context = self.context
-        if not await context.findings.sealed(context.job):
-            await self.reading.run(progress)
-            couplings = self.standing.pages(context.mapping.name, self.run_.created)
-            await find(context, couplings, bool(self.repairs))
-        for part in self.repairs:
-            await part.run(progress)
-
-    async def applied(self) -> bool:
-        return all([await part.position.applied() for part in self.repairs])
-
-    async def finished(self) -> None:
-        """A repair pays what a changed mapping owes one."""
-        await self.reading.finished()
-        if self.repairs:
-            await self.reading.store.definitions.swept(self.context.job, Sweep.REPAIR)
-        for part in self.repairs:
-            await self.reading.store.positions.forget(part.position.name)
-
-
-def verifying(sides: Sides, store: Store, positions: Positions, run: Run, job: Job) -> Verifying:
-    """The work of a job of a verify."""
-    readers = {side: sides.records(side) for side in Side}
-    kept = (store.memory, store.surveys, store.findings)
-    context = Context(job.id, sides.mappings[job.mapping], sides.mappings, *kept, readers, sides.now_ms)
+def verifying(sides: Sides, store: Store, positions: Positions, run: Run, job: Job) -> Surveying:
+    """The work of a job of a verify. Couplings made after the run was asked for are left out: it may not have read
+    them. A repair pays what a changed mapping owes one.
+    """
+    context = context_of(sides, store, job)
     ways = context.mapping.direction.one_ways if run.options["repair"] else ()
     repairs = [Repairs(context, way.source, positions(job, way.source, f"repair-{way.source}")) for way in ways]
-    return Verifying(context, Reading(sides, store, job), store.standing, run, repairs)
+    couplings = store.standing.pages(context.mapping.name, run.created)
+    pays = Sweep.REPAIR if repairs else None
+    return Surveying(
+        context, Reading(sides, store, job), lambda: find(context, couplings, bool(repairs)), repairs, pays
+    )
