@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,12 +162,23 @@ def _engine(target: URL, readonly: bool) -> AsyncEngine:
         # Parameters are customers' data; they have no place in an error text.
         hide_parameters=True,
         pool_pre_ping=not _is_sqlite(target),
+        connect_args={"factory": _Connection} if _is_sqlite(target) else {},
     )
     if _is_sqlite(target):
         _tune_sqlite(engine, readonly)
     elif readonly:
         engine = engine.execution_options(postgresql_readonly=True)
     return engine
+
+
+class _Connection(sqlite3.Connection):
+    """Closing it ends its transaction. Otherwise the statement of a query that was cancelled, as long as Python keeps
+    it, would keep the transaction open and everybody else from writing."""
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
 
 
 def _write_ahead(cursor: Any) -> None:

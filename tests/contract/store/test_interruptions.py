@@ -6,8 +6,13 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from consumers.ports import Applied
 from daemon.store.engine import Store, open_store
+from daemon.store.tables import CouplingRow
 
 from .made import CUSTOMER, NOWHERE, TOPIC, coupled
 
@@ -32,6 +37,29 @@ async def test_what_was_recorded_survives_sigkill(url: str) -> None:
 
     store = await open_store(url)
     assert (await store.memory.applied("t", "log-1")).offsets == {0: 41}
+    await store.close()
+
+
+async def test_a_write_cancelled_between_the_rows_of_a_query_blocks_nobody(tmp_path: Path) -> None:
+    """SQLite keeps the transaction of a closed connection as long as anybody has a query of it in hand."""
+    store = await open_store(f"sqlite:///{tmp_path / 'coupled.db'}")
+    await store.memory.record([coupled("b0", "s0"), coupled("b1", "s1")], NOWHERE)
+    in_hand = []
+
+    async def cut_off(connection: AsyncConnection) -> None:
+        await connection.execute(delete(CouplingRow))
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver
+        in_hand.append(await driver.execute("SELECT 1 UNION SELECT 2"))
+        running = asyncio.current_task()
+        assert running
+        asyncio.get_running_loop().call_soon(running.cancel)
+        await connection.execute(select(CouplingRow.bc_id))
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(store.database.transact(cut_off))
+    await asyncio.wait_for(store.memory.record([coupled("b2", "s2")], NOWHERE), 5)
+    assert (await store.views.coupling_counts())[CUSTOMER] == 3
     await store.close()
 
 
