@@ -12,6 +12,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 TESTS ?= tests
+# Test files at once. Most of a flow test is waiting, so more than there are cores.
+JOBS ?= 3
 
 .PHONY: help setup demo test check bench kafka docs lock clean
 
@@ -34,10 +36,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup  ## both systems simulated, one full synchronisation, then live changes (ARGS=--once ends after the show)
 	@$(BIN)/coupled demo $(ARGS)
 
-test: setup  ## all tests; those on Apache Kafka if Maven and Java are there, those with other clients if Node.js is (TESTS=tests/unit for some of them)
+test: setup  ## all tests; those on Apache Kafka if Maven and Java are there, those with other clients if Node.js is (TESTS=tests/unit for some of them, JOBS=1 for one after the other)
 	@$(BIN)/python deploy/kafka/run_kafka.py --fetch >/dev/null 2>&1 || true  # the closing lines of the tests say why
 	@$(BIN)/python -m tests.support.strangers >/dev/null 2>&1 || true
-	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest $(TESTS) -n $(JOBS) --dist loadfile $(ARGS)
 
 check: setup  ## what must hold before a commit, in under a minute: style, types, layers, unit tests
 	@$(BIN)/ruff check
