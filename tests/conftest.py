@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from deploy.kafka.run_kafka import KafkaUnavailable
@@ -11,10 +12,19 @@ from tests.support.brokers import Brokers
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.real_parts import missing, summary
 
+# The same examples at every run, and no verdict on how fast a busy machine is. Others: --hypothesis-profile=default.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("repeatable")
+# kafka-python reads its schemas by an old call, and its threads draw random numbers while hypothesis watches.
+_NOISE = (
+    "ignore:(read|open)_text is deprecated:DeprecationWarning",
+    "ignore:Do not use the `random` module inside strategies:hypothesis.errors.HypothesisDeprecationWarning",
+)
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """kafka-python reads its schemas by an old call: hundreds of warnings that say nothing about us."""
-    config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")
+    for warning in _NOISE:
+        config.addinivalue_line("filterwarnings", warning)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

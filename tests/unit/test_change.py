@@ -37,13 +37,13 @@ changes = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(changes)
 def test_a_change_comes_back_as_it_went(change: Change) -> None:
     assert decode(encode(change)) == [change]
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(st.lists(changes, max_size=4))
 def test_a_page_of_changes_comes_back_in_order(page: list[Change]) -> None:
     assert decode(encode(page)) == page

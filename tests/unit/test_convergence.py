@@ -18,7 +18,7 @@ from tests.support.river import River
 
 BC, SALES = Side.BC, Side.SALES
 PAIRS = {"displayName": "name", "phoneNumber": "telephone1", "city": "address1_city"}
-quick = settings(max_examples=60, deadline=None, derandomize=True)
+quick = settings(max_examples=60)
 
 sides = st.sampled_from([BC, SALES])
 values = st.sampled_from(["", "A", "B", "C"])

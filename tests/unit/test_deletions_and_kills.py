@@ -104,7 +104,7 @@ class Firms:
         assert self.river.memory.begun == {}
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(st.lists(births | edits | deletions | deliveries, max_size=14))
 def test_under_restore_every_record_has_exactly_one_partner(story: Story) -> None:
     firms = Firms("restore")
@@ -112,7 +112,7 @@ def test_under_restore_every_record_has_exactly_one_partner(story: Story) -> Non
     firms.agree()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(st.lists(births | deletions | deliveries, max_size=14))
 def test_under_delete_nothing_is_left_of_what_was_deleted(story: Story) -> None:
     firms = Firms("delete")

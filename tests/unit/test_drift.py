@@ -145,7 +145,7 @@ sales_rows = st.fixed_dictionaries(
 policies = st.sampled_from(["fail", "merge", "bc_wins", "sales_wins"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(base=st.tuples(bc_rows, sales_rows), now=st.tuples(bc_rows, sales_rows), policy=policies)
 def test_after_repair_both_sides_agree_on_all_that_is_no_conflict(
     base: tuple[Any, Any], now: tuple[Any, Any], policy: str

@@ -88,7 +88,7 @@ class Firms:
                 self.capture()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(st.lists(births | edits | deliveries, max_size=14))
 def test_every_record_has_exactly_one_partner(story: Story) -> None:
     firms = Firms()

@@ -55,7 +55,7 @@ class Pair:
         return rows.values(self.river.mapping, side, row)[self.field[side.value]]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     bc=values, sales=values, order=st.permutations([BC, SALES]), policy=st.sampled_from(["fail", "merge", "sales_wins"])
 )

@@ -79,7 +79,7 @@ def _comparable(record: Record) -> Mapping[str, Any]:
     return {**record.values, "lastModifiedDateTime": record.modified}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(steps, max_size=25), st.sampled_from(FILTERS), st.sampled_from(ORDERS), st.integers(1, 5))
 def test_pages_agree_with_a_scan(written: list[Any], text: str, order: str, size: int) -> None:
     store = Store(BcSettings(), lambda: START, lambda: IDS[0])

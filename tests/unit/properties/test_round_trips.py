@@ -19,7 +19,7 @@ from tests.support.river import River
 from tests.support.storing import Kind, dates, moments, numbers, storing, texts
 
 BC, SALES = Side.BC, Side.SALES
-thorough = settings(max_examples=40, deadline=None, derandomize=True)
+thorough = settings(max_examples=40)
 
 _ENUM = [
     {"direction": "to_sales", "transform": [{"map": {"Ship": 1, "Non_x002D_Inventory": 2}}]},

@@ -15,7 +15,7 @@ from schemas.transforms import NAMES, apply
 from tests.support.made import mapping
 from tests.support.storing import dates, moments, numbers, texts, units
 
-quick = settings(max_examples=60, deadline=None, derandomize=True)
+quick = settings(max_examples=60)
 
 ARGUMENTS: dict[str, list[Any]] = {
     "at_least": [0, -1.5, 10**9],

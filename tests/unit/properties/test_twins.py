@@ -13,7 +13,7 @@ from tests.support.twins import BC, BOTH_WAYS, CONSTANT, FIELDS, MEANINGS, SALES
 
 POLICIES = ["fail", "merge", "bc_wins", "sales_wins"]
 Story = list[tuple[str, Any, Any, Any]]
-quick = settings(max_examples=40, deadline=None, derandomize=True)
+quick = settings(max_examples=40)
 
 sides = st.sampled_from([BC, SALES])
 meanings = st.integers(0, MEANINGS - 1)
