@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from odata_query import ast
-from odata_query.grammar import ODataLexer, ODataParser
 
+from schemas.filter_text import tree
 from schemas.finding import Finding, Level, Place
 from schemas.metadata import EntityType, Kind
 from schemas.nearest import did_you_mean
@@ -24,10 +24,10 @@ _BLANKS = frozenset({"", " "})
 
 def check_filter(text: str, place: Place, table: str, entity: EntityType) -> Iterator[Finding]:
     """`text` has been parsed before: it is a filter."""
-    if not text:
+    if not text.strip():
         return
     unknown: set[str] = set()
-    for name, value in _compared(ODataParser().parse(ODataLexer().tokenize(text))):
+    for name, value in _compared(tree(text)):
         known = entity.properties.get(name)
         if known is None and name not in unknown:
             unknown.add(name)
@@ -57,10 +57,10 @@ def _typed(place: Place, name: str, value: Any, kind: Kind, members: tuple[str, 
 
 
 def _compared(node: Any) -> Iterator[tuple[str, Any]]:
-    """Every field, with the literal it is compared with; None where there is none."""
+    """Every field, with the literal it is compared with; None where there is none. One that stands alone is `true`."""
     match node:
         case ast.Identifier():
-            yield node.name, None
+            yield node.name, ast.Boolean("true")
         case ast.BoolOp():
             yield from _compared(node.left)
             yield from _compared(node.right)

@@ -1,18 +1,24 @@
 """OData filter text: parsed once, evaluated on each event (DESIGN 4).
 
-Comparison is case-insensitive on text, as Dataverse compares, and as BC's Code fields make it on the other side.
+Text is compared as both servers' databases do it: without case and trailing spaces, the blank being the same as no
+text; BC's Code fields are upper-case anyway. Inside contains, startswith and endswith spaces count, and null has none.
 """
 
+import fnmatch
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from odata_query import ast, exceptions
-from odata_query.grammar import ODataLexer, ODataParser
+from odata_query import ast
+
+from schemas.filter_text import tree
+from schemas.side import Side
 
 Row = Mapping[str, Any]
 _Test = Callable[[Row], Any]
+_WILDCARD = re.compile(r"(%|_|\[[^\]]+\])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +34,16 @@ class Filter:
         return Filter("", frozenset(), lambda row: True)
 
     @staticmethod
-    def parse(text: str | None) -> "Filter":
-        """ValueError names what the filter text does wrong."""
-        if not text:
+    def parse(text: str | None, side: Side = Side.BC) -> "Filter":
+        """Over rows of `side`. NotAFilter (a ValueError) names what the filter text does wrong.
+
+        In Sales `%`, `_` and `[…]` are wildcards inside contains, startswith and endswith (wire-protocols B3).
+        """
+        if not text or not text.strip():
             return Filter.everything()
-        try:
-            tree = ODataParser().parse(ODataLexer().tokenize(text))
-        except exceptions.ODataException as error:
-            raise ValueError(f"{text!r} is not an OData filter: {error}") from error
-        names: set[str] = set()
-        test = _compile(tree, names)
-        return Filter(text, frozenset(names), lambda row: bool(test(row)))
+        compiled = _Compiler(side, set())
+        test = compiled.condition(tree(text))
+        return Filter(text, frozenset(compiled.names), lambda row: bool(test(row)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Filter) and other.text == self.text
@@ -72,45 +77,59 @@ _TEXT: dict[str, Callable[[str, str], bool]] = {
     "startswith": str.startswith,
     "endswith": str.endswith,
 }
+_PATTERNS = {"contains": "*{}*", "startswith": "{}*", "endswith": "*{}"}
 
 
-def _compile(node: Any, names: set[str]) -> _Test:
-    match node:
-        case ast.BoolOp():
-            left, right = _compile(node.left, names), _compile(node.right, names)
-            if isinstance(node.op, ast.And):
-                return lambda row: left(row) and right(row)
-            return lambda row: left(row) or right(row)
-        case ast.UnaryOp() if isinstance(node.op, ast.Not):
-            inner = _compile(node.operand, names)
-            return lambda row: not inner(row)
-        case ast.Compare():
-            compare = _COMPARE.get(type(node.comparator))
-            if compare is not None:
-                left, right = _compile(node.left, names), _compile(node.right, names)
-                return lambda row: compare(left(row), right(row))
-        case ast.Call() if node.func.name in _TEXT and len(node.args) == 2:
-            text_test = _TEXT[node.func.name]
-            text, part = (_compile(argument, names) for argument in node.args)
-            return lambda row: _on_text(text_test, text(row), part(row))
-    return _value(node, names)
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    """Turns a tree that `schemas/filter_text.py` has let pass into closures; `names` collects the fields."""
 
+    side: Side
+    names: set[str]
 
-def _on_text(test: Callable[[str, str], bool], text: Any, part: Any) -> bool:
-    """Null is empty text; what is no text holds none."""
-    given = ("" if text is None else text, "" if part is None else part)
-    return all(isinstance(one, str) for one in given) and test(*given)
+    def condition(self, node: Any) -> _Test:
+        match node:
+            case ast.BoolOp():
+                left, right = self.condition(node.left), self.condition(node.right)
+                if isinstance(node.op, ast.And):
+                    return lambda row: left(row) and right(row)
+                return lambda row: left(row) or right(row)
+            case ast.UnaryOp():
+                inner = self.condition(node.operand)
+                return lambda row: not inner(row)
+            case ast.Compare():
+                compare = _COMPARE[type(node.comparator)]
+                one, other = self._value(node.left, self._fold), self._value(node.right, self._fold)
+                return lambda row: compare(one(row), other(row))
+            case ast.Call():
+                return self._text(node)
+        field = self._value(node, self._fold)
+        return lambda row: field(row) is True
 
+    def _text(self, node: Any) -> _Test:
+        """What is no text holds none."""
+        name, (first, second) = node.func.name, node.args
+        text = self._value(first, _letters)
+        if self.side is Side.SALES and isinstance(second, ast.String):
+            pattern = re.compile(fnmatch.translate(_PATTERNS[name].format(_glob(_letters(second.val)))))
+            return lambda row: isinstance(found := text(row), str) and bool(pattern.match(found))
+        test, part = _TEXT[name], self._value(second, _letters)
+        return lambda row: isinstance(a := text(row), str) and isinstance(b := part(row), str) and test(a, b)
 
-def _value(node: Any, names: set[str]) -> _Test:
-    if isinstance(node, ast.Identifier):
-        names.add(node.name)
-        name = node.name
-        return lambda row: _fold(row.get(name))
-    if isinstance(node, ast._Literal):
-        constant = _literal(node)
+    def _value(self, node: Any, read: Callable[[Any], Any]) -> _Test:
+        if isinstance(node, ast.Identifier):
+            name = node.name
+            self.names.add(name)
+            return lambda row: read(row.get(name))
+        constant = read(_literal(node))
         return lambda row: constant
-    raise ValueError(f"the filter uses {type(node).__name__}, which is not supported: use eq ne gt ge lt le and or not")
+
+    def _fold(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        text = value.casefold()
+        # The blank BC enum member travels as `_x0020_`, in older answers as " " (wire-protocols A2).
+        return (text.replace("_x0020_", " ") if self.side is Side.BC else text).rstrip(" ")
 
 
 def _literal(node: Any) -> Any:
@@ -120,9 +139,18 @@ def _literal(node: Any) -> Any:
         return node.val.lower() == "true"
     if isinstance(node, ast.Integer | ast.Float):
         return float(node.val)
-    return _fold(node.val)
+    return node.val
 
 
-def _fold(value: Any) -> Any:
-    # The blank BC enum member travels as `_x0020_`, in older answers as " " (wire-protocols A2).
-    return value.casefold().replace("_x0020_", " ").strip() if isinstance(value, str) else value
+def _letters(value: Any) -> Any:
+    return value.casefold() if isinstance(value, str) else value
+
+
+def _glob(like: str) -> str:
+    """A pattern of SQL's LIKE in the words of `fnmatch`, whose expressions never backtrack for long."""
+    words = {"%": "*", "_": "?"}
+    return "".join(
+        part.replace("[^", "[!", 1) if part.startswith("[") and part.endswith("]") and len(part) > 2
+        else words.get(part) or re.sub(r"([*?\[])", r"[\1]", part)
+        for part in _WILDCARD.split(like)
+    )  # fmt: skip

@@ -105,14 +105,15 @@ def _template(mapping: MappingPart, index: int, place: tuple[int | str, ...]) ->
     if not mapping.direction.covers(Direction.from_side(part.side.other)):
         raise Mistake((*place, "side"), f"the mapping creates nothing in {part.side.label}")
     values = {name: stored(part.side, name, value) for name, value in part.values.items()}
-    return Template(part.name, part.side, part.priority, _filter(part.filter, (*place, "filter")), values)
+    chosen = _filter(part.filter, part.side.other, (*place, "filter"))
+    return Template(part.name, part.side, part.priority, chosen, values)
 
 
 def _table(side: Side, part: SidePart, place: tuple[int | str, ...]) -> Table:
     known: Any = business_central if side is Side.BC else dataverse
     references = tuple(
         ChildReference(
-            name, ref.child, ref.field, _filter(ref.where, (*place, "references", name, "where")), ref.parent
+            name, ref.child, ref.field, _filter(ref.where, side, (*place, "references", name, "where")), ref.parent
         )
         for name, ref in part.references.items()
     )
@@ -121,15 +122,16 @@ def _table(side: Side, part: SidePart, place: tuple[int | str, ...]) -> Table:
         name=part.table,
         id=part.id or known.id_column(part.table),
         key=part.key or known.key_field(part.table),
-        filter=_filter(part.filter, (*place, "filter")),
+        filter=_filter(part.filter, side, (*place, "filter")),
         api=part.api.strip("/"),
         references=references,
     )
 
 
-def _filter(text: str, place: tuple[int | str, ...]) -> Filter:
+def _filter(text: str, side: Side, place: tuple[int | str, ...]) -> Filter:
+    """Over rows of `side`."""
     try:
-        return Filter.parse(text)
+        return Filter.parse(text, side)
     except ValueError as error:
         raise Mistake(place, str(error)) from error
 

@@ -80,7 +80,6 @@ class Terms:
 
     def __init__(self, *, case_insensitive: bool, wildcards: bool) -> None:
         self._fold: Callable[[str], str] = str.casefold if case_insensitive else str
-        self._case_insensitive = case_insensitive
         self._wildcards = wildcards
         self.kinds: defaultdict[str, set[str]] = defaultdict(set)
         self.in_fields: set[str] = set()
@@ -120,10 +119,10 @@ class Terms:
         if wanted.literal is None or wanted.literal[0] != "string":
             raise FilterError(f"The second argument of '{name}' must be a string literal.")
         self._note(subject.field, wanted.literal)
-        text = str(node.args[1].py_val)
+        text = self._fold(str(node.args[1].py_val))
         body = like(text) if self._wildcards else re.escape(text)
-        flags = re.DOTALL | (re.IGNORECASE if self._case_insensitive else 0)
-        return Term(matching(subject.value, re.compile(_PATTERNS[name].format(body), flags)), subject.fields)
+        pattern = re.compile(_PATTERNS[name].format(body), re.DOTALL)
+        return Term(matching(changed(subject.value, self._fold), pattern), subject.fields)
 
     def truth(self, node: Any) -> Term:
         """A Boolean property or literal standing alone."""
@@ -132,10 +131,13 @@ class Terms:
         return Term(lambda row: operand.value(row) is True, operand.fields)
 
     def reader(self, kind: str) -> Callable[[Any], Any]:
-        """How a row's value is read before it meets a literal of this kind; None for a value of another kind."""
+        """How a row's value is read before it meets a literal of this kind; None for a value of another kind.
+
+        SQL Server fills the shorter of two texts up with spaces before it compares them, but for patterns.
+        """
         fold = self._fold
         readers: dict[str, Callable[[Any], Any]] = {
-            "string": lambda value: fold(value) if isinstance(value, str) else None,
+            "string": lambda value: fold(value).rstrip(" ") if isinstance(value, str) else None,
             "guid": lambda value: str(value).lower(),
             "number": as_number,
             "boolean": lambda value: value if isinstance(value, bool) else None,
