@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 _FOLDERS = ("schemas", "producers", "consumers", "daemon")
-_RAISED = {"Problem", "Refused", "ConfigurationError", "Unreachable", "ApiError", "CoupledError", "MappingsInvalid"}
+_RAISED = {"Problem", "Refused", "ConfigurationError", "Unreachable", "ApiError", "CoupledError"}
 
 
 def problems_page(root: Path, table: Callable[[Iterable[str], Iterable[Iterable[str]]], str]) -> str:

@@ -14,12 +14,12 @@ from daemon.service import Daemon, running
 from daemon.settings import Settings
 from daemon.web_server import web_server
 from schemas.errors import Unreachable
-from schemas.mapping import Mappings
+from schemas.mapping_file import MappingsFile
 
 _log = structlog.get_logger(__name__)
 
 
-async def serve(settings: Settings, mappings: Mappings, stop: asyncio.Event) -> None:
+async def serve(settings: Settings, mappings: MappingsFile, stop: asyncio.Event) -> None:
     """Works until `stop`, then drains. CoupledError if it cannot start, or if the broker or the streams die."""
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(_broker(settings))

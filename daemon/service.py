@@ -29,7 +29,7 @@ from producers.runner import Pace, run_forever
 from producers.subscriptions import State
 from schemas.advice import advice
 from schemas.errors import ApiError, ConfigurationError, CoupledError
-from schemas.mapping import Mappings
+from schemas.mapping_file import MappingsFile
 from schemas.outcome import Settled
 from schemas.side import Side
 from schemas.topics import Topics
@@ -228,7 +228,7 @@ class Daemon:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id: str | None) -> AsyncIterator[Daemon]:
+async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id: str | None) -> AsyncIterator[Daemon]:
     """A daemon at work. CoupledError if it cannot start. `log_id` names the embedded broker's log, new each start."""
     metrics, health = Metrics(), Health()
     async with contextlib.AsyncExitStack() as stack:
@@ -239,9 +239,9 @@ async def running(settings: Settings, mappings: Mappings, bootstrap: str, log_id
         for client in clients.values():
             stack.push_async_callback(client.aclose)
         company = await preflight.connect(clients, settings.business_central.company)
-        mappings = await preflight.served(clients, company, mappings)
+        mappings = await preflight.served(clients, company, file.mappings)
         await preflight.check_mappings(clients, company, mappings)
-        for finding in advice(mappings):
+        for finding in map(file.placed, advice(file.parts)):
             _log.warning("mapping_advice", place=".".join(map(str, finding.place)), advice=finding.message)
         tell_changes(await store.definitions.run_with(mappings.definitions, utc_now()))
         clock = Clock()

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schemas.errors import ConfigurationError
-
 Place = tuple[int | str, ...]
 
 
@@ -23,9 +21,5 @@ class Finding:
     hint: str = ""
 
 
-class MappingsInvalid(ConfigurationError):
-    """A mappings file that cannot be used: `findings` are all its mistakes with their lines."""
-
-    def __init__(self, code: str, message: str, hint: str, findings: tuple[tuple[int, Finding], ...]) -> None:
-        super().__init__(code, message, hint)
-        self.findings = findings
+def wrong(place: Place, message: str, hint: str = "") -> Finding:
+    return Finding(Level.ERROR, place, message, hint)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from schemas import business_central, dataverse
+from schemas.advice import advice
 from schemas.field_check import Around, check_field
 from schemas.filter_check import check_filter
 from schemas.finding import Finding, Level, Place
@@ -21,12 +22,20 @@ _COMPUTED = {
 }
 
 
+def judge(file: MappingsFile, served: Served | None = None) -> tuple[Finding, ...]:
+    """All there is to say of a file, in its order: its own mistakes, or else what may not be meant by it, and what both
+    sides do not serve, if that is known.
+    """
+    told = [*(file.mistakes or map(file.placed, advice(file.parts))), *(check(file, served) if served else ())]
+    return tuple(sorted(told, key=lambda finding: (file.line(finding.place), finding.level)))
+
+
 def check(file: MappingsFile, served: Served) -> tuple[Finding, ...]:
-    """All findings, in the order of the file."""
+    """What both sides do not serve, in the order of the file."""
     found: list[Finding] = []
     for index, (part, mapping) in enumerate(zip(file.parts.mappings, file.mappings.all, strict=True)):
         found += _Checked(file, served, part, mapping, ("mappings", index)).findings()
-    return tuple(sorted(found, key=lambda finding: (file.line(finding.place), finding.level)))
+    return tuple(sorted(map(file.placed, found), key=lambda finding: (file.line(finding.place), finding.level)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +151,7 @@ class _Checked:
 
     def _fields(self, entities: dict[Side, EntityType]) -> Iterator[Finding]:
         around = Around(entities, self.file.mappings, self.served.sales)
-        enabled = [number for number, part in enumerate(self.part.fields) if part.status == "enabled"]
-        for number, rule in zip(enabled, self.mapping.fields, strict=True):
+        for (number, _), rule in zip(self.part.enabled(), self.mapping.fields, strict=True):
             yield from check_field(rule, self.mapping, (*self.place, "fields", number), around)
 
 

@@ -163,6 +163,18 @@ _WITH_ARGUMENT: dict[str, Callable[[Any], _Step]] = {
     "substring": _substring,
     "round": _round,
 }
+# How a step with an argument is written in a file.
+EXAMPLES = {
+    "at_least": "{at_least: 0}",
+    "date_part": "{date_part: year}",
+    "format_date": "{format_date: '%d.%m.%Y'}",
+    "map": "{map: {DE: Germany}}",
+    "regex_match": "{regex_match: '[0-9]+'}",
+    "regex_replace": "{regex_replace: {'[^0-9+]': ''}}",
+    "replace": "{replace: {Str.: Street}}",
+    "round": "{round: 2}",
+    "substring": "{substring: [0, 5]}",
+}
 _NUMERIC = frozenset({"round", "at_least"})
 NAMES = tuple(sorted([*_PLAIN, *_WITH_ARGUMENT]))
 # The step that needs the couplings of another mapping; its argument is a `FieldLookup`.

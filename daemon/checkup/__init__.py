@@ -10,12 +10,10 @@ from daemon.checkup.parts import kafka, store
 from daemon.checkup.probe import Heard
 from daemon.checkup.sides import Looked, business_central, sales
 from daemon.settings import Settings
-from schemas.advice import advice
 from schemas.checkup import Checked, State, fine
 from schemas.checkup_rules import EXPLAINED
 from schemas.finding import Finding, Level
-from schemas.mapping import Mappings
-from schemas.mapping_check import check
+from schemas.mapping_check import judge
 from schemas.mapping_file import MappingsFile
 from schemas.metadata import Served, Service
 from schemas.side import Side
@@ -25,23 +23,22 @@ _MAPPINGS = "mappings"
 
 async def checkup(
     settings: Settings,
-    file: MappingsFile | None,
+    file: MappingsFile,
     clients: Mapping[Side, httpx.AsyncClient],
     now: Callable[[], float] = time.time,
 ) -> list[Checked]:
     """All findings. Every probe stands alone: one that fails is told, and keeps no other from being told.
 
-    Without a `file` that can be used the sides are asked only whether they let us in.
+    Of a `file` with mistakes, what is left without them is held against the sides.
     """
-    mappings = file.mappings if file else Mappings(())
+    mappings = file.mappings
     bc, there, broker, memory = await asyncio.gather(
         business_central(clients[Side.BC], Heard(clients[Side.BC], now), settings, mappings),
         sales(clients[Side.SALES], Heard(clients[Side.SALES], now), settings, mappings),
         kafka(settings),
         store(settings),
     )
-    found = [*bc.found, *there.found, *broker, *memory]
-    return found + (judged(file, bc, there) if file else [])
+    return [*bc.found, *there.found, *broker, *memory, *judged(file, bc, there)]
 
 
 def judged(file: MappingsFile, bc: Looked, there: Looked) -> list[Checked]:
@@ -50,8 +47,7 @@ def judged(file: MappingsFile, bc: Looked, there: Looked) -> list[Checked]:
     of_sales = (there.services or {}).get("", Service({}))
     # Change tracking was tried, table by table.
     served = Served(bc.services or {}, Service(of_sales.sets, of_sales.types), unknown)
-    findings = [*check(file, served), *advice(file.mappings)]
-    told = [_told(finding, f"{file.mappings.source}, line {file.line(finding.place)}") for finding in findings]
+    told = [_told(finding, f"{file.source}, line {file.line(finding.place)}") for finding in judge(file, served)]
     names = len(file.mappings.all)
     if unknown:
         sides = " and ".join(sorted(side.label for side in unknown))

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from daemon.cli.options import ConfigOption, JsonOption, read_mappings
+from daemon.cli.options import ConfigOption, JsonOption, examine_mappings
 from daemon.cli.output import print_json
-from schemas.checkup import Checked, State, exit_of, wrong
-from schemas.checkup_rules import EXPLAINED
-from schemas.finding import MappingsInvalid
+from schemas.checkup import Checked, State, exit_of
 
 if TYPE_CHECKING:  # slow to import, and `--help` does not need them
     from daemon.settings import Settings
@@ -29,11 +27,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     from daemon.cli.client import settings_of
 
     settings = settings_of(config)
-    try:
-        file, found = read_mappings(settings.mappings), list[Checked]()
-    except MappingsInvalid as error:
-        file, found = None, _invalid(settings.mappings, error)
-    found += asyncio.run(_checkup(settings, file))
+    found = asyncio.run(_checkup(settings, examine_mappings(settings.mappings)))
     code = exit_of(found)
     if json:
         print_json({"exit": int(code), "findings": [one.as_dict() for one in found]})
@@ -42,7 +36,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     raise typer.Exit(code)
 
 
-async def _checkup(settings: Settings, file: MappingsFile | None) -> list[Checked]:
+async def _checkup(settings: Settings, file: MappingsFile) -> list[Checked]:
     from daemon.checkup import checkup
     from daemon.governor import Hooks
     from daemon.sessions import BRIEF
@@ -54,13 +48,6 @@ async def _checkup(settings: Settings, file: MappingsFile | None) -> list[Checke
     finally:
         for client in clients.values():
             await client.aclose()
-
-
-def _invalid(source: str, error: MappingsInvalid) -> list[Checked]:
-    return [
-        wrong("mappings", "file", f"{source}, line {line}: {finding.message}", finding.hint or EXPLAINED)
-        for line, finding in error.findings
-    ]
 
 
 def _page(found: Sequence[Checked]) -> None:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, read_mappings
+from daemon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, examine_mappings, read_mappings
 from daemon.cli.output import print_json, print_table, read_store
-from schemas.advice import advice
-from schemas.errors import Exit, Refused
-from schemas.finding import Finding, Level, MappingsInvalid
+from schemas.errors import Exit, Refused, Unreachable
+from schemas.finding import Finding, Level
 
 if TYPE_CHECKING:  # slow to import, and `--help` does not need them
     from daemon.settings import Settings
     from daemon.store.engine import Store
     from schemas.mapping_file import MappingsFile
+    from schemas.metadata import Served
 
 app = typer.Typer(no_args_is_help=True, help="Print, check or compare the mappings file.")
 FileArgument = Annotated[str, typer.Argument(help="A mappings file; without it, the one that coupled.yaml names.")]
@@ -61,19 +61,13 @@ def check(
     Every mistake is told with line, field and hint. Exit 2 if there is an error; warnings are none. Without
     coupled.yaml the file is checked alone.
     """
+    from schemas.mapping_check import judge
+
     settings = None if offline and file else _settings(config, needed=not file)
-    source = file or (settings.mappings if settings else "standard")
-    online = settings is not None and not offline
-    parsed: MappingsFile | None = None
-    try:
-        parsed = read_mappings(source)
-    except MappingsInvalid as error:
-        found = [_row(source, line, finding, None) for line, finding in error.findings]
-    else:
-        findings = [*advice(parsed.mappings)]
-        findings += asyncio.run(_online(settings, parsed)) if settings and online else ()
-        found = [_row(source, parsed.line(finding.place), finding, parsed) for finding in findings]
-    _tell(source, parsed, found, online=online, json=json)
+    parsed = examine_mappings(file or (settings.mappings if settings else "standard"))
+    served = _served(settings, parsed) if settings and not offline else None
+    found = [_row(parsed, finding) for finding in judge(parsed, served)]
+    _tell(parsed, found, online=served is not None, json=json)
     if any(row["level"] == Level.ERROR for row in found):
         raise typer.Exit(Exit.USAGE)
 
@@ -134,47 +128,57 @@ def _settings(config: Path | None, *, needed: bool) -> Settings | None:
     return settings_of(config)
 
 
-async def _online(settings: Settings, file: MappingsFile) -> Sequence[Finding]:
+def _served(settings: Settings, file: MappingsFile) -> Served | None:
+    """What both sides serve; None if nothing is left to hold against it, or if a side is away and the file is wrong
+    anyway. Unreachable if a side is away.
+    """
     from daemon.governor import Hooks
     from daemon.metadata import served
     from daemon.sides import sessions
-    from schemas.mapping_check import check as judge
 
-    clients = sessions(settings, Hooks())
+    async def ask() -> Served:
+        clients = sessions(settings, Hooks())
+        try:
+            return await served(clients, file.mappings)
+        finally:
+            for client in clients.values():
+                await client.aclose()
+
+    if not file.mappings.all:
+        return None
     try:
-        return judge(file, await served(clients, file.mappings))
-    finally:
-        for client in clients.values():
-            await client.aclose()
+        return asyncio.run(ask())
+    except Unreachable as error:
+        if not file.mistakes:
+            raise
+        typer.echo(str(error), err=True)
+        return None
 
 
-def _row(source: str, line: int, finding: Finding, file: MappingsFile | None) -> Row:
-    place = finding.place
-    index = place[1] if len(place) > 1 else None
-    name = file.parts.mappings[index].name if file and isinstance(index, int) else None
+def _row(file: MappingsFile, finding: Finding) -> Row:
     return {
         "level": finding.level.value,
-        "file": source,
-        "line": line,
-        "mapping": name,
-        "field": ".".join(str(part) for part in place),
+        "file": file.source,
+        "line": file.line(finding.place),
+        "mapping": file.mapping(finding.place) or None,
+        "field": ".".join(str(part) for part in finding.place),
         "message": finding.message,
         "hint": finding.hint,
     }
 
 
-def _tell(source: str, file: MappingsFile | None, found: Sequence[Row], *, online: bool, json: bool) -> None:
-    mappings = file.mappings.all if file else ()
-    known = [{"name": m.name, "direction": m.direction.value, "fields": len(m.fields)} for m in mappings]
+def _tell(file: MappingsFile, found: Sequence[Row], *, online: bool, json: bool) -> None:
+    known = [{"name": m.name, "direction": m.direction.value, "fields": len(m.fields)} for m in file.mappings.all]
     if json:
-        return print_json({"source": source, "online": online, "mappings": known, "findings": list(found)})
+        return print_json({"source": file.source, "online": online, "mappings": known, "findings": list(found)})
     for row in found:
         _tell_one(row)
     errors = sum(row["level"] == Level.ERROR for row in found)
     if errors:
-        return typer.echo(f"{source}: {errors} error(s), {len(found) - errors} warning(s)")
+        asked = "" if online else "; neither side was asked"
+        return typer.echo(f"{file.source}: {errors} error(s), {len(found) - errors} warning(s){asked}")
     by = "correct, and both sides serve what it names" if online else "correct by itself; neither side was asked"
-    typer.echo(f"{source}: {by}")
+    typer.echo(f"{file.source}: {by}")
     return print_table(known, ("name", "direction", "fields"), "")
 
 

@@ -36,10 +36,17 @@ def load_mappings(source: str) -> Mappings:
 def read_mappings(source: str) -> MappingsFile:
     """As `load_mappings`, with the places of everything in the file."""
     from schemas import mapping_file
+
+    return mapping_file.sound(examine_mappings(source))
+
+
+def examine_mappings(source: str) -> MappingsFile:
+    """As `read_mappings`, but a file with mistakes is returned with them. ConfigurationError if it cannot be read."""
+    from schemas import mapping_file
     from schemas.errors import ConfigurationError
 
     if source == mapping_file.STANDARD:
-        return mapping_file.read(mapping_file.standard_text())
+        return mapping_file.examine(mapping_file.standard_text())
     try:
         text = Path(source).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -49,7 +56,7 @@ def read_mappings(source: str) -> MappingsFile:
             f"The mappings file {source} cannot be read: {reason}.",
             "Check `mappings` in coupled.yaml; `coupled mappings show standard` prints a file to start from.",
         ) from error
-    return mapping_file.read(text, source)
+    return mapping_file.examine(text, source)
 
 
 ConfigOption = Annotated[

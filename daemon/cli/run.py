@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from daemon.cli.options import ConfigOption, load_mappings
+from daemon.cli.options import ConfigOption, read_mappings
 
 Customers = Annotated[int, typer.Option("--customers", min=1, help="Size of the seeded data set, in customers.")]
 Which = Literal["bc", "sales"]
@@ -19,7 +19,7 @@ def run(config: ConfigOption = None) -> None:
     from daemon.cli.client import settings_of
 
     settings = settings_of(config)
-    mappings = load_mappings(settings.mappings)
+    mappings = read_mappings(settings.mappings)
     logs.configure(settings.logs.format, settings.logs.level)
 
     async def main() -> None:

@@ -91,6 +91,44 @@ def test_what_a_side_does_not_serve_is_an_error_with_its_line(world: World) -> N
     assert coupled(world, "mappings", "check", str(file), "--offline").returncode == 0
 
 
+def test_mistakes_of_the_file_hide_none_that_a_side_knows(world: World) -> None:
+    file = written(world.folder, "sales: telephone1", "sales: telefon1")
+    text = file.read_text(encoding="utf-8").replace("name: CUSTOMER", "name: customer")
+    file.write_text(text.replace("depends_on: [SALESPEOPLE,", "depends_on: [SALESPEPLE,"), encoding="utf-8")
+    done = coupled(world, "mappings", "check", str(file), "--json")
+    found = [(one["field"], one["hint"], one["mapping"]) for one in document(done)["findings"]]
+    assert found == [
+        ("mappings.3.name", "Write 'CUSTOMER'.", "customer"),
+        ("mappings.3.depends_on.0", "Did you mean 'SALESPEOPLE'?", "customer"),
+        ("mappings.3.fields.7.sales", "Did you mean 'telephone1'?", "customer"),
+    ]
+    assert done.returncode == 2
+    told = coupled(world, "check", "--json")
+    assert told.returncode == 0, told.stdout
+    world.configure(mappings=file)
+    try:
+        found = [
+            one["fix"] for one in document(coupled(world, "check", "--json"))["findings"] if one["state"] == "error"
+        ]
+    finally:
+        world.configure()
+    assert found == ["Write 'CUSTOMER'.", "Did you mean 'SALESPEOPLE'?", "Did you mean 'telephone1'?"]
+
+
+def test_mistakes_of_the_file_are_told_though_a_side_does_not_answer(world: World) -> None:
+    file = written(world.folder, "name: CUSTOMER", "name: customer")
+    text = world.config.read_text(encoding="utf-8")
+    world.config.write_text(text.replace(world.sales.host, f"http://127.0.0.1:{free_port()}"), encoding="utf-8")
+    try:
+        done = coupled(world, "mappings", "check", str(file))
+    finally:
+        world.configure()
+    assert done.returncode == 2
+    assert "'customer' is no name" in done.stdout
+    assert "neither side was asked" in done.stdout
+    assert "Sales at" in done.stderr
+
+
 def test_a_warning_does_not_fail_the_check(world: World) -> None:
     file = written(world.folder, "sales: address1_city, max_length: 30", "sales: address1_city")
     done = coupled(world, "mappings", "check", str(file))

@@ -19,7 +19,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
     "number": (int, float),
 }
-_SAYS_NOTHING = {"$schema", "$defs", "title", "description", "default"}
+_SAYS_NOTHING = {"$schema", "$defs", "title", "description", "default", "examples"}
 
 
 def mistakes(schema: dict[str, Any], document: Any) -> list[str]:

@@ -1,5 +1,6 @@
 """Mappings, changes and couplings for the tests of the rules, made short. Every default can be named away."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from schemas.change import Change, Op
 from schemas.coupling import Coupling
 from schemas.mapping import Mappings, TableMapping
 from schemas.mapping_build import build
+from schemas.mapping_file import MappingsFile, examine
 from schemas.mapping_parts import FilePart
 from schemas.side import Side
 
@@ -30,6 +32,11 @@ def part(name: str = "CUSTOMER", *, fields: Sequence[dict[str, Any]] = FIELDS, *
 
 def mappings(*parts: dict[str, Any]) -> Mappings:
     return build(FilePart.model_validate({"mappings": list(parts)}), "test")
+
+
+def file(*parts: dict[str, Any]) -> MappingsFile:
+    """A mappings file of them, with all its mistakes; JSON is YAML."""
+    return examine(json.dumps({"mappings": list(parts)}), "test")
 
 
 def mapping(**settings: Any) -> TableMapping:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from daemon.broker import read_runtime, runtime_file
-from daemon.cli.options import load_mappings
+from daemon.cli.options import read_mappings
 from daemon.config import load
 from daemon.serve import serve
 from daemon.settings import Settings
@@ -196,7 +196,7 @@ class DaemonThread:
     async def _main(self) -> None:
         settings = self._world.settings
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        await serve(settings, load_mappings(settings.mappings), self._stop)
+        await serve(settings, read_mappings(settings.mappings), self._stop)
 
     def _up(self) -> bool:
         if not self._thread.is_alive():

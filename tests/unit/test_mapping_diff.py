@@ -66,8 +66,6 @@ def test_the_same_file_has_no_differences() -> None:
         ("city, sales: address1_city, status: disabled",
          "country, sales: address1_country, on: insert, direction: to_bc",
          "fields country ↔ address1_country", None, ()),
-        ("accountnumber, direction: to_sales", "accountnumber, direction: to_bc, not_null: true",
-         "fields number ↔ accountnumber direction", FULL, (TO_BC,)),
         (", on: insert", "", "fields number ↔ accountnumber on", FULL, (TO_BC,)),
         ("to_bc, on: insert", "to_bc, on: insert, max_length: 20",
          "fields number ↔ accountnumber max_length", None, ()),
@@ -90,6 +88,13 @@ def test_each_change_is_told_with_the_sweep_it_needs(
 def test_a_wider_direction_owes_only_the_new_way() -> None:
     [diff] = compare(definitions(FILE.replace("direction: both", "direction: to_sales")), definitions())
     assert {change.setting: change.ways for change in diff.changes if change.sweep}["direction"] == (TO_BC,)
+
+
+def test_a_field_that_travels_both_ways_now_owes_only_the_new_way() -> None:
+    one_way = FILE.replace("max_length: 100", "max_length: 100, direction: to_sales")
+    [diff] = compare(definitions(one_way), definitions())
+    [change] = diff.changes
+    assert (change.setting, change.sweep, change.ways) == ("fields displayName ↔ name direction", FULL, (TO_BC,))
 
 
 def test_mappings_that_came_and_went_are_told() -> None:

@@ -53,52 +53,6 @@ def test_a_good_file_becomes_mappings() -> None:
     assert (lookup.lookup.by, lookup.lookup.to) == ("code", "id")
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "line", "field", "reason"),
-    [
-        ("direction: to_sales", "direction: sideways", 5, "mappings.0.direction", "to_sales"),
-        ("table: accounts", "tabel: accounts", 10, "mappings.1.sales", ""),
-        ("depends_on: [CURRENCY]", "depends_on: [MONEY]", 11, "mappings.1.depends_on.0", "no mapping 'MONEY'"),
-        ("depends_on: [CURRENCY]", "depends_on: [CUSTOMER]", 11, "mappings.1.depends_on", "depends on itself"),
-        ("lookup: CURRENCY", "lookup: MONEY", 14, "mappings.1.fields.1.lookup", "no mapping 'MONEY'"),
-        ("name: CUSTOMER", "name: CURRENCY", 8, "mappings.1.name", "two mappings are named 'CURRENCY'"),
-        ("name: CUSTOMER", "name: customer", 8, "mappings.1.name", ""),
-        ("eq '_x0020_'", "equals '_x0020_'", 9, "mappings.1.bc.filter", "not an OData filter"),
-        ("eq '_x0020_'", "in ('a','b')", 9, "mappings.1.bc.filter", "not supported"),
-        ("{bc: displayName, sales: name}", "{bc: displayName}", 13, "mappings.1.fields.0", "`bc` and `sales`"),
-        ("sales: name}", "sales: [a, b, c]}", 13, "mappings.1.fields.0.sales", "not more"),
-        ("sales: name}", "sales: name, max_length: 0}", 13, "mappings.1.fields.0.max_length", "greater than 0"),
-        ("sales: name}", "sales: name, colour: red}", 13, "mappings.1.fields.0.colour", "no such setting: 'colour'"),
-        ("sales: name}", "sales: name, required: true, not_null: true}", 13, "mappings.1.fields.0.not_null", "blank"),
-        ("sales: name}", "sales: name, transform: [uper]}", 13, "mappings.1.fields.0.transform.0", "'uper'"),
-        ("sales: name}", "sales: name, transform: [{round: x}]}", 13, "mappings.1.fields.0.transform.0", "decimals"),
-        ("sales: name}", "sales: name, direction: to_bc, constant: 1}", 13, "mappings.1.fields.0", "constant"),
-        ("{bc: displayName, sales: name}", "{sales: name, constant: 1}", 13, "mappings.1.fields.0", "direction"),
-        ("depends_on: [CURRENCY]", "couple_existing: true", 11, "mappings.1.couple_existing", "match_on"),
-        (
-            "depends_on: [CURRENCY]",
-            "match_on: [[{bc: currencyCode, sales: transactioncurrencyid}]]",
-            11,
-            "mappings.1.match_on.0.0.sales",
-            "a look-up",
-        ),
-        ("depends_on: [CURRENCY]", "match_on: [[]]", 11, "mappings.1.match_on.0", "all records one"),
-        (
-            "bc: code, sales: isocurrencycode",
-            "bc: code, sales: x, direction: to_bc",
-            6,
-            "mappings.0.fields",
-            "to_sales",
-        ),
-        ("direction: to_sales", "on_delete: explode", 5, "mappings.0.on_delete", "uncouple"),
-    ],
-)
-def test_each_mistake_is_named_where_it_stands(old: str, new: str, line: int, field: str, reason: str) -> None:
-    message = refused(changed(old, new))
-    assert message.startswith(f"my.yaml, line {line}, {field}")
-    assert reason in message
-
-
 def test_a_disabled_line_is_as_if_it_were_not_there() -> None:
     off = parse(changed("sales: name}", "sales: name, status: disabled}"), "my.yaml")["CUSTOMER"]
     assert [rule.bc for rule in off.fields] == [("currencyCode",)]
@@ -128,11 +82,6 @@ def test_the_key_a_file_gives_is_what_is_asked_for() -> None:
     columns = select(Side.BC, "paymentTerms", [terms])
     assert "code" in columns
     assert "number" not in columns
-
-
-def test_circles_through_others_are_found() -> None:
-    circle = changed("direction: to_sales", "depends_on: [CUSTOMER]")
-    assert "'CURRENCY' depends on itself, through CUSTOMER" in refused(circle)
 
 
 @pytest.mark.parametrize(("text", "line"), [("mappings: [", 1), ("mappings:\n  - {name: A\n  - b", 3)])
