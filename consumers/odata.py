@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain
-from math import ceil
 from typing import Any, TypeVar
 
 import httpx
@@ -17,7 +16,6 @@ from schemas.side import Side
 from schemas.write import Answer, Write, Written
 
 JSON = "application/json"
-_WORTH_A_BATCH = 10
 
 Group = TypeVar("Group", bound=Hashable)
 Send = Callable[[Sequence[Write]], Awaitable[Sequence[Answer]]]
@@ -99,7 +97,7 @@ async def deliver(
     size: Callable[[Group], int],
     parallel: int,
 ) -> Sequence[Answer]:
-    """Sends the writes in batches of one group and its `size` at most, `parallel` at once; answers in their order.
+    """Sends the writes in full batches of one group and its `size`, `parallel` at once; answers in their order.
 
     A change of a record whose version nobody knows is not sent: it could overwrite a newer one (promise 3).
     """
@@ -118,8 +116,9 @@ async def deliver(
 
     async with asyncio.TaskGroup() as tasks:
         for name, indexes in groups.items():
-            for batch in _split(indexes, size(name), parallel):
-                tasks.create_task(one(batch))
+            most = size(name)
+            for start in range(0, len(indexes), most):
+                tasks.create_task(one(indexes[start : start + most]))
     return answers
 
 
@@ -129,12 +128,6 @@ def _legible(table: Table, answer: Answer) -> Answer:
     if isinstance(answer, Written) and answer.row and table.id not in answer.row:
         return unanswered(ApiError(0, "unreadable-answer", "the answer to a write does not carry the record's id"))
     return answer
-
-
-def _split(items: Sequence[int], size: int, parallel: int) -> Iterable[Sequence[int]]:
-    """Evenly over the parallel requests, so that none waits for one long batch; never more than `size`."""
-    length = min(size, max(_WORTH_A_BATCH, ceil(len(items) / parallel)))
-    return (items[start : start + length] for start in range(0, len(items), length))
 
 
 def unanswered(error: ApiError | None = None) -> ApiError:

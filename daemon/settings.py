@@ -215,7 +215,7 @@ class Capture(_Part):
 class Batch(_Part):
     """How many messages an agent takes at once, and how long it waits for them."""
 
-    size: int = Field(default=500, ge=1, le=10_000)
+    size: int = Field(default=1000, ge=1, le=10_000)
     seconds: float = Field(default=0.2, gt=0, le=60)
 
 

@@ -18,6 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 
 from consumers.synchronise import Message
 from daemon.settings import Batch, Kafka
+from daemon.takes import portions, whole
 
 _log = structlog.get_logger(__name__)
 Handler = Callable[[str, Sequence[Message]], Awaitable[None]]
@@ -121,11 +122,8 @@ class Streams:
         )
 
         async def agent(stream: Any) -> None:
-            async for events in stream.take_events(self._batch.size, within=self._batch.seconds):
-                # Faust acknowledges what it handed over even when it stops us in the middle: only a reference of our
-                # own keeps an unfinished batch unacknowledged, so that it is delivered again (promise 1).
-                for event in events:
-                    event.message.incref()
+            takes = stream.take_events(self._batch.size, within=self._batch.seconds / 2)
+            async for events in whole(takes, self._batch.size, self._batch.seconds, _hold):
                 await self._hand_over(topic, handler, [_message(event) for event in events])
                 for event in events:
                     event.ack()
@@ -138,7 +136,8 @@ class Streams:
         self._busy += 1
         self._idle.clear()
         try:
-            await self._until_done(topic, handler, messages)
+            for portion in portions(messages):
+                await self._until_done(topic, handler, portion)
         finally:
             self._busy -= 1
             if not self._busy:
@@ -185,6 +184,12 @@ class Streams:
     def crashed(self) -> BaseException | None:
         reason: BaseException | None = self._app.crash_reason
         return reason
+
+
+def _hold(event: Any) -> None:
+    """Faust acknowledges what it handed over even when it stops us in the middle: only a reference of our own keeps an
+    unfinished batch unacknowledged, so that it is delivered again (promise 1)."""
+    event.message.incref()
 
 
 def _message(event: Any) -> Message:

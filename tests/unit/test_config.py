@@ -49,7 +49,7 @@ def test_two_sides_are_enough(write, tmp_path):
     assert (settings.kafka.topic_prefix, settings.kafka.partitions) == ("coupled", 4)
     assert settings.store.shown == f"sqlite:///{tmp_path}/coupled.db"
     assert (settings.capture.poll_seconds, settings.capture.overlap_seconds) == (5, 600)
-    assert (settings.batch.size, settings.batch.seconds) == (500, 0.2)
+    assert (settings.batch.size, settings.batch.seconds) == (1000, 0.2)
     assert (settings.web.host, settings.web.port, settings.web.login) == ("127.0.0.1", 8086, False)
     assert settings.mappings == "standard"
 
