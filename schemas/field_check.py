@@ -9,11 +9,9 @@ from schemas.mapping import FieldRule, Lookup, Mappings, TableMapping, When
 from schemas.metadata import EntityType, Kind, Property, Service
 from schemas.nearest import did_you_mean
 from schemas.side import Direction, Side
+from schemas.value_check import check_constant, check_kind
 
 Entities = Mapping[Side, EntityType]
-_NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER})
-# What JSON carries as text.
-_WORDS = frozenset({Kind.TEXT, Kind.ENUM, Kind.GUID, Kind.DATE, Kind.DATETIME})
 _RESULTS = {
     "round": Kind.NUMBER,
     "at_least": Kind.NUMBER,
@@ -117,7 +115,7 @@ class _Field:
             if known is not None:
                 yield from self._writable(known, name, self._at(there, number), way)
                 if not self.rule.lookup:
-                    yield from self._fits(known, name, self._at(there, number), way)
+                    yield from self._fits(known, self._at(there, number), way)
         if not self.rule.lookup:
             yield from self._long(way)
 
@@ -136,28 +134,16 @@ class _Field:
             hint = f"Give it a line of its own with `direction: {way.value}, on: after_insert`."
         yield Finding(Level.ERROR, place, message, hint)
 
-    def _fits(self, known: Property, name: str, place: Place, way: Direction) -> Iterator[Finding]:
-        kind = self._kind(way)
-        if kind is None or Kind.OTHER in (kind, known.kind):
-            return
-        value = self.rule.constant
-        if known.kind is Kind.ENUM and isinstance(value, str) and value not in known.members:
-            message = f"{name} of {self._table(way.source.other)} has no value {value!r}."
-            yield Finding(Level.ERROR, (*self.place, "constant"), message, did_you_mean(value, known.members))
-        elif not _carries(kind, known.kind, free=value is not None or bool(self.rule.chain(way))):
-            message = f"{name} of {self._table(way.source.other)} holds {known.kind.value}, but gets {kind.value}."
-            hint = "Map a field of the same type, or change the value with `transform`."
-            yield Finding(Level.ERROR, place, message, hint)
-        elif (kind, known.kind) == (Kind.NUMBER, Kind.INTEGER):
-            message = f"{name} of {self._table(way.source.other)} takes whole numbers only."
-            yield Finding(Level.WARNING, place, message, "Values with decimals will fail; `transform: [{round: 0}]`.")
+    def _fits(self, known: Property, place: Place, way: Direction) -> Iterator[Finding]:
+        table = self._table(way.source.other)
+        if self.rule.constant is not None:
+            yield from check_constant(self.rule.constant, known, table, (*self.place, "constant"))
+        elif kind := self._kind(way):
+            yield from check_kind(kind, known, table, place, free=bool(self.rule.chain(way)))
 
     def _kind(self, way: Direction) -> Kind | None:
         """What the value is when it arrives; None if it is not known."""
         rule, source = self.rule, way.source
-        if rule.constant is not None:
-            by_type = {bool: Kind.BOOLEAN, int: Kind.INTEGER, float: Kind.NUMBER, str: Kind.TEXT}
-            return by_type.get(type(rule.constant))
         if rule.generate or len(rule.fields(source)) > 1:
             return Kind.TEXT
         known = self._property(source, rule.fields(source)[0])
@@ -172,11 +158,10 @@ class _Field:
         Not a code of BC: cut, it would name another record, so that failing is right.
         """
         rule, source, there = self.rule, way.source, way.source.other
-        if rule.chain(way) or rule.generate or (source is Side.BC and any(is_code(name) for name in rule.bc)):
+        made = rule.generate or rule.constant is not None or rule.chain(way)
+        if made or (source is Side.BC and any(is_code(name) for name in rule.bc)):
             return
         takes, gets = self._length(there), self._length(source)
-        if isinstance(rule.constant, str):
-            gets = len(rule.constant)
         gets = min((n for n in (gets, rule.max_length) if n is not None), default=None)
         if takes is None or gets is None or gets <= takes:
             return
@@ -189,12 +174,3 @@ class _Field:
         found = [self._property(side, name) for name in self.rule.fields(side)]
         lengths = [one.max_length for one in found if one is not None and one.max_length is not None]
         return sum(lengths) + len(lengths) - 1 if lengths and len(lengths) == len(found) else None
-
-
-def _carries(kind: Kind, destination: Kind, *, free: bool) -> bool:
-    """Does JSON of this kind fit? Text may spell an id or a date if it is `free`: made by the file's writer."""
-    if kind is destination or (kind in _NUMBERS and destination in _NUMBERS):
-        return True
-    if destination in (Kind.TEXT, Kind.ENUM):
-        return kind in _WORDS
-    return free and kind is Kind.TEXT and destination in _WORDS

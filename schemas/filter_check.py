@@ -6,7 +6,7 @@ from typing import Any
 from odata_query import ast
 
 from schemas.filter_text import tree
-from schemas.finding import Finding, Level, Place
+from schemas.finding import Finding, Level, Place, wrong
 from schemas.metadata import EntityType, Kind
 from schemas.nearest import did_you_mean
 
@@ -19,6 +19,7 @@ _FITS: dict[type, frozenset[Kind]] = {
     ast.Date: frozenset({Kind.DATE, Kind.DATETIME}),
     ast.DateTime: frozenset({Kind.DATE, Kind.DATETIME}),
 }
+_ALONE = ast.Boolean("true")  # what a field that stands alone is compared with
 _BLANKS = frozenset({"", " "})
 
 
@@ -48,7 +49,9 @@ def _typed(place: Place, name: str, value: Any, kind: Kind, members: tuple[str, 
     fits = _FITS.get(type(value))
     if kind is Kind.OTHER or fits is None:
         return
-    if kind not in fits:
+    if value is _ALONE and kind not in fits:
+        yield wrong(place, f"{name} holds {kind.value}: by itself it is no condition.", f"Compare it: {name} ne null.")
+    elif kind not in fits:
         message = f"{name} holds {kind.value}, but the filter compares it with {value.val!r}."
         hint = "Text stands in single quotes; numbers, ids, dates, true and false do not."
         yield Finding(Level.ERROR, place, message, hint)
@@ -57,10 +60,10 @@ def _typed(place: Place, name: str, value: Any, kind: Kind, members: tuple[str, 
 
 
 def _compared(node: Any) -> Iterator[tuple[str, Any]]:
-    """Every field, with the literal it is compared with; None where there is none. One that stands alone is `true`."""
+    """Every field, with the literal it is compared with; None where there is none. `_ALONE` if that is all."""
     match node:
         case ast.Identifier():
-            yield node.name, ast.Boolean("true")
+            yield node.name, _ALONE
         case ast.BoolOp():
             yield from _compared(node.left)
             yield from _compared(node.right)

@@ -7,13 +7,14 @@ from schemas import business_central, dataverse
 from schemas.advice import advice
 from schemas.field_check import Around, check_field
 from schemas.filter_check import check_filter
-from schemas.finding import Finding, Level, Place
+from schemas.finding import Finding, Level, Place, wrong
 from schemas.mapping import ChildReference, Table, TableMapping, Template
 from schemas.mapping_file import MappingsFile
 from schemas.mapping_parts import MappingPart
 from schemas.metadata import EntityType, Kind, Property, Served
 from schemas.nearest import did_you_mean
 from schemas.side import Direction, Side
+from schemas.value_check import check_constant
 
 _COMPUTED = {
     "exchangeRate": Property("exchangeRate", Kind.NUMBER, creatable=False, updatable=False),
@@ -141,13 +142,15 @@ class _Checked:
             yield from check_filter(template.filter.text, (*place, "filter"), self._table(here).name, entities[here])
         if there not in entities:
             return
-        for name in (name for name in template.values if "@" not in name):
-            known = entities[there].properties.get(name)
+        table = self._table(there).name
+        for name, value in ((name, value) for name, value in template.values.items() if "@" not in name):
+            known, at = entities[there].properties.get(name), (*place, "values", name)
             if known is None:
-                yield _unknown((*place, "values", name), self._table(there).name, name, entities[there].plain)
+                yield _unknown(at, table, name, entities[there].plain)
             elif not known.creatable:
-                message = f"{there.label} does not let {name} of {self._table(there).name} be set."
-                yield Finding(Level.ERROR, (*place, "values", name), message, "Take it out.")
+                yield wrong(at, f"{there.label} does not let {name} of {table} be set.", "Take it out.")
+            else:
+                yield from check_constant(value, known, table, at)
 
     def _fields(self, entities: dict[Side, EntityType]) -> Iterator[Finding]:
         around = Around(entities, self.file.mappings, self.served.sales)

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from schemas.mapping_check import check
 from schemas.mapping_file import read
 from schemas.metadata import EntityType, Kind, Navigation, Property, Served, Service
+from schemas.value_check import check_constant
 
 FILE = """
 mappings:
@@ -87,3 +90,38 @@ def test_a_kind_nobody_knows_is_not_judged() -> None:
 def test_an_api_that_is_not_there_silences_what_depends_on_it() -> None:
     found = told(Served({}, served().sales))
     assert found == [("error", "Business Central serves no API ''.")] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "says"),
+    [
+        (Kind.BOOLEAN, True, ""),
+        (Kind.BOOLEAN, "maybe", "holds true or false, but gets 'maybe'"),
+        (Kind.BOOLEAN, 1, "holds true or false, but gets 1"),
+        (Kind.INTEGER, 3, ""),
+        (Kind.INTEGER, 3.0, ""),
+        (Kind.INTEGER, 3.5, "holds a whole number, but gets 3.5"),
+        (Kind.INTEGER, "3", "holds a whole number, but gets '3'"),
+        (Kind.NUMBER, 3, ""),
+        (Kind.NUMBER, False, "holds a number, but gets false"),
+        (Kind.TEXT, "x", ""),
+        (Kind.TEXT, "a long text", "takes 5 characters, but gets 11"),
+        (Kind.TEXT, 7, "holds text, but gets 7"),
+        (Kind.ENUM, "Ship", ""),
+        (Kind.ENUM, "Shop", "has no value 'Shop'"),
+        (Kind.ENUM, 1, "holds one of a list, but gets 1"),
+        (Kind.GUID, "5d115c9c-44e3-ea11-bb43-000d3a2feca1", ""),
+        (Kind.GUID, "x", "holds an id, but gets 'x'"),
+        (Kind.DATE, "2026-01-31", ""),
+        (Kind.DATE, "31.1.2026", "holds a date, but gets '31.1.2026'"),
+        (Kind.DATETIME, "2026-01-31T12:00:00Z", ""),
+        (Kind.DATETIME, True, "holds a date and time, but gets true"),
+        (Kind.OTHER, "x", ""),
+        (Kind.GUID, "", ""),
+    ],
+)
+def test_a_constant_has_to_be_of_its_field_s_kind(kind: Kind, value: object, says: str) -> None:
+    known = Property("blocked", kind, max_length=5 if kind is Kind.TEXT else None, members=("Ship", "All"))
+    found = [*check_constant(value, known, "customers", ("mappings", 0))]
+    assert [one.message for one in found] == ([f"blocked of customers {says}."] if says else [])
+    assert all(one.hint for one in found)

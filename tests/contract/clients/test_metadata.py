@@ -112,6 +112,15 @@ CURRENCY = "{bc: currencyCode, sales: transactioncurrencyid, lookup: CURRENCY}"
          "    templates: [{name: T, side: bc, values: {balanceDue: 1}}]\n"
          "    match_on: [[{bc: email, sales: emailaddress1}], [{",
          "templates.0.values.balanceDue", "does not let balanceDue of customers be set", ""),
+        ("    match_on: [[{bc: email, sales: emailaddress1}], [{",
+         "    templates: [{name: T, side: bc, values: {taxLiable: maybe}}]\n"
+         "    match_on: [[{bc: email, sales: emailaddress1}], [{",
+         "templates.0.values.taxLiable", "holds true or false, but gets 'maybe'", "without quotes"),
+        ("    match_on: [[{bc: email, sales: emailaddress1}], [{",
+         "    templates: [{name: T, side: bc, values: {paymentTermsId: 30 DAYS}}]\n"
+         "    match_on: [[{bc: email, sales: emailaddress1}], [{",
+         "templates.0.values.paymentTermsId", "holds an id, but gets '30 DAYS'", "Such as 5d115c9c-"),
+        ("isdisabled eq false", "fullname", "sales.filter", "holds text: by itself it is no", "fullname ne null"),
         ("table: customers\n", "table: customers\n      key: nummer\n", "bc.key", "no field 'nummer'", "Give `key`"),
         ("sales: {table: accounts,", "sales: {table: accounts, id: accoundid,", "sales.id", "no field 'accoundid'",
          "'accountid'"),
