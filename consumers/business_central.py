@@ -7,7 +7,7 @@ import httpx
 import orjson
 
 from consumers.odata import JSON, answer, call, deliver, direct, get_all, heed, unanswered
-from consumers.together import get_together
+from consumers.together import get_together, in_json
 from schemas import business_central as bc
 from schemas import rows
 from schemas.canonical import as_code, is_code
@@ -107,7 +107,7 @@ class BusinessCentralTarget:
             bc.path(table, self._company) + query(select=",".join(columns), expand=bc.expand(table), filter=text)
             for text in any_of(field, values, table.id)
         ]
-        return await get_together(self._client, bc.api_root(table.api), urls, self._parallel)
+        return await get_together(self._client, urls, in_json(self._client, bc.api_root(table.api)), self._parallel)
 
 
 def _is_blind(write: Write) -> bool:

@@ -8,7 +8,8 @@ import httpx
 import orjson
 
 from consumers import multipart
-from consumers.odata import JSON, answer, call, deliver, direct, get_all, heed, unanswered
+from consumers.odata import JSON, answer, call, deliver, direct, heed, unanswered
+from consumers.together import get_together, in_multipart
 from schemas import dataverse, rows
 from schemas.canonical import canonical
 from schemas.errors import ApiError
@@ -77,11 +78,11 @@ class DataverseTarget:
         table = mapping.sales
         column = dataverse.column(mapping, field)
         columns = dict.fromkeys([*rows.select(Side.SALES, table.name, (mapping,)), column])
-        urls = (
+        urls = [
             dataverse.path(table.name) + query(select=",".join(columns), filter=text)
             for text in any_of(column, values, table.id)
-        )
-        return await get_all(self._client, urls, self._parallel)
+        ]
+        return await self._together(urls)
 
     async def references(self, table: Table, ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         found: dict[str, dict[str, str]] = {}
@@ -95,11 +96,14 @@ class DataverseTarget:
 
     async def _children(self, reference: ChildReference, parent: str, ids: Sequence[str]) -> Sequence[Row]:
         columns = dict.fromkeys([reference.field, parent, *sorted(reference.where.fields)])
-        urls = (
+        urls = [
             dataverse.path(reference.child) + query(select=",".join(columns), filter=text)
             for text in any_of(parent, ids)
-        )
-        return await get_all(self._client, urls, self._parallel)
+        ]
+        return await self._together(urls)
+
+    async def _together(self, urls: Sequence[str]) -> list[Row]:
+        return await get_together(self._client, urls, in_multipart(self._client), self._parallel)
 
 
 def _request(write: Write) -> tuple[str, str, dict[str, Any] | None, dict[str, str]]:

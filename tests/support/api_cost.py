@@ -74,12 +74,14 @@ def _table(entry: Request) -> str:
 
 
 def _seeds() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Customers and items born in Business Central, accounts born in Sales."""
+    """Units, customers and items born in Business Central, accounts born in Sales."""
     numbers = range(RECORDS)
+    units = [*house.BC["unitsOfMeasure"], *({"code": f"U{n:05d}", "displayName": f"Unit {n}"} for n in numbers)]
     customers = [{"id": _CUSTOMER.format(n), "number": f"C{n:05d}", "displayName": f"Customer {n}"} for n in numbers]
     items = [{"number": f"I{n:05d}", "displayName": f"Item {n}", "baseUnitOfMeasureCode": "PCS"} for n in numbers]
     accounts = [{"accountid": _ACCOUNT.format(n), "name": f"Account {n}", "customertypecode": 3} for n in numbers]
-    return {**house.BC, "customers": customers, "items": items}, {**house.SALES, "accounts": accounts}
+    bc = {**house.BC, "unitsOfMeasure": units, "customers": customers, "items": items}
+    return bc, {**house.SALES, "accounts": accounts}
 
 
 async def measure() -> list[Cost]:

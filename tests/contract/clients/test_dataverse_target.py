@@ -7,7 +7,9 @@ import pytest
 
 from consumers.dataverse import DataverseTarget
 from consumers.ports import Row
+from daemon.sandbox.faults import Fault
 from schemas.answers import is_duplicate, is_missing, is_stale
+from schemas.errors import ApiError
 from schemas.rows import half, values
 from schemas.side import Side
 from schemas.write import Write, Written
@@ -184,6 +186,33 @@ async def test_reads_many_ids_in_several_queries() -> None:
         assert found[GUID.format(7)]["name"] == "Account 7"
         reads = [entry for entry in state(client).control.log.entries() if "$filter" in entry.path]
         assert len(reads) == 4
+
+
+async def test_hundreds_of_ids_are_looked_up_in_one_request() -> None:
+    async with sales(accounts=accounts(400)) as client:
+        found = await DataverseTarget(client).read(CUSTOMER, [GUID.format(number) for number in range(400)])
+        assert len(found) == 400
+        asked = [one for one in state(client).control.log.entries() if not one.part]
+        assert [one.path.rpartition("/")[2] for one in asked] == ["token", "$batch"]
+        assert state(client).control.log.entries(writes=True) == []
+
+
+@pytest.mark.parametrize("path", ["/accounts", "/$batch"], ids=["a part", "the whole"])
+async def test_a_query_that_a_batch_does_not_answer_is_asked_by_itself(path: str) -> None:
+    async with sales(accounts=accounts(400)) as client:
+        state(client).control.faults.arm(Fault(status=501, count=1, path=path))
+        assert len(await DataverseTarget(client).read(CUSTOMER, [GUID.format(number) for number in range(400)])) == 400
+
+
+async def test_a_batch_of_queries_is_repeated_as_any_read_and_its_failure_is_told() -> None:
+    async with sales(accounts=accounts(400)) as client:
+        faults = state(client).control.faults
+        faults.arm(Fault(status=502, count=2, path="/$batch"))
+        assert len(await DataverseTarget(client).read(CUSTOMER, [GUID.format(number) for number in range(400)])) == 400
+        faults.arm(Fault(status=403, count=100, path="/accounts"))
+        with pytest.raises(ApiError) as refused:
+            await DataverseTarget(client).read(CUSTOMER, [GUID.format(number) for number in range(400)])
+        assert refused.value.status == 403
 
 
 async def test_finds_text_with_quotes_and_records_by_lookup() -> None:
