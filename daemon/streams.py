@@ -14,6 +14,7 @@ from typing import Any
 import faust
 import structlog
 from faust.auth import SASLCredentials, SSLCredentials
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 
 from consumers.synchronise import Message
@@ -45,6 +46,11 @@ class _Consumer(driver.Consumer):  # type: ignore[misc]
 
 class _Transport(driver.Transport):  # type: ignore[misc]
     Consumer = _Consumer
+
+
+class _NoTables(TableManager):  # type: ignore[misc]
+    async def sleep(self, seconds: float) -> None:
+        """Before it joins the group Faust waits a second for tables that may yet be declared: we have none."""
 
 
 class _App(faust.App):  # type: ignore[misc]
@@ -102,6 +108,7 @@ class Streams:
             store="memory://",
             web_enabled=False,
             topic_disable_leader=True,
+            TableManager=_NoTables,
             processing_guarantee="at_least_once",
             broker_commit_interval=1.0,
             stream_wait_empty=False,

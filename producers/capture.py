@@ -55,14 +55,9 @@ class Capture:
         self._position = None
 
     async def _resume(self) -> Position:
-        marks = await self._positions.load(self.name)
-        if marks is None:
+        position = await self._positions.resume(self.name, self._log_id)
+        if position is None:
             position = await self._source.start()
             await self._positions.begin(self.name, position, self._log_id)
             _log.info("capture_started", table=self.name)
-            return position
-        if marks.log_id != self._log_id:
-            await self._positions.begin(self.name, marks.applied, self._log_id)
-            _log.info("capture_resumed_from_applied", table=self.name, reason="the Kafka log is a new one")
-            return marks.applied
-        return marks.published
+        return position

@@ -66,10 +66,12 @@ class Marks:
 
 
 class Positions(Protocol):
-    async def load(self, name: str) -> Marks | None: ...
+    async def resume(self, name: str, log_id: str) -> Position | None:
+        """Where to go on: on the same log after what is published; on another one after what is applied, and what is
+        published beyond is forgotten (promise 5). None: it has never begun."""
 
     async def begin(self, name: str, position: Position, log_id: str) -> None:
-        """Sets both marks and forgets pages in flight: the log is new, or the position is."""
+        """Sets both marks of a position that has not begun, or begins anew."""
 
     async def published(
         self, name: str, position: Position, page: Published, count: int, *, job: int | None = None

@@ -40,9 +40,8 @@ class JobSweep:
         return await self._positions.settle(self.name)
 
     async def _resume(self) -> Position:
-        marks = await self._positions.load(self.name)
-        if marks is not None and marks.log_id == self._log_id:
-            return marks.published
-        position = marks.applied if marks is not None else {}
-        await self._positions.begin(self.name, position, self._log_id)
+        position = await self._positions.resume(self.name, self._log_id)
+        if position is None:
+            position = {}
+            await self._positions.begin(self.name, position, self._log_id)
         return position

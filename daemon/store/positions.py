@@ -5,14 +5,17 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
+from daemon.store.columns import table_of
 from daemon.store.database import Database, upsert
 from daemon.store.progress import Progress, progress_of, set_back, went_back
 from daemon.store.tables import JobRow, PageRow, PositionRow
 from producers.ports import Marks, Position, Published
 from schemas.errors import Unreachable
+from schemas.outcome import Outcome
 
 _log = structlog.get_logger(__name__)
 
@@ -34,16 +37,32 @@ class SqlPositions:
             self._before[name] = await progress_of(connection, name)
         return None if found is None else Marks(*found)
 
-    async def begin(self, name: str, position: Position, log_id: str) -> None:
-        """Sets both marks and forgets pages in flight: the log is new, or the position is.
+    async def resume(self, name: str, log_id: str) -> Position | None:
+        """Where to go on: after what is published, or, on another log, after what is applied (promise 5).
 
-        A job has not published what is forgotten: those records are swept again (DESIGN 2.4).
+        Of a job that has lost its log, what has no outcome does not count as published: it is swept again (DESIGN 2.4).
         """
+        marks = await self.load(name)
+        if marks is None:
+            return None
+        if marks.log_id == log_id:
+            return marks.published
+        async with self._database.write() as connection:
+            await self._settle(connection, name)  # a kill may have come between the outcomes and the mark
+            applied = await _applied(connection, name)
+            await self._begin(connection, name, applied, log_id)
+            self._before[name] = await progress_of(connection, name)
+        _log.info("resumed_from_applied", position=name, reason="the Kafka log is a new one")
+        return applied
+
+    async def begin(self, name: str, position: Position, log_id: str) -> None:
+        """Sets both marks of a position that has not begun, or begins anew."""
         async with self._database.write() as connection:
             await self._begin(connection, name, position, log_id)
             self._before[name] = await progress_of(connection, name)
 
     async def _begin(self, connection: AsyncConnection, name: str, position: Position, log_id: str) -> None:
+        await _forget_pages(connection, name)
         now, value = self._now(), dict(position)
         marks: dict[str, Any] = {
             "published": value,
@@ -54,7 +73,6 @@ class SqlPositions:
         }
         statement = upsert(connection, PositionRow).values(name=name, **marks)
         await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=marks))
-        await _forget_pages(connection, name)
 
     async def published(
         self, name: str, position: Position, page: Published, count: int, *, job: int | None = None
@@ -98,9 +116,9 @@ class SqlPositions:
     async def _again(self, connection: AsyncConnection, name: str, page: Published, others: Mapping[int, int]) -> None:
         """Workers may have passed these offsets over already, so they count as applied; what comes after does not."""
         await set_back(connection, page.topic, others)
-        marks = select(PositionRow.applied, PositionRow.log_id).where(PositionRow.name == name)
-        applied, log_id = (await connection.execute(marks)).one()
-        await self._begin(connection, name, applied, log_id)
+        log_id = select(PositionRow.log_id).where(PositionRow.name == name)
+        applied = await _applied(connection, name)
+        await self._begin(connection, name, applied, (await connection.execute(log_id)).scalar_one())
 
     async def settle(self, name: str) -> bool:
         """Moves the applied mark past every page whose outcomes are stored; True when none is in flight.
@@ -137,14 +155,35 @@ class SqlPositions:
         self._before.pop(name, None)
 
 
+async def _applied(connection: AsyncConnection, name: str) -> Position:
+    applied = select(PositionRow.applied).where(PositionRow.name == name)
+    found: Position = (await connection.execute(applied)).scalar_one()
+    return found
+
+
 async def _forget_pages(connection: AsyncConnection, name: str) -> None:
-    """Those of a sweep (`job:<id>`, or `job:<id>:<part>`) are taken off what its job has published."""
+    """Those of a sweep (`job:<id>`, or `job:<id>:<part>`) are lost together with those of the job's other parts on the
+    same log: nothing that has no outcome yet will get one there."""
     kind, number, *_ = *name.split(":"), ""
+    lost = [name]
     if kind == "job" and number.isdecimal():
-        dropped = select(func.coalesce(func.sum(PageRow.count), 0)).where(PageRow.position == name).scalar_subquery()
-        fewer = update(JobRow).where(JobRow.id == int(number)).values(published=JobRow.published - dropped)
-        await connection.execute(fewer)
-    await connection.execute(delete(PageRow).where(PageRow.position == name))
+        row = aliased(PositionRow)
+        same_log = select(row.log_id).where(row.name == name).scalar_subquery()
+        parts = or_(PositionRow.name == name, PositionRow.name.startswith(f"job:{number}:"))
+        query = select(PositionRow.name).where(parts, PositionRow.log_id == same_log)
+        lost = list(await connection.scalars(query))
+    gone = await connection.execute(delete(PageRow).where(PageRow.position.in_(lost)))
+    if kind == "job" and gone.rowcount:
+        await _recount(connection, int(number))
+
+
+async def _recount(connection: AsyncConnection, job: int) -> None:
+    """Published is what has an outcome, and what is in flight besides."""
+    columns = table_of(JobRow).c
+    parts = or_(PageRow.position == f"job:{job}", PageRow.position.startswith(f"job:{job}:"))
+    in_flight = select(func.coalesce(func.sum(PageRow.count), 0)).where(parts).scalar_subquery()
+    settled = sum((columns[outcome.value] for outcome in Outcome), start=in_flight)
+    await connection.execute(update(JobRow).where(JobRow.id == job).values(published=settled))
 
 
 def _page_row(name: str, seq: int, position: Position, page: Published, count: int) -> dict[str, Any]:

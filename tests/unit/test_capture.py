@@ -58,8 +58,11 @@ class FakeLog:
         self.values += [change.version for change in changes]
         return Published(topic, {0: len(self.values) - 1})
 
-    async def load(self, name: str) -> Marks | None:
-        return self.marks.get(name)
+    async def resume(self, name: str, log_id: str) -> Position | None:
+        held = self.marks.get(name)
+        if held and held.log_id != log_id:
+            await self.begin(name, held.applied, log_id)
+        return held and self.marks[name].published
 
     async def begin(self, name: str, position: Position, log_id: str) -> None:
         self.story.append(("began", position["at"], log_id))

@@ -6,11 +6,12 @@ from consumers.ports import Applied
 from daemon.store.engine import Store
 from producers.ports import Marks, Published
 from schemas.errors import Unreachable
-from schemas.job import Run, RunKind, RunState
+from schemas.job import Job, Run, RunKind, RunState
+from schemas.outcome import Outcome
 from schemas.side import Direction
 
 from .conftest import Clock
-from .made import CUSTOMER, TOPIC
+from .made import CUSTOMER, TOPIC, ended
 
 NAME = "live:bc:customers"
 LOG = "log-1"
@@ -101,24 +102,73 @@ async def test_beginning_anew_forgets_what_is_in_flight(store: Store) -> None:
     assert await store.positions.load(NAME) == Marks({"page": 0}, {"page": 0}, "log-2")
 
 
-async def test_a_new_log_takes_off_a_job_what_it_has_to_publish_again(store: Store) -> None:
-    """Published = sum of outcomes (DESIGN 2.4), also after a kill that cost the log."""
+async def _job(store: Store) -> Job:
     run = Run("run-1", RunKind.FULL, RunState.RUNNING, (CUSTOMER,))
     await store.jobs.create_run(run, [(CUSTOMER, Direction.TO_SALES)])
     [job] = await store.jobs.jobs_of("run-1")
+    return job
+
+
+async def _sums(store: Store, job: Job) -> tuple[int, int]:
+    """What the job has published, and the sum of its outcomes."""
+    found = await store.jobs.job(job.id)
+    assert found is not None
+    return found.published, found.settled
+
+
+async def test_a_new_log_takes_off_a_job_what_it_has_to_publish_again(store: Store) -> None:
+    """Published = sum of outcomes (DESIGN 2.4), also after a kill that cost the log."""
+    job = await _job(store)
     name = f"job:{job.id}"
     await store.positions.begin(name, {}, LOG)
-    await store.positions.published(name, {"next": "2"}, Published(TOPIC, {0: 0}), 500, job=job.id)
+    await store.positions.published(name, {"next": "2"}, Published(TOPIC, {0: 0}), 1, job=job.id)
     await store.positions.published(name, {"next": "3"}, Published(TOPIC, {0: 1}), 400, job=job.id)
-    await _apply(store, {0: 0})
+    await store.memory.record([ended("a", Outcome.IGNORED, job=job.id)], Applied(TOPIC, LOG, {0: 0}))
     assert not await store.positions.settle(name)
 
-    marks = await store.positions.load(name)
-    assert marks is not None
-    await store.positions.begin(name, marks.applied, "log-2")
+    assert await store.positions.resume(name, "log-2") == {"next": "2"}
+    assert await _sums(store, job) == (1, 1)
 
-    assert marks.applied == {"next": "2"}
-    assert [job.published for job in await store.jobs.jobs_of("run-1")] == [500]
+
+async def test_a_kill_between_the_outcomes_and_the_mark_costs_no_page_when_the_log_is_lost(store: Store) -> None:
+    job = await _job(store)
+    name = f"job:{job.id}"
+    await store.positions.begin(name, {}, LOG)
+    await store.positions.published(name, {"next": "2"}, Published(TOPIC, {0: 0, 1: 0}), 2, job=job.id)
+    await store.memory.record([ended("a", Outcome.IGNORED, job=job.id)], Applied(TOPIC, LOG, {0: 0}))
+    await store.memory.record([ended("b", Outcome.IGNORED, job=job.id)], Applied(TOPIC, LOG, {1: 0}))
+
+    assert await store.positions.resume(name, "log-2") == {"next": "2"}
+    assert await store.positions.load(name) == Marks({"next": "2"}, {"next": "2"}, "log-2")
+    assert await _sums(store, job) == (2, 2)
+
+
+async def test_a_page_of_which_a_part_is_applied_when_the_log_is_lost_counts_that_part(store: Store) -> None:
+    """Published = sum of outcomes (DESIGN 2.4): what has an outcome stays published, and gets another one."""
+    job = await _job(store)
+    name, other = f"job:{job.id}:repair-bc", f"job:{job.id}:repair-sales"
+    for part in (name, other):
+        await store.positions.begin(part, {}, LOG)
+        await store.positions.published(part, {"next": "2"}, Published(TOPIC, {0: 0, 1: 0}), 2, job=job.id)
+    await store.memory.record([ended("a", Outcome.IGNORED, job=job.id)], Applied(TOPIC, LOG, {0: 0}))
+
+    assert await store.positions.resume(name, "log-2") == {}
+    assert await _sums(store, job) == (1, 1)
+
+    await store.positions.published(name, {"next": "2"}, Published(TOPIC, {0: 0}), 2, job=job.id)
+    both = [ended("a", Outcome.IGNORED, job=job.id), ended("b", Outcome.IGNORED, job=job.id)]
+    await store.memory.record(both, Applied(TOPIC, "log-2", {0: 0}))
+    assert await store.positions.resume(other, "log-2") == {}
+    assert await _sums(store, job) == (3, 3)
+
+
+async def test_the_same_log_is_gone_on_with_from_what_is_published(store: Store) -> None:
+    assert await store.positions.resume(NAME, LOG) is None
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _page(store, 1, {0: 5})
+
+    assert await store.positions.resume(NAME, LOG) == {"page": 1}
+    assert not await store.positions.settle(NAME)
 
 
 async def test_a_topic_made_anew_while_we_run_is_published_to_again(store: Store) -> None:
@@ -140,9 +190,7 @@ async def test_a_topic_made_anew_while_we_run_is_published_to_again(store: Store
 
 
 async def test_a_topic_made_anew_gives_a_sweep_what_it_had_in_flight_to_publish_again(store: Store) -> None:
-    run = Run("run-1", RunKind.FULL, RunState.RUNNING, (CUSTOMER,))
-    await store.jobs.create_run(run, [(CUSTOMER, Direction.TO_SALES)])
-    [job] = await store.jobs.jobs_of("run-1")
+    job = await _job(store)
     name = f"job:{job.id}"
     await _apply(store, {0: 40})
     await store.positions.begin(name, {}, LOG)
@@ -176,9 +224,7 @@ async def test_forgetting(store: Store) -> None:
 
 
 async def test_a_swept_page_is_counted_and_passed_in_one_step(store: Store) -> None:
-    run = Run("run-1", RunKind.FULL, RunState.RUNNING, (CUSTOMER,))
-    await store.jobs.create_run(run, [(CUSTOMER, Direction.TO_SALES)])
-    [job] = await store.jobs.jobs_of("run-1")
+    job = await _job(store)
     await store.positions.begin("job:1", {}, LOG)
 
     await store.positions.published("job:1", {"next": "x"}, Published(TOPIC, {0: 1}), 500, job=job.id)
