@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from schemas.checkup import Checked, away, fine, warning
+from schemas.checkup import Checked, away, fine, warning, wrong
+from schemas.errors import ApiError
 from schemas.mapping import Mappings, OnDelete, Table
 from schemas.side import Direction, Side
 from schemas.token import Claims
@@ -55,12 +56,31 @@ def needed(mappings: Mappings, side: Side) -> dict[str, tuple[str, ...]]:
     return {name: tuple(does) for name, does in found.items()}
 
 
-def writing(mappings: Mappings, side: Side) -> Iterator[Checked]:
-    """What cannot be tried without writing is named, to be compared with the role."""
+def writing(mappings: Mappings, side: Side, why: str = "") -> Iterator[Checked]:
+    """What cannot be tried without writing is named, to be compared with the role; `why` it could not be asked."""
     by_table = needed(mappings, side)
     tables = [f"{name} ({', '.join(does[1:])})" for name, does in by_table.items() if len(does) > 1]
-    if tables:
-        yield fine(side.label, "writing", f"Not tried, since nothing is written by this check: {'; '.join(tables)}.")
+    if not tables:
+        return
+    says = f"Not tried, since nothing is written by this check: {'; '.join(tables)}."
+    if why:
+        yield warning(side.label, "writing", f"{says} {why}", f"Compare it with the application's role: {SETUP}.")
+    else:
+        yield fine(side.label, "writing", says)
+
+
+def mend(side: Side, error: ApiError) -> str:
+    """What to do when a side cannot be spoken with at all."""
+    if error.problem.hint:
+        return error.problem.hint
+    if error.status == 429:
+        return "Ask again in a few minutes. If something else uses this application, give the daemon one of its own."
+    if error.status in (400, 404, 405):
+        ends = "with the environment's name, before /api/v2.0" if side is Side.BC else "before /api/data/v9.2"
+        return f"Correct {SECTIONS[side]}.url: it ends {ends}: {SETUP}."
+    if error.status == 403:
+        return f"{_REGISTERED[side]}: {SETUP}."
+    return "Ask again: this may pass." if error.transient else f"Follow {SETUP} once more for this side."
 
 
 def tracking(tracked: Mapping[str, bool], deletions_minutes: float) -> Iterator[Checked]:
@@ -97,6 +117,15 @@ def webhooks(tables: Sequence[Table], offered: Collection[str] | None, watched: 
         else:
             says = f"Not offered for {name}: it is polled every `capture.poll_seconds`."
             yield warning(about, what, says, f"Nothing has to be done; which tables have webhooks: {SETUP}.")
+
+
+def no_subscriptions(error: ApiError) -> Checked:
+    """Business Central does not let us see our webhooks, so none can be made."""
+    says = f"Business Central does not list webhook subscriptions: {error.problem.message}"
+    if error.transient:
+        return away(Side.BC.label, "webhooks", says, mend(Side.BC, error))
+    fix = "Give the application a permission set for API Webhook Subscription, or leave webhooks.public_url out: "
+    return wrong(Side.BC.label, "webhooks", says, f"{fix}{SETUP}.")
 
 
 def clock(side: Side, skew_seconds: float | None) -> Iterator[Checked]:

@@ -7,6 +7,7 @@ from functools import partial
 
 import httpx
 
+from daemon.checkup.privileges import writing
 from daemon.checkup.probe import Heard, tell
 from daemon.checkup.tables import reading, tables, tracking
 from daemon.metadata import served_bc, served_sales
@@ -15,12 +16,14 @@ from daemon.settings import Settings
 from producers import currencies, odata
 from producers.business_central import resolve_company
 from producers.subscriptions import offered_by
+from schemas import business_central as bc
 from schemas import checkup_rules as rules
 from schemas import dataverse
 from schemas.checkup import Checked, fine
-from schemas.errors import ApiError
+from schemas.errors import ApiError, CoupledError, Unreachable
 from schemas.mapping import Mappings
 from schemas.metadata import Service
+from schemas.odata import document
 from schemas.side import Side
 
 
@@ -41,32 +44,33 @@ async def business_central(client: httpx.AsyncClient, heard: Heard, settings: Se
         companies.append(await resolve_company(client, wanted))
         return [fine(side.label, "connection", f"Signed in; company {wanted} is there.")]
 
-    found = await _let_in(side, client, company)
-    if any(one.away for one in found):
+    found, entered = await _let_in(side, client, company)
+    if not entered:
         return Looked(found)
     services, more = await _metadata(side, partial(served_bc, client, mappings))
-    found += more
+    found += more + list(rules.writing(mappings, side))
     if companies:
         named = tables(mappings, side, services)
         probes = [tell(side.label, "reading", partial(reading, client, companies[0], named, side))]
         if settings.business_central.webhooks.receiver:
             probes.append(tell(side.label, "webhooks", partial(_webhooks, client, companies[0], mappings)))
         found += [one for some in await asyncio.gather(*probes) for one in some]
-    return Looked([*found, *_of_all(side, mappings, heard)], services)
+    return Looked([*found, *_of_all(side, heard)], services)
 
 
 async def sales(client: httpx.AsyncClient, heard: Heard, settings: Settings, mappings: Mappings) -> Looked:
-    side = Side.SALES
+    side, users = Side.SALES, list[str]()
 
     async def user() -> list[Checked]:
-        await odata.get(client, dataverse.path("systemusers") + "?$top=1&$select=systemuserid")
+        answer = await client.get(f"{dataverse.API_ROOT}/WhoAmI")
+        users.append(str(document(answer.status_code, answer.content)["UserId"]))
         return [fine(side.label, "connection", "Signed in.")]
 
     async def service() -> Mapping[str, Service]:
         return {"": await served_sales(client, mappings)}
 
-    found = await _let_in(side, client, user)
-    if any(one.away for one in found):
+    found, entered = await _let_in(side, client, user)
+    if not entered:
         return Looked(found)
     services, more = await _metadata(side, service)
     named = tables(mappings, side, services)
@@ -74,26 +78,32 @@ async def sales(client: httpx.AsyncClient, heard: Heard, settings: Settings, map
     minutes = settings.capture.deletions_minutes
     probes = [
         tell(side.label, "reading", partial(reading, client, "", named, side)),
+        tell(side.label, "writing", partial(writing, client, users[0], mappings)),
         tell(side.label, "change tracking", partial(tracking, client, captured, minutes)),
     ]
     found += more + [one for some in await asyncio.gather(*probes) for one in some]
-    return Looked([*found, *_of_all(side, mappings, heard)], services)
+    return Looked([*found, *_of_all(side, heard)], services)
 
 
 async def _let_in(
     side: Side, client: httpx.AsyncClient, connect: Callable[[], Awaitable[list[Checked]]]
-) -> list[Checked]:
-    """A token that is given and not taken is looked into."""
+) -> tuple[list[Checked], bool]:
+    """What was found, and whether there is more to ask. A token that is given and not taken is looked into."""
+    shut = list[CoupledError]()
 
     async def connected() -> list[Checked]:
         try:
             return await connect()
-        except ApiError as error:
-            if error.status != 401 or not isinstance(client.auth, ClientCredentials):
+        except (ApiError, Unreachable) as error:
+            shut.append(error)
+            if not isinstance(error, ApiError):
                 raise
-            return [rules.refused(side, str(client.base_url), client.auth.claims(), error.problem.message)]
+            if error.status == 401 and isinstance(client.auth, ClientCredentials):
+                return [rules.refused(side, str(client.base_url), client.auth.claims(), error.problem.message)]
+            raise ApiError(error.status, error.problem.code, error.problem.message, rules.mend(side, error)) from error
 
-    return await tell(side.label, "connection", connected)
+    found = await tell(side.label, "connection", connected)
+    return found, not shut
 
 
 async def _metadata(
@@ -111,14 +121,14 @@ async def _metadata(
 
 
 async def _webhooks(client: httpx.AsyncClient, company: str, mappings: Mappings) -> list[Checked]:
+    try:
+        await odata.get(client, f"{bc.api_root('')}/subscriptions")
+    except ApiError as error:
+        return [rules.no_subscriptions(error)]
     captured = [mappings.reading(side, name)[0].bc for side, name in mappings.captured() if side is Side.BC]
     return list(rules.webhooks(captured, await offered_by(client, company), {currencies.TABLE}))
 
 
-def _of_all(side: Side, mappings: Mappings, heard: Heard) -> list[Checked]:
+def _of_all(side: Side, heard: Heard) -> list[Checked]:
     """What needs no question of its own."""
-    return [
-        *rules.writing(mappings, side),
-        *rules.clock(side, heard.skew_seconds),
-        *rules.limits(side, heard.headers),
-    ]
+    return [*rules.clock(side, heard.skew_seconds), *rules.limits(side, heard.headers)]

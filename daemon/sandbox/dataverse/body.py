@@ -16,6 +16,7 @@ from daemon.sandbox.dataverse.errors import (
     invalid_property,
 )
 from daemon.sandbox.dataverse.keys import find, parse_reference
+from daemon.sandbox.dataverse.privileges import allow
 from daemon.sandbox.dataverse.tables import Column, Kind, Table, Target
 from daemon.sandbox.dataverse.values import convert
 
@@ -100,7 +101,17 @@ def _bound(service: Service, request: Request, table: Table, name: str, value: A
         return _link(column, None, None)
     if not isinstance(value, str):
         raise bad_payload(table.entity_set, f"The value of '{name}{BIND}' must be a URL.")
+    _allow_link(service, request, table, column, target)
     return _link(column, target, _referred(service, request, target, value))
+
+
+def _allow_link(service: Service, request: Request, table: Table, column: Column, target: Target) -> None:
+    """A row is appended to another one; an owner is assigned."""
+    if column.name == "ownerid":
+        allow(service, request, table, "Assign")
+        return
+    allow(service, request, table, "Append")
+    allow(service, request, service.store.tables[target.entity_set], "AppendTo")
 
 
 def _referred(service: Service, request: Request, target: Target, value: str) -> str:

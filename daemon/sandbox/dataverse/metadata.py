@@ -8,6 +8,7 @@ from urllib.parse import unquote_plus
 from uuid import NAMESPACE_URL, uuid5
 from xml.sax.saxutils import quoteattr
 
+from daemon.sandbox.dataverse import privileges
 from daemon.sandbox.dataverse.context import Reply, Request, Service, json_reply
 from daemon.sandbox.dataverse.errors import DataverseError, bad_request, no_segment
 from daemon.sandbox.dataverse.tables import OPTIONS, Column, Kind, Table
@@ -75,6 +76,7 @@ def _definition(service: Service, table: Table) -> dict[str, Any]:
         "OwnershipType": "OrganizationOwned" if table.org_owned else "UserOwned",
         "IsCustomEntity": False,
         "IsPrivate": False,
+        "Privileges": privileges.of_table(table),
         "ChangeTrackingEnabled": table.entity_set in service.settings.change_tracking,
     }
 

@@ -12,10 +12,10 @@ from daemon.sandbox.dataverse.errors import bad_request, does_not_exist, key_not
 from daemon.sandbox.dataverse.keys import Address, find
 from daemon.sandbox.dataverse.options import Options, parse_options
 from daemon.sandbox.dataverse.pages import Page, count_of, page_of
+from daemon.sandbox.dataverse.privileges import allow
 from daemon.sandbox.dataverse.shape import Shape
 from daemon.sandbox.dataverse.store import Row
 from daemon.sandbox.dataverse.tables import Kind, Table
-from daemon.sandbox.dataverse.write import allow
 
 
 def list_rows(service: Service, request: Request, table: Table) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from daemon.sandbox.dataverse import metadata, reads, writes
+from daemon.sandbox.dataverse import metadata, privileges, reads, writes
 from daemon.sandbox.dataverse.context import Reply, Request, Service, json_reply
 from daemon.sandbox.dataverse.errors import DataverseError, no_resource, no_segment, not_allowed
 from daemon.sandbox.dataverse.keys import Address, parse_address, split_segment
@@ -106,6 +106,9 @@ def _row(service: Service, request: Request, address: Address, rest: Sequence[st
     if len(rest) == 2 and rest[1] == "$value":
         _only(request, "GET")
         return reads.raw_value(service, request, address, rest[0])
+    if len(rest) == 1 and rest[0].removesuffix("()") == privileges.FUNCTION and address.table.logical == "systemuser":
+        _only(request, "GET")
+        return privileges.held(service, request)
     if len(rest) == 1:
         _only(request, "GET", "PUT", "DELETE")
         verb = reads.get_property if request.method == "GET" else writes.put_property

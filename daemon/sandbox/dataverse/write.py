@@ -17,20 +17,13 @@ from daemon.sandbox.dataverse.errors import (
     bad_request,
     duplicate_key,
     duplicate_record,
-    no_privilege,
     stale_version,
 )
+from daemon.sandbox.dataverse.privileges import allow
 from daemon.sandbox.dataverse.store import Index, Row, TableData, fold
 from daemon.sandbox.dataverse.tables import Kind, OnDelete, Table
 from daemon.sandbox.dataverse.telling import tell
 from daemon.sandbox.dataverse.values import convert, iso
-
-
-def allow(service: Service, request: Request, table: Table, verb: str) -> None:
-    """403 when the organisation's settings withhold this privilege from the caller."""
-    privilege = f"prv{verb}{table.schema}"
-    if privilege in service.settings.missing_privileges:
-        raise no_privilege(privilege, request.caller)
 
 
 def create(service: Service, request: Request, table: Table, body: Mapping[str, Any], row_id: str | None = None) -> Row:

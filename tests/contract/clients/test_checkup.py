@@ -108,6 +108,24 @@ def _no_list(tenant: Tenant) -> None:
     tenant.arm(Side.BC, status=404, count=9, path="webhookSupportedResources")
 
 
+def _untold(tenant: Tenant) -> None:
+    tenant.arm(Side.SALES, status=404, count=9, path="RetrieveUserPrivileges")
+
+
+def _undefined(tenant: Tenant) -> None:
+    tenant.arm(Side.SALES, status=403, count=99, path="EntityDefinitions")
+
+
+def _no_subscriptions(tenant: Tenant) -> None:
+    tenant.public_url = "http://127.0.0.1:8086"
+    tenant.arm(Side.BC, status=403, count=9, path="/subscriptions")
+
+
+def _elsewhere(side: Side, **fault: Any) -> Callable[[Tenant], None]:
+    """Something answers there, and it is not the service."""
+    return lambda tenant: tenant.arm(side, count=99, path="/api/", **{"status": 404, **fault})
+
+
 def _ahead(tenant: Tenant) -> None:
     control = state(tenant.clients[Side.BC]).control
     control.clock.offset = -control.clock.offset.resolution * 300_000_000
@@ -123,6 +141,42 @@ PROVOKED: list[Any] = [
     pytest.param({}, _advice, "warning 0 mappings fields", "on_delete", "created again", "restore", id="advice"),
     pytest.param({}, _forbidden, f"error 2 {BC} reading", "customers", "403", "read privilege on customers", id="bc"),
     pytest.param({}, _no_list, f"warning 0 {BC} webhooks", "does not say", "", "coupled_webhook", id="no list"),
+    pytest.param(
+        {"sales": DataverseSettings(missing_privileges=frozenset({"prvWriteAccount", "prvAssignAccount"}))},
+        nothing,
+        f"error 2 {SALES} writing",
+        "accounts: prvWriteAccount, prvAssignAccount",
+        "",
+        "Grant these privileges",
+        id="may not write",
+    ),
+    pytest.param(
+        {"sales": DataverseSettings(missing_privileges=frozenset({"prvAppendToTransactionCurrency"}))},
+        nothing,
+        f"error 2 {SALES} writing",
+        "transactioncurrencies: prvAppendToTransactionCurrency",
+        "",
+        "Grant these privileges",
+        id="may not be named",
+    ),
+    pytest.param({}, _untold, f"warning 0 {SALES} writing", "accounts (create, write)", "404", "Compare", id="untold"),
+    pytest.param({}, _undefined, f"warning 0 {SALES} writing", "Not tried", "403", "Compare", id="no definitions"),
+    pytest.param({}, _no_subscriptions, f"error 2 {BC} webhooks", "403", "", "permission set", id="no subscriptions"),
+    pytest.param(
+        {}, _elsewhere(Side.BC), f"error 2 {BC} connection", "404", "", "business_central.url: it ends", id="bc url"
+    ),
+    pytest.param(
+        {}, _elsewhere(Side.SALES), f"error 2 {SALES} connection", "404", "", "sales.url: it ends", id="sales url"
+    ),
+    pytest.param(
+        {},
+        _elsewhere(Side.SALES, status=429),
+        f"error 3 {SALES} connection",
+        "429",
+        "",
+        "Ask again in a few minutes",
+        id="throttled",
+    ),
     pytest.param({}, _ahead, f"warning 0 {BC} clock", "300 s behind", "30 s", "NTP", id="clock"),
     pytest.param({"company": "KRONOS"}, nothing, f"error 2 {BC} connection", "KRONOS", "", "CRONUS", id="company"),
     pytest.param(

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from daemon.sandbox.dataverse import DataverseSettings
-from tests.contract.sandbox.dataverse_support import CREDENTIALS, HOST, ROOT, TOKEN_URL, Org, accounts, code, org
+from tests.contract.sandbox.dataverse_support import CREDENTIALS, HOST, ROOT, TOKEN_URL, accounts, code, org
 
 
 async def test_d_001_token_for_the_servers_own_address_and_the_documented_one() -> None:
@@ -162,15 +162,51 @@ async def _post(send: Any, content: AsyncIterator[bytes]) -> httpx.Response:
     return answer
 
 
-@pytest.mark.parametrize("privilege", ["prvCreateAccount", "prvReadAccount"])
-async def test_missing_privileges_are_403(privilege: str) -> None:
-    async with org(DataverseSettings(missing_privileges=frozenset({privilege}))) as dataverse:
-        answer = await (_create(dataverse) if "Create" in privilege else dataverse.get("accounts"))
+_IN_EURO = {"transactioncurrencyid@odata.bind": f"/transactioncurrencies({DataverseSettings().base_currency_id})"}
+_OWNED = {"ownerid@odata.bind": f"/systemusers({DataverseSettings().application_user_id})"}
+
+
+@pytest.mark.parametrize(
+    ("missing", "fields"),
+    [
+        ("prvCreateAccount", {}),
+        ("prvAppendAccount", _IN_EURO),
+        ("prvAppendToTransactionCurrency", _IN_EURO),
+        ("prvAssignAccount", _OWNED),
+    ],
+)
+async def test_a_write_needs_every_privilege_that_it_uses(missing: str, fields: dict[str, str]) -> None:
+    async with org(DataverseSettings(missing_privileges=frozenset({missing}))) as dataverse:
+        answer = await dataverse.send("POST", "accounts", {"name": "x", **fields})
         assert code(answer) == (403, "0x80040220")
+        assert missing in answer.json()["error"]["message"]
+    async with org() as dataverse:
+        assert (await dataverse.send("POST", "accounts", {"name": "x", **fields})).status_code == 204
 
 
-async def _create(dataverse: Org) -> httpx.Response:
-    return await dataverse.send("POST", "accounts", {"name": "x"})
+async def test_reading_needs_its_privilege() -> None:
+    async with org(DataverseSettings(missing_privileges=frozenset({"prvReadAccount"}))) as dataverse:
+        assert code(await dataverse.get("accounts")) == (403, "0x80040220")
+
+
+async def test_a_user_is_told_the_privileges_it_holds_and_a_table_those_it_knows() -> None:
+    chosen = DataverseSettings(
+        missing_privileges=frozenset({"prvWriteAccount"}), without_org_read=frozenset({"contacts"})
+    )
+    async with org(chosen) as dataverse:
+        user = (await dataverse.get("WhoAmI")).json()["UserId"]
+        function = "Microsoft.Dynamics.CRM.RetrieveUserPrivileges"
+        held = (await dataverse.get(f"systemusers({user})/{function}")).json()["RolePrivileges"]
+        assert (await dataverse.get(f"systemusers({user})/{function}()")).json()["RolePrivileges"] == held
+        depths = {one["PrivilegeId"]: one["Depth"] for one in held}
+        select = "$select=LogicalName,Privileges&$filter=LogicalName eq 'account' or LogicalName eq 'contact'"
+        known = {
+            one["Name"]: one["PrivilegeId"]
+            for table in (await dataverse.get(f"EntityDefinitions?{select}")).json()["value"]
+            for one in table["Privileges"]
+        }
+        assert known["prvWriteAccount"] not in depths
+        assert (depths[known["prvCreateAccount"]], depths[known["prvReadContact"]]) == ("Global", "Basic")
 
 
 async def test_faults_and_log_reach_the_simulator_and_its_batch_parts() -> None:
