@@ -1,4 +1,4 @@
-"""Reads what both sides serve, for `coupled mappings check`: `$metadata` of each API, and Dataverse's definitions."""
+"""Reads what both sides serve, for a mappings file to be held against: `$metadata`, and Dataverse's definitions."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import httpx
 import structlog
 
-from daemon.preflight import away
+from daemon.unreachable import away
 from producers import odata
 from schemas import business_central, csdl, dataverse
 from schemas.errors import ApiError, Unreachable, api_error
@@ -62,7 +62,7 @@ async def _service(client: httpx.AsyncClient, side: Side, root: str) -> Service:
     if not answer.is_success:
         raise api_error(answer.status_code, answer.text)
     try:
-        return csdl.service(answer.content)
+        return await asyncio.to_thread(csdl.service, answer.content)  # Dataverse's takes more than a second
     except csdl.NotMetadata as error:
         raise Unreachable(
             "metadata-unreadable",

@@ -27,7 +27,6 @@ from producers.deletions import Deletions
 from producers.odata import Overlap
 from producers.runner import Pace, run_forever
 from producers.subscriptions import State
-from schemas.advice import advice
 from schemas.errors import ApiError, ConfigurationError, CoupledError
 from schemas.mapping_file import MappingsFile
 from schemas.outcome import Settled
@@ -239,10 +238,7 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
         for client in clients.values():
             stack.push_async_callback(client.aclose)
         company = await preflight.connect(clients, settings.business_central.company)
-        mappings = await preflight.served(clients, company, file.mappings)
-        await preflight.check_mappings(clients, company, mappings)
-        for finding in map(file.placed, advice(file.parts)):
-            _log.warning("mapping_advice", place=".".join(map(str, finding.place)), advice=finding.message)
+        mappings = await preflight.usable(clients, company, file)
         tell_changes(await store.definitions.run_with(mappings.definitions, utc_now()))
         clock = Clock()
         sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), clock.now_ms)

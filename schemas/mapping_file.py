@@ -128,6 +128,7 @@ def refusal(file: MappingsFile, findings: Sequence[Finding]) -> ConfigurationErr
     first, more = findings[0], len(findings) - 1
     where = f"{file.source}, line {file.line(first.place)}"
     where += f", {yaml_lines.dotted(first.place)}" if first.place else ""
+    where += f" ({name})" if (name := file.mapping(first.place)) else ""
     others = f"`coupled mappings check` tells {more} more." if more else ""
     hint = " ".join(part for part in (first.hint, others, HINT) if part)
     return ConfigurationError("mappings-invalid", f"{where}: {first.message}", hint)

@@ -56,20 +56,32 @@ def test_a_missing_environment_variable_is_a_usage_error(still: World) -> None:
     _refused(coupled(still, "run"), 2, "COUPLED_TEST_MISSING")
 
 
+def _with_mappings(world: World, old: str, new: str) -> World:
+    """The standard file, with one thing changed."""
+    file = world.folder / "mine.yaml"
+    text = subprocess.run([*_show()], capture_output=True, text=True, check=True, timeout=60, cwd=world.folder).stdout
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    world.configure(mappings=file)
+    return world
+
+
 def test_a_mapping_of_a_field_that_a_side_does_not_have_is_a_usage_error(still: World) -> None:
-    file = still.folder / "mine.yaml"
-    standard = subprocess.run(
-        [*_show()], capture_output=True, text=True, check=True, timeout=60, cwd=still.folder
-    ).stdout
-    file.write_text(standard.replace("sales: telephone1", "sales: telefon1", 1), encoding="utf-8")
-    still.configure(mappings=file)
-    _refused(coupled(still, "run"), 2, "telefon1", "CUSTOMER")
+    _with_mappings(still, "sales: telephone1", "sales: telefon1")
+    _refused(coupled(still, "run"), 2, "mine.yaml, line ", "telefon1", "CUSTOMER")
+
+
+def test_a_filter_that_would_match_nothing_is_a_usage_error_with_its_line(still: World) -> None:
+    _with_mappings(still, "blocked eq '_x0020_'", "blocked eq 'Shop'")
+    _refused(coupled(still, "run"), 2, "mine.yaml, line ", "mappings.3.bc.filter (CUSTOMER): blocked has no value")
 
 
 def test_a_mapping_with_a_word_that_no_mapping_knows_is_a_usage_error(still: World) -> None:
     file = still.folder / "mine.yaml"
     file.write_text(
-        "mappings:\n  - name: X\n    bc: {table: customers}\n    sale: {table: accounts}\n", encoding="utf-8"
+        "mappings:\n  - name: X\n    bc: {table: customers}\n    sale: {table: accounts}\n"
+        "    fields: [{bc: displayName, sales: name}]\n",
+        encoding="utf-8",
     )
     still.configure(mappings=file)
     _refused(coupled(still, "run"), 2, "mine.yaml", "line", "sale")

@@ -125,5 +125,5 @@ def test_it_is_for_lookups_only() -> None:
         "mappings:\n  - name: A\n    bc: {table: customers}\n    sales: {table: accounts}\n"
         "    fields: [{bc: displayName, sales: name, blank_outside: true}]\n"
     )
-    with pytest.raises(ConfigurationError, match=r"line 5, mappings.0.fields.0.blank_outside: .* needs a `lookup`"):
+    with pytest.raises(ConfigurationError, match=r"line 5, mappings.0.fields.0.blank_outside .* needs a `lookup`"):
         parse(text)

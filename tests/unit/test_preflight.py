@@ -39,7 +39,7 @@ def company_lookup(mappings: Mappings) -> str:
 async def test_a_server_without_contacts_information_knows_companies_by_the_customer_number(
     answer: httpx.Response, by: str
 ) -> None:
-    mappings = await preflight.served(clients(answer), "c", STANDARD)
+    mappings = await preflight.expanding(clients(answer), "c", STANDARD)
     assert company_lookup(mappings) == by
     assert bool(mappings["CUSTOMER"].bc.references) == (by == "contact")
 
