@@ -6,17 +6,23 @@ from datetime import datetime
 from uuid import UUID
 
 import httpx
+import structlog
 
 from producers import currencies
 from producers.currencies import Currencies, Rates
 from producers.odata import Overlap, Pages, Query, Watermark, get, get_count
 from producers.ports import Page, Position
 from schemas import business_central as bc
+from schemas import pushdown
 from schemas.change import Change, Op
-from schemas.errors import ConfigurationError
+from schemas.errors import ApiError, ConfigurationError
 from schemas.mapping import Table
-from schemas.odata import Row, instant, query
+from schemas.odata import Row, Rows, both, instant, query
 from schemas.rows import change
+
+_log = structlog.get_logger(__name__)
+# How a server says that it does not evaluate a filter (A3).
+_REFUSED = frozenset({400, 404, 501})
 
 
 class ModifiedSource:
@@ -68,8 +74,10 @@ class ModifiedSource:
 
 
 class BusinessCentralSweep:
-    """The rows of an entity set that match the mapping's filter, once through, filtered here: BC's server refuses
-    filters on enums (A2). `since` narrows it to rows modified at or after that time; `job` is (job id, mapping name).
+    """The rows of an entity set that match the mapping's filter, once through. The server evaluates what it can of the
+    filter (A2, A3), and the whole is evaluated here; a server that refuses its part is asked without.
+
+    `since` narrows it to rows modified at or after that time; `job` is (job id, mapping name).
     """
 
     def __init__(  # noqa: PLR0913 — one object per sweep, built in one place
@@ -86,20 +94,35 @@ class BusinessCentralSweep:
         page_size: int = 1000,
     ) -> None:
         self._table, self._job, self._now_ms = table, job, now_ms
-        first = bc.path(table, company_id) + query(
-            select=",".join(select), expand=bc.expand(table), filter=_modified_since(since)
-        )
-        self._pages = Pages(client, first, page_size)
+        self._pushed, since_text = _pushed(table), _modified_since(since)
+        path, columns, parts = bc.path(table, company_id), ",".join(select), bc.expand(table)
+
+        def pages(text: str) -> Pages:
+            asked = query(select=columns, expand=parts, filter=both(text, since_text))
+            return Pages(client, path + asked, page_size)
+
+        self._pages, self._unfiltered = pages(self._pushed), pages("")
         self._currencies = Currencies(client, company_id, mapped, now_ms) if table.name == currencies.TABLE else None
         self._with_local = since is None  # nobody ever modifies it
 
     async def read(self, position: Position | None) -> Page:
-        found = await self._pages.read(position)
+        found = await self._read(position)
         if found is None:
             return Page((), {"next": ""}, more=False)
         rows = await self._completed(found.rows, last=not found.next)
         changes = tuple(self._change(row) for row in rows if self._table.filter.matches(row))
         return Page(changes, {"next": found.next}, more=bool(found.next))
+
+    async def _read(self, position: Position | None) -> Rows | None:
+        try:
+            return await self._pages.read(position)
+        except ApiError as error:
+            if position is not None or not self._pushed or error.status not in _REFUSED:
+                raise
+            reason = error.problem.message
+            _log.warning("filter_not_taken", table=self._table.name, filter=self._pushed, reason=reason)
+            self._pages = self._unfiltered
+            return await self._pages.read(None)
 
     async def _completed(self, rows: Sequence[Row], last: bool) -> Sequence[Row]:
         if self._currencies is None:
@@ -113,8 +136,9 @@ class BusinessCentralSweep:
 
 
 async def count(client: httpx.AsyncClient, company_id: str, table: Table, since: datetime | None = None) -> int | None:
-    """How many rows a sweep will read, before the mapping's filter; None when the service does not say."""
-    return await get_count(client, f"{bc.path(table, company_id)}/$count{query(filter=_modified_since(since))}")
+    """How many rows a sweep will read, before all of the mapping's filter; None when the service does not say."""
+    text = both(_pushed(table), _modified_since(since))
+    return await get_count(client, f"{bc.path(table, company_id)}/$count{query(filter=text)}")
 
 
 async def companies(client: httpx.AsyncClient) -> Sequence[Row]:
@@ -142,6 +166,11 @@ async def resolve_company(client: httpx.AsyncClient, id_or_name: str) -> str:
         f"Business Central has no company {id_or_name!r}",
         f"Set business_central.company to a name or id; there are: {names}.",
     )
+
+
+def _pushed(table: Table) -> str:
+    """What of the table's filter the server evaluates; the fields that are computed here are none of its own."""
+    return pushdown.pushed(table.filter.text, bc.CURRENCY_FIELDS if table.name == currencies.TABLE else ())
 
 
 def _with(position: Position, rates: object) -> Position:

@@ -121,8 +121,10 @@ def _unsupported(node: Any) -> NotAFilter:
                 hint = f"Leave it out: text is compared without case. {_ALLOWED}"
             elif node.func.name in FUNCTIONS:
                 hint = "It is a condition by itself: contains(name,'x')."
+        case ast.UnaryOp() if isinstance(node.op, ast.Not):
+            written, hint = "not", "It belongs before brackets: not (country eq 'DE')."
         case ast.BinOp() | ast.UnaryOp():
-            written = _ARITHMETIC.get(type(node.op), "not")
+            written = _ARITHMETIC[type(node.op)]
         case ast.Attribute():
             written = f"{getattr(node.owner, 'name', '…')}/{node.attr}"
             hint = "A filter reads fields of the record itself; a lookup column is called '_name_value'."

@@ -13,11 +13,14 @@ from typing import Any
 
 from odata_query import ast
 
+from schemas.canonical import as_code
 from schemas.filter_text import tree
 from schemas.side import Side
 
 Row = Mapping[str, Any]
 _Test = Callable[[Row], Any]
+# The blank member of an enumeration travels as this, in older answers as " " (wire-protocols A2).
+BLANK = "_x0020_"
 _WILDCARD = re.compile(r"(%|_|\[[^\]]+\])")
 
 
@@ -109,11 +112,11 @@ class _Compiler:
     def _text(self, node: Any) -> _Test:
         """What is no text holds none."""
         name, (first, second) = node.func.name, node.args
-        text = self._value(first, _letters)
+        text = self._value(first, self._letters)
         if self.side is Side.SALES and isinstance(second, ast.String):
-            pattern = re.compile(fnmatch.translate(_PATTERNS[name].format(_glob(_letters(second.val)))))
+            pattern = re.compile(fnmatch.translate(_PATTERNS[name].format(_glob(self._letters(second.val)))))
             return lambda row: isinstance(found := text(row), str) and bool(pattern.match(found))
-        test, part = _TEXT[name], self._value(second, _letters)
+        test, part = _TEXT[name], self._value(second, self._letters)
         return lambda row: isinstance(a := text(row), str) and isinstance(b := part(row), str) and test(a, b)
 
     def _value(self, node: Any, read: Callable[[Any], Any]) -> _Test:
@@ -124,12 +127,17 @@ class _Compiler:
         constant = read(_literal(node))
         return lambda row: constant
 
+    def _letters(self, value: Any) -> Any:
+        """Without case: letter by letter in BC, as its codes are capitalised; in Sales `ß` is `ss`."""
+        if self.side is Side.BC:
+            return as_code(value)
+        return value.casefold() if isinstance(value, str) else value
+
     def _fold(self, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        text = value.casefold()
-        # The blank BC enum member travels as `_x0020_`, in older answers as " " (wire-protocols A2).
-        return (text.replace("_x0020_", " ") if self.side is Side.BC else text).rstrip(" ")
+        plain = value.replace(BLANK, " ") if self.side is Side.BC else value
+        return self._letters(plain).rstrip(" ")
 
 
 def _literal(node: Any) -> Any:
@@ -140,10 +148,6 @@ def _literal(node: Any) -> Any:
     if isinstance(node, ast.Integer | ast.Float):
         return float(node.val)
     return node.val
-
-
-def _letters(value: Any) -> Any:
-    return value.casefold() if isinstance(value, str) else value
 
 
 def _glob(like: str) -> str:

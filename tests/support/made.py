@@ -1,7 +1,7 @@
 """Mappings, changes and couplings for the tests of the rules, made short. Every default can be named away."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas import rows
@@ -11,6 +11,7 @@ from schemas.mapping import Mappings, TableMapping
 from schemas.mapping_build import build
 from schemas.mapping_file import MappingsFile, examine
 from schemas.mapping_parts import FilePart
+from schemas.mapping_rules import mistakes
 from schemas.side import Side
 
 NAME = {"bc": "displayName", "sales": "name", "max_length": 20}
@@ -30,8 +31,12 @@ def part(name: str = "CUSTOMER", *, fields: Sequence[dict[str, Any]] = FIELDS, *
     return {"name": name, "fields": list(fields), **given}
 
 
-def mappings(*parts: dict[str, Any]) -> Mappings:
-    return build(FilePart.model_validate({"mappings": list(parts)}), "test")
+def mappings(*parts: Mapping[str, Any]) -> Mappings:
+    """ValueError says the first mistake, as a file of them would be refused."""
+    given = FilePart.model_validate({"mappings": list(parts)})
+    for mistake in mistakes(given):
+        raise ValueError(f"{mistake.place}: {mistake.message}")
+    return build(given, "test")
 
 
 def file(*parts: dict[str, Any]) -> MappingsFile:

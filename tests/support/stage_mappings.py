@@ -8,9 +8,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from schemas.mapping import Mappings
-from schemas.mapping_build import build
 from schemas.mapping_file import standard_text
-from schemas.mapping_parts import FilePart
+from tests.support.made import mappings
 
 Changes = Mapping[str, Any]
 _STANDARD = YAML(typ="safe").load(standard_text())["mappings"]
@@ -25,7 +24,7 @@ def standard(**changed: Changes) -> Mappings:
     unknown = by_name.keys() - {part["name"] for part in _STANDARD}
     assert not unknown, f"no standard mapping is named {unknown}"
     parts = [_changed(part, by_name.get(part["name"], {})) for part in _STANDARD]
-    return build(FilePart.model_validate({"mappings": parts}), "stage")
+    return mappings(*parts)
 
 
 def _changed(part: Changes, changes: Changes) -> Changes:

@@ -112,6 +112,7 @@ def test_values_of_unlike_types_never_match_and_never_crash(text: str) -> None:
         ("contains(name,'x') eq true", "uses 'contains()'", "a condition by itself"),
         ("a add 1 eq 2", "uses 'add', which is not supported", "eq ne gt ge lt le"),
         ("-a eq 1", "uses '-'", "eq ne gt ge lt le"),
+        ("not a eq 1", "uses 'not'", "not (country eq 'DE')"),
         ("parent/name eq 'x'", "uses 'parent/name'", "'_name_value'"),
         ("x/any(y: y/z eq 1)", "uses 'any()'", "eq ne gt ge lt le"),
         ("(a eq 1) eq true", "uses 'a comparison of a comparison'", "Write it as"),

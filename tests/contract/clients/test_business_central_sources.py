@@ -1,5 +1,6 @@
 """Reading Business Central: the watermark, sweeps, currencies, companies (wire-protocols A3, A4)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -7,8 +8,10 @@ from uuid import UUID, uuid5
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.sandbox.business_central import BcSettings
+from daemon.sandbox.faults import Fault
 from daemon.sides import Sides
 from producers.business_central import (
     BusinessCentralSweep,
@@ -18,10 +21,11 @@ from producers.business_central import (
     resolve_company,
 )
 from producers.currencies import precision
-from producers.odata import EPOCH, Overlap
+from producers.odata import EPOCH, Overlap, get
 from producers.ports import Page
 from schemas.change import Op
 from schemas.errors import ApiError, ConfigurationError
+from schemas.filters import Filter
 from schemas.side import Side
 from tests.contract.clients.client_support import (
     COMPANY,
@@ -226,6 +230,68 @@ async def test_a_sweep_filters_here_since_bc_may_refuse_filters_on_enums() -> No
         assert {(change.op, change.job, change.mapping) for change in pages[0].changes} == {(Op.READ, 7, "CUSTOMER")}
         assert await sweep(client).read(pages[-1].position) == Page((), pages[-1].position, more=False)
         assert await count(client, COMPANY, CUSTOMER.bc) == 5
+
+
+ITEM = MAPPINGS["ITEM-PRODUCT"]
+ITEMS = [
+    {"id": GUID.format(n), "number": f"{n}", "displayName": name, "blocked": n == 2, "unitPrice": n * 1.5, "gtin": gtin}
+    for n, (name, gtin) in enumerate([("Bike", "A"), ("bike ", "B"), ("Bell", "A"), ("Lamp", ""), ("LAMP", "C")])
+]
+STRICT = [
+    "blocked eq false",
+    "gtin eq 'a' or gtin eq 'C'",
+    "displayName eq 'LAMP' and unitPrice gt 4.5",
+    "displayName eq 'lamp' or unitPrice lt 2",
+    "startswith(displayName,'b') and not blocked",
+    "not (unitPrice ge 3 or number eq '0')",
+    "type eq 'Inventory' and number ne '3'",
+    "id eq 11111111-0000-0000-0000-000000000001",
+    "displayName ne null",
+]
+
+
+@pytest.mark.parametrize("text", STRICT)
+async def test_the_server_evaluates_what_it_takes_of_a_filter_and_the_rest_is_ours(text: str) -> None:
+    """The simulator refuses an `or` across fields, functions, and compares text to the letter (D19, A3)."""
+    table = replace(ITEM.bc, filter=Filter.parse(text))
+    select = ["id", *table.filter.fields, "lastModifiedDateTime"]
+    async with bc(items=ITEMS) as client:
+        every = (await get(client, f"{ROOT}/items")).rows
+        reader = BusinessCentralSweep(client, COMPANY, table, select, job=(7, "I"), now_ms=lambda: NOW_MS)
+        with capture_logs() as logs:
+            found = keys(await reader.read(None))
+    assert found == [row["id"] for row in every if table.filter.matches(row)]
+    assert logs == []
+
+
+async def test_a_blocked_item_is_not_even_read() -> None:
+    script = Script(answer(), json(200, 0))
+    async with scripted(Side.BC, script) as client:
+        await sweep(client, "ITEM-PRODUCT", since=datetime(2026, 1, 3, tzinfo=UTC)).read(None)
+        await count(client, COMPANY, ITEM.bc)
+    asked, counted = map(unquote, script.paths)
+    assert "$filter=(blocked eq false) and (lastModifiedDateTime ge 2026-01-03T00:00:00.000Z)" in asked
+    assert counted.endswith("/items/$count?$filter=blocked eq false")
+
+
+async def test_a_server_that_refuses_its_part_of_the_filter_is_asked_without() -> None:
+    async with bc(items=ITEMS) as client:
+        state(client).control.faults.arm(Fault(status=400, count=1, path="/items"))
+        with capture_logs() as logs:
+            page = await sweep(client, "ITEM-PRODUCT", page_size=2).read(None)
+        pages = [page]
+        while pages[-1].more:
+            pages.append(await sweep(client, "ITEM-PRODUCT", page_size=2).read(pages[-1].position))
+    assert keys(*pages) == [GUID.format(n) for n in (0, 1, 3, 4)]
+    assert [(one["event"], one["filter"]) for one in logs] == [("filter_not_taken", "blocked eq false")]
+
+
+@pytest.mark.parametrize("status", [403, 503])
+async def test_other_trouble_is_not_taken_for_a_refusal(status: int) -> None:
+    async with bc(items=ITEMS) as client:
+        state(client).control.faults.arm(Fault(status=status, count=50, path="/items"))
+        with pytest.raises(ApiError):
+            await sweep(client, "ITEM-PRODUCT").read(None)
 
 
 async def test_a_sweep_since_a_time() -> None:
