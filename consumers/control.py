@@ -131,11 +131,14 @@ class Control:
             await self.again(command.id)
 
     async def again(self, command_id: str) -> None:
-        """A command delivered before: what a crash or an outage left undone of it is done, and nothing twice."""
+        """A command delivered before: what a crash or an outage left undone of it is done, and nothing twice.
+
+        What becomes of its run is the runner's to tell.
+        """
         logged = await self._log.get(command_id)
-        if logged is None:
+        if logged is None or await self._runs.run(command_id):
             return
-        if logged.state is RunState.ACCEPTED and await self._runs.run(command_id) is None:
+        if logged.state is RunState.ACCEPTED:
             await self.effect(commands.from_dict(dict(logged.command)))
         elif logged.state.final and not logged.announced:
             name = str(logged.command.get("command", "unknown"))

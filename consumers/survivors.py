@@ -1,6 +1,6 @@
 """Deletions carried out: both records are looked at, then the partner is deleted, or the deleted one created again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from consumers.decide import Decision, Delete, Deletion, restore
 from consumers.deletions import Restore, follow, refused, shared
@@ -8,18 +8,26 @@ from consumers.lookups import LookUps
 from consumers.owed import owing
 from consumers.ports import Memory
 from consumers.push import Push
+from schemas import rows
+from schemas.change import Change
 from schemas.coupling import Lookups
 from schemas.errors import ApiError
 from schemas.mapping import Mappings, TableMapping
-from schemas.outcome import Settled
+from schemas.outcome import Outcome, Settled
 from schemas.side import Side
+
+# Puts changes of one table on its topic.
+Publish = Callable[[Sequence[Change]], Awaitable[None]]
 
 
 class Survivors:
     """Deletions are rare, so two reads for all of a batch are cheap, and what they tell is never guessed."""
 
-    def __init__(self, mappings: Mappings, memory: Memory, pushes: Mapping[Side, Push], lookups: LookUps) -> None:
+    def __init__(
+        self, mappings: Mappings, memory: Memory, pushes: Mapping[Side, Push], lookups: LookUps, publish: Publish
+    ) -> None:
         self._mappings, self._memory, self._pushes, self._lookups = mappings, memory, pushes, lookups
+        self._publish = publish
 
     async def carry_out(self, mapping: TableMapping, deletions: Sequence[Deletion]) -> list[Settled]:
         """One outcome per deletion, all of one mapping and one side. A side that is away: ApiError, nothing written."""
@@ -40,7 +48,16 @@ class Survivors:
         ]
         ends = await self._unshared(mapping, side.other, [step for step in steps if not isinstance(step, Restore)])
         settled = await self._pushes[side.other].carry_out(mapping, ends, {})
+        await self._tell(mapping, side.other, settled)
         return settled + await self._restored(mapping, side, [step for step in steps if isinstance(step, Restore)])
+
+    async def _tell(self, mapping: TableMapping, side: Side, settled: Sequence[Settled]) -> None:
+        """BC tells of no deletion (wire-protocols A4.4), and so not of ours: a change of the record that is on its
+        topic already would make a partner anew. Before the batch is recorded, so that a kill repeats it (promise 1)."""
+        gone = [one for one in settled if one.outcome is Outcome.DELETED and one.gone]
+        if side is Side.BC and gone:
+            table = mapping.table(side)
+            await self._publish([rows.deletion(table, str(one.gone), one.change.captured_ms) for one in gone])
 
     async def _unshared(
         self, mapping: TableMapping, there: Side, steps: Sequence[Settled | Delete]

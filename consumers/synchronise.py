@@ -16,7 +16,7 @@ from consumers.lookups import LookUps
 from consumers.owed import owing
 from consumers.ports import Applied, Flags, Memory, Overtaken
 from consumers.push import Push
-from consumers.survivors import Survivors
+from consumers.survivors import Publish, Survivors
 from schemas.change import Change, Op, decode
 from schemas.coupling import Coupling, Lookups
 from schemas.errors import CoupledError
@@ -50,8 +50,12 @@ class _Unstorable(Exception):
     """The store is well, and cannot keep or look up something in the batch."""
 
 
+async def _nowhere(changes: Sequence[Change]) -> None:
+    """Nobody is told."""
+
+
 class Synchronise:
-    """Applies the changes of one table. `dead_letter` keeps a message nobody can read, with the reason."""
+    """Applies the changes of one table. `observe` is told of what is recorded, `publish` of what nobody else tells."""
 
     def __init__(
         self,
@@ -59,12 +63,13 @@ class Synchronise:
         memory: Memory,
         pushes: Mapping[Side, Push],
         observe: Callable[[Sequence[Settled]], None] = lambda settled: None,
+        publish: Publish = _nowhere,
     ) -> None:
         self._mappings = mappings
         self._memory = memory
         self._pushes = pushes
         self._lookups = LookUps(mappings, memory, {side: push.target for side, push in pushes.items()})
-        self._survivors = Survivors(mappings, memory, pushes, self._lookups)
+        self._survivors = Survivors(mappings, memory, pushes, self._lookups, publish)
         self._observe = observe
 
     async def batch(self, topic: str, log_id: str, messages: Sequence[Message]) -> list[tuple[Message, str]]:

@@ -75,7 +75,7 @@ class Parts:
     def synchronise(self, observe: Callable[[Sequence[Settled]], None]) -> Synchronise:
         patience, memory = Patience(), self.store.memory
         pushes = {side: Push(self.sides.target(side), memory, side, self.clock.sleep, patience) for side in Side}
-        return Synchronise(self.mappings, memory, pushes, observe)
+        return Synchronise(self.mappings, memory, pushes, observe, self._publish)
 
     def control(self, woken: Callable[[], None]) -> Control:
         records = {side: self.sides.records(side) for side in Side}

@@ -23,6 +23,9 @@ _log = structlog.get_logger(__name__)
 class Runs(Protocol):
     async def active_runs(self) -> Sequence[Run]: ...
 
+    async def untold(self) -> Sequence[Run]:
+        """Those that have ended, or wait for their answer, and whose command does not say so: a kill came between."""
+
     async def run(self, run_id: str) -> Run | None: ...
 
     async def jobs_of(self, run_id: str) -> Sequence[Job]: ...
@@ -107,6 +110,8 @@ class Runner:
     async def once(self) -> bool:
         """Works on the oldest run that has something to do; False if none has, or another worker leads now."""
         try:
+            for run in await self._runs.untold():
+                await self._tell(run, run.state, run.error)
             for run in await self._runs.active_runs():
                 if run.state is not RunState.AWAITING_ANSWER:
                     await self._work(run)

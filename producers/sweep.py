@@ -41,6 +41,8 @@ class JobSweep:
 
     async def _resume(self) -> Position:
         position = await self._positions.resume(self.name, self._log_id)
+        if position is None and self._job.swept:
+            return {_DONE: True}  # a kill came when the position had been forgotten, and the job was not yet finished
         if position is None:
             position = {}
             await self._positions.begin(self.name, position, self._log_id)

@@ -38,11 +38,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def apps(places: Places) -> tuple[ASGIApp, ASGIApp]:
+def apps(
+    places: Places,
+    bc: BcSettings = BcSettings(),  # noqa: B008 — frozen
+    sales: DataverseSettings = DataverseSettings(),  # noqa: B008 — frozen
+) -> tuple[ASGIApp, ASGIApp]:
     """(Business Central, Sales)."""
     data = seed(customers=places.customers, seed=places.seed)
-    bc = business_central.create_app(BcSettings(), data.bc, _now)
-    return bc, dataverse.create_app(DataverseSettings(), data.sales, _now)
+    return business_central.create_app(bc, data.bc, _now), dataverse.create_app(sales, data.sales, _now)
 
 
 async def serve(places: Places) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
 
 from daemon.store.database import Database, upsert
 from daemon.store.problems import as_problem
-from daemon.store.tables import JobRow, RunRow
+from daemon.store.tables import CommandRow, JobRow, RunRow
 from schemas.errors import Problem
 from schemas.job import Job, JobState, Keep, Run, RunKind, RunState
 from schemas.outcome import Outcome
@@ -47,6 +47,16 @@ class Jobs:
         """Those that are not final, oldest first: what is to be gone on with after a restart."""
         query = select(*RunRow.__table__.columns).where(RunRow.state.not_in(FINAL))
         return [_run(row) for row in await self._rows(query.order_by(RunRow.created, RunRow.id))]
+
+    async def untold(self) -> list[Run]:
+        """Those that have ended, or wait for their answer, and of which the outcomes topic surely says so not yet: a
+        kill may come between a run's state and its announcement (promise 8)."""
+        run, command = RunRow, CommandRow
+        moved = and_(command.state != run.state, command.state.not_in(FINAL))
+        unsaid = and_(command.state == run.state, command.announced.is_(False))
+        query = select(*run.__table__.columns).join(command, command.id == run.id)
+        query = query.where(run.state.in_((*FINAL, RunState.AWAITING_ANSWER.value)), or_(moved, unsaid))
+        return [_run(row) for row in await self._rows(query.order_by(command.number))]
 
     async def set_run(
         self,

@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import Row, delete, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import aliased
 
 from daemon.store.columns import table_of
 from daemon.store.database import Database, upsert
@@ -148,10 +147,15 @@ class SqlPositions:
         return done == len(pages)
 
     async def forget(self, name: str) -> None:
-        """A sweep's position is of no use once it is over; forgetting an unknown one is no mistake."""
+        """A sweep's position is of no use once it is over; forgetting an unknown one is no mistake.
+
+        A page whose note a kill prevented is on the log twice, and counts twice: published is the sum of outcomes.
+        """
         async with self._database.write() as connection:
             await connection.execute(delete(PageRow).where(PageRow.position == name))
-            await connection.execute(delete(PositionRow).where(PositionRow.name == name))
+            known = await connection.execute(delete(PositionRow).where(PositionRow.name == name))
+            if known.rowcount:
+                await _recount(connection, name)
         self._before.pop(name, None)
 
 
@@ -162,28 +166,25 @@ async def _applied(connection: AsyncConnection, name: str) -> Position:
 
 
 async def _forget_pages(connection: AsyncConnection, name: str) -> None:
-    """Those of a sweep (`job:<id>`, or `job:<id>:<part>`) are lost together with those of the job's other parts on the
-    same log: nothing that has no outcome yet will get one there."""
-    kind, number, *_ = *name.split(":"), ""
-    lost = [name]
-    if kind == "job" and number.isdecimal():
-        row = aliased(PositionRow)
-        same_log = select(row.log_id).where(row.name == name).scalar_subquery()
-        parts = or_(PositionRow.name == name, PositionRow.name.startswith(f"job:{number}:"))
-        query = select(PositionRow.name).where(parts, PositionRow.log_id == same_log)
-        lost = list(await connection.scalars(query))
-    gone = await connection.execute(delete(PageRow).where(PageRow.position.in_(lost)))
-    if kind == "job" and gone.rowcount:
-        await _recount(connection, int(number))
+    """What has no outcome yet will get none there: it does not count as published."""
+    counted = select(func.coalesce(func.sum(PageRow.count), 0)).where(PageRow.position == name)
+    lost = (await connection.execute(counted)).scalar_one()
+    await connection.execute(delete(PageRow).where(PageRow.position == name))
+    if lost:
+        await _recount(connection, name, lost)
 
 
-async def _recount(connection: AsyncConnection, job: int) -> None:
-    """Published is what has an outcome, and what is in flight besides."""
-    columns = table_of(JobRow).c
-    parts = or_(PageRow.position == f"job:{job}", PageRow.position.startswith(f"job:{job}:"))
-    in_flight = select(func.coalesce(func.sum(PageRow.count), 0)).where(parts).scalar_subquery()
-    settled = sum((columns[outcome.value] for outcome in Outcome), start=in_flight)
-    await connection.execute(update(JobRow).where(JobRow.id == job).values(published=settled))
+async def _recount(connection: AsyncConnection, name: str, lost: int = 0) -> None:
+    """Of a sweep (`job:<id>`) with nothing in flight: every outcome is one of a record that it has put on the log.
+
+    A job of several parts (`job:<id>:<part>`) has other outcomes too: what is lost is taken off.
+    """
+    kind, number, *part = name.split(":")
+    if kind == "job":
+        columns = table_of(JobRow).c
+        settled = sum((columns[outcome.value] for outcome in Outcome), start=literal(0))
+        published = columns.published - lost if part else settled
+        await connection.execute(update(JobRow).where(JobRow.id == int(number)).values(published=published))
 
 
 def _page_row(name: str, seq: int, position: Position, page: Published, count: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.side import Side
 from tests.support.house import TO_BC, TO_SALES, names, pair
 from tests.support.stage import Stage
 
@@ -97,6 +98,20 @@ async def test_row_070_uncouple_where_new_records_are_carried_creates_the_record
     edit(stage, "customer", bc, sales)
     await stage.live()
     assert names(stage) == (["Adatum"], ["Adatum"])
+
+
+async def test_a_change_under_way_does_not_bring_back_what_is_deleted_with_its_partner(stage: Stage) -> None:
+    """A start reads BC's last minutes again, and BC tells of no deletion, not even of ours (promise 3)."""
+    _, sales = await coupled(stage, "delete")
+    await stage.configure(CUSTOMER={"on_delete": "delete", "only_coupled": False})
+    assert await stage.capture({Side.BC})
+    stage.sales.delete(sales)
+    await stage.capture({Side.SALES})
+    await stage.deliver(Side.SALES, "accounts")
+    await stage.live()
+    assert names(stage) == ([], [])
+    assert await stage.couplings("CUSTOMER") == {}
+    assert await stage.errors() == []
 
 
 @SIDES

@@ -16,6 +16,7 @@ import httpx
 import uvicorn
 
 from daemon.sandbox.serve import LOOPBACK, Places, apps
+from tests.support.in_process import Systems
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -165,9 +166,9 @@ class Side:
 class Simulators:
     """Business Central and Sales, seeded, on ports of their own."""
 
-    def __init__(self, customers: int = 15, seed: int = 1) -> None:
+    def __init__(self, customers: int = 15, seed: int = 1, systems: Systems = Systems()) -> None:  # noqa: B008 — frozen
         self.places = Places(free_port(), free_port(), customers, seed)
-        bc, sales = apps(self.places)
+        bc, sales = apps(self.places, systems.bc, systems.sales)
         self._servers = [
             uvicorn.Server(
                 uvicorn.Config(app, host=LOOPBACK, port=port, log_level="critical", access_log=False, date_header=False)

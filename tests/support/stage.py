@@ -211,6 +211,11 @@ class Stage:
         except CoupledError:
             return 0
 
+    async def deliver(self, side: Name, table: str) -> None:
+        """What is on the topic of one table, and nothing else."""
+        topic = self.topics.table(side, table)
+        await self._until_done(partial(self.parts.changes, self._synchronise), topic, self.log.take(topic, 500))
+
     async def _deliver_all(self) -> int:
         """Every message on the topics, a batch of a topic after the other; how many."""
         handlers = {topic: partial(self.parts.changes, self._synchronise) for topic in self.parts.log_ids}

@@ -21,6 +21,7 @@ from daemon.settings import Settings
 from schemas.errors import CoupledError
 from tests.support.commands import Commands
 from tests.support.equality import differences, numbers
+from tests.support.in_process import Systems
 from tests.support.records import Record, Records
 from tests.support.simulators import CLIENT, SECRET, TENANT, Side, Simulators
 from tests.support.waiting import wait_until
@@ -40,7 +41,7 @@ _TEXT = """business_central:
 sales:
   url: {sales}
   auth: {{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: "{sales_token}"}}
-kafka: {{bootstrap_servers: "{bootstrap}", topic_prefix: {prefix}, partitions: 2, session_seconds: 2}}
+kafka: {{bootstrap_servers: "{bootstrap}", topic_prefix: {prefix}, partitions: 2, session_seconds: {session}}}
 store: {{url: "{store}"}}
 capture: {{poll_seconds: {poll}, webhook_poll_seconds: {seldom}, deletions_minutes: {deletions}}}
 web: {{host: 127.0.0.1, port: {port}}}
@@ -52,16 +53,23 @@ class World:
     """Both systems and a coupled.yaml between them. `bootstrap` is `embedded` or the address of a broker."""
 
     def __init__(
-        self, folder: Path, bootstrap: str = EMBEDDED, store: str = "", customers: int = 15, poll: float = 0.5
+        self,
+        folder: Path,
+        bootstrap: str = EMBEDDED,
+        store: str = "",
+        customers: int = 15,
+        poll: float = 0.5,
+        systems: Systems = Systems(),  # noqa: B008 — frozen
     ) -> None:
         self.folder = folder
-        self.simulators = Simulators(customers)
+        self.simulators = Simulators(customers, systems=systems)
         self.bc, self.sales = self.simulators.bc, self.simulators.sales
         self.expected: dict[str, int] = {}
         self.prefix = f"t-{uuid.uuid4().hex[:12]}"
         self.config = folder / "coupled.yaml"
         self._values: dict[str, Any] = {
             "bootstrap": bootstrap,
+            "session": 2,
             "store": store or f"sqlite:///{folder / 'coupled.db'}",
             "poll": poll,
             "seldom": 300,
@@ -96,7 +104,7 @@ class World:
 
     def note(self) -> dict[str, Any] | None:
         """What a running daemon says of itself: bootstrap, pid, web."""
-        return read_runtime(runtime_file(self.settings.store.url.get_secret_value()))
+        return read_runtime(self.folder / runtime_file(self.settings.store.url.get_secret_value()))
 
     def commands(self) -> Commands:
         """A sender of commands to the daemon that is running now."""

@@ -71,6 +71,9 @@ class Office:
     async def active_runs(self) -> Sequence[Run]:
         return [] if self.the_run.state.final else [self.the_run]
 
+    async def untold(self) -> Sequence[Run]:
+        return []
+
     async def run(self, run_id: str) -> Run | None:
         return self.the_run
 

@@ -58,12 +58,12 @@ class FakeShelf:
         return True
 
 
-async def swept(shelf: FakeShelf, log_id: str = "log-1") -> None:
+async def swept(shelf: FakeShelf, log_id: str = "log-1", swept: bool = False) -> None:
     async def progress(count: int) -> None:
         assert count > 0
 
     sweep: Any = shelf
-    job = Job(7, "r1", MAPPING.name, Direction.TO_SALES)
+    job = Job(7, "r1", MAPPING.name, Direction.TO_SALES, swept=swept)
     await JobSweep(job, "coupled.bc.customers", sweep, log_id, sweep).run(sweep, progress)
 
 
@@ -84,6 +84,15 @@ async def test_a_sweep_that_is_done_is_not_repeated() -> None:
     shelf = FakeShelf()
     await swept(shelf)
     await swept(shelf)
+    assert shelf.counted == 5
+
+
+async def test_a_sweep_that_is_over_and_forgotten_does_not_begin_again() -> None:
+    """The kill comes when the position has been forgotten, and before the job is finished (promise 6)."""
+    shelf = FakeShelf()
+    await swept(shelf)
+    shelf.marks.clear()
+    await swept(shelf, swept=True)
     assert shelf.counted == 5
 
 
