@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 import typer
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.settings import Settings
     from daemon.store.engine import Store
 
 T = TypeVar("T")
-# Names and times are not broken on a narrow terminal; ids and what is said may be.
-_WHOLE = 20
+# Spaces between columns, and before what stands below a row.
+_GAP, _INDENT = 2, 4
 
 
 def read_store(config: Path | None, read: Callable[[Store, Settings], Awaitable[T]]) -> T:
@@ -39,21 +44,49 @@ def read_store(config: Path | None, read: Callable[[Store, Settings], Awaitable[
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str) -> None:
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    """Nothing is cut off: what has no room beside the first columns stands below its row. A file or pipe has room."""
+    console = Console(highlight=False)
+    widths = [max(map(cell_len, (_head(name), *(_cell(row.get(name)) for row in rows)))) for name in columns]
+    ends = [end - _GAP for end in accumulate(width + _GAP for width in widths)]
+    room = console.width if console.is_terminal or "COLUMNS" in os.environ else ends[-1]
+    count = max(1, sum(end <= room for end in ends))
+    console.width = max(room, ends[count - 1])
+    with console.capture() as captured:
+        console.print(_table(rows, columns[:count]))
+    head, *lines = captured.get().splitlines()
+    for line in (title, head) if title else (head,):
+        typer.echo(line.rstrip())
+    for line, row in zip(lines, rows, strict=True):
+        typer.echo(line.rstrip())
+        if text := _words(row, columns[count:]):
+            console.print(Padding(text, (0, 0, 0, _INDENT), expand=False))
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
+    """Each row in one line."""
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
     for name in columns:
         numeric = bool(rows) and isinstance(rows[0].get(name), int) and not isinstance(rows[0].get(name), bool)
-        whole = max((len(_cell(row.get(name))) for row in rows), default=0) <= _WHOLE
-        justify: Literal["right", "left"] = "right" if numeric else "left"
-        table.add_column(name.replace("_", " "), justify=justify, overflow="fold", no_wrap=whole)
+        table.add_column(_head(name), justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(_cell(row.get(name)) for name in columns))
-    Console(highlight=False).print(table)
+        table.add_row(*(Text(_cell(row.get(name))) for name in columns))
+    return table
+
+
+def _words(row: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """What is in these columns; with their names, if it is a number."""
+    texts = {name: _cell(row.get(name)) for name in columns if row.get(name) not in (None, "", 0)}
+    return ", ".join(f"{text} {_head(name)}" if text.isdigit() else text for name, text in texts.items())
+
+
+def _head(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "" if value is None else str(value)
+    return "" if value is None else " ".join(str(value).split())
 
 
 def print_json(found: Any) -> None:

@@ -188,9 +188,14 @@ def couplings(
     if json:
         return _json(found)
     shown = [
-        {**row, "references": " ".join(row["references"].values()), "updated": _short(row["updated"])} for row in found
+        {
+            "references": " ".join(row["references"].values()),
+            "updated": _short(row["updated"]),
+            "bc_id ↔ sales_id": f"{row['bc_id']} ↔ {row['sales_id']}",
+        }
+        for row in found
     ]
-    _print(shown, ("references", "bc_id", "sales_id", "updated"), f"Couplings of {name}")
+    _print(shown, ("references", "updated", "bc_id ↔ sales_id"), f"Couplings of {name}")
     return None
 
 

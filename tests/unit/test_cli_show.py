@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from daemon.cli import show
 from daemon.cli.app import app
+from daemon.cli.output import print_table
 from schemas.command_outcome import job_dict
 from schemas.job import Job, JobState
 from schemas.outcome import Outcome
@@ -71,6 +72,50 @@ def test_each_job_has_a_line_of_a_terminal_with_what_it_did_and_found(monkeypatc
     assert words[:4] == ["8", "CUSTOMER", "BC", "↔"]
     assert words[6:11] == [*AT.astimezone().strftime("%Y-%m-%d %H:%M:%S").split(), "18", "equal,", "2"]
     assert words[-4:] == ["4", "inserted,", "47", "unchanged"]
+
+
+def test_nothing_of_a_job_is_cut_where_a_word_of_it_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that names an address, say."""
+    failed = {**job_dict(SYNC), "id": 1234, "message": "mapping-gone: https://contoso.crm.dynamics.com/api/data/v9.2"}
+    lines = told(monkeypatch, [failed, job_dict(VERIFY)], "jobs").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].split()[:6] == ["1234", "RESOURCE-PRODUCT", "BC", "→", "Sales", "finished"]
+    assert "https://contoso.crm.dynamics.com/api/data/v9.2" in lines[4]
+    assert lines[5].split()[1] == "CUSTOMER"
+
+
+def coupling(number: int, name: str) -> dict[str, Any]:
+    ids = {"bc_id": f"5d115c9c-44e3-ea11-bb43-{number:012}", "sales_id": f"83883705-1f79-4f28-8d7b-{number:012}"}
+    return {**ids, "references": {"number": str(number), "contact": name}, "updated": AT.isoformat()}
+
+
+def test_the_ids_of_a_coupling_stand_whole_in_a_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [coupling(10000, "CT000001"), coupling(20000, "CT000002")]
+    lines = told(monkeypatch, found, "couplings", "CUSTOMER").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines[2::2]] == ["10000", "20000"]
+    assert lines[3].split() == [found[0]["bc_id"], "↔", found[0]["sales_id"]]
+
+
+def test_a_file_or_a_pipe_has_room_for_a_record_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(show, "_read", lambda config, read: [coupling(10000, "Ä" * 200)])
+    title, head, *lines = CliRunner().invoke(app, ["couplings", "CUSTOMER"]).stdout.splitlines()
+    assert (title, head.split()[:2]) == ("Couplings of CUSTOMER", ["references", "updated"])
+    [line] = lines
+    assert all(one in line for one in (coupling(10000, "")["bc_id"], coupling(10000, "")["sales_id"], "Ä" * 200))
+
+
+def test_a_table_of_many_counts_is_not_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    counts = dict.fromkeys(("insert", "couple", "modify", "unchanged", "conflict"), 3000)
+    rows = [{"mapping": "RESOURCE-PRODUCT", "direction": "BC → Sales", **counts, "duplicate": 0}]
+    print_table(rows, list(rows[0]), "")
+    assert capsys.readouterr().out.splitlines() == [
+        "mapping           direction   insert  couple  modify",
+        "RESOURCE-PRODUCT  BC → Sales    3000    3000    3000",
+        "    3000 unchanged, 3000 conflict",
+    ]
 
 
 def test_a_job_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
