@@ -10,7 +10,7 @@ from consumers.translate import rules_for
 from schemas import rows
 from schemas.coupling import Coupling, Half
 from schemas.errors import ApiError
-from schemas.mapping import When
+from schemas.field_mapping import When
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 from schemas.write import Write, Written

@@ -17,7 +17,8 @@ from schemas import rows
 from schemas.canonical import is_code
 from schemas.coupling import Lookups
 from schemas.errors import ApiError
-from schemas.mapping import FieldRule, TableMapping
+from schemas.field_mapping import FieldRule
+from schemas.mapping import TableMapping
 from schemas.outcome import Intent, Outcome, Settled
 from schemas.side import Side
 

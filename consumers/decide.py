@@ -13,7 +13,8 @@ from consumers.translate import Untranslatable, joined_alike, may_be_owed, refer
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half, Lookups, Reference
-from schemas.mapping import FieldRule, TableMapping, When
+from schemas.field_mapping import FieldRule, When
+from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 

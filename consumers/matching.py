@@ -12,7 +12,8 @@ from typing import Any
 from consumers.translate import Untranslatable, fitted, translate
 from schemas import rows
 from schemas.canonical import as_code, is_code
-from schemas.mapping import FieldRule, TableMapping
+from schemas.field_mapping import FieldRule
+from schemas.mapping import TableMapping
 from schemas.side import Direction, Side
 
 # What a record is known by in each group of `match_on`; None if one of the group's values is blank.

@@ -9,7 +9,8 @@ from dataclasses import replace
 from consumers.translate import Values, may_be_owed, rules_for, unanswered
 from schemas import rows
 from schemas.coupling import OUTSIDE, Coupling, Lookups, Reference
-from schemas.mapping import FieldRule, TableMapping, When
+from schemas.field_mapping import FieldRule, When
+from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction
 

@@ -5,7 +5,8 @@ from typing import Any
 from schemas.change import Change
 from schemas.coupling import Coupling, Reference
 from schemas.errors import ApiError, Problem
-from schemas.mapping import FieldRule, Lookup, TableMapping
+from schemas.field_mapping import FieldRule, Lookup
+from schemas.mapping import TableMapping
 from schemas.side import Side
 
 

@@ -11,7 +11,8 @@ from schemas.canonical import as_code, canonical, cut, stored
 from schemas.chain import FieldLookup
 from schemas.coupling import OUTSIDE, Lookups, Reference
 from schemas.errors import Problem
-from schemas.mapping import FieldRule, TableMapping, When
+from schemas.field_mapping import FieldRule, When
+from schemas.mapping import TableMapping
 from schemas.side import Direction, Side
 from schemas.transforms import apply
 

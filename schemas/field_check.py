@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from schemas.canonical import is_code
+from schemas.field_mapping import FieldRule, Lookup, When
 from schemas.finding import Finding, Level, Place
-from schemas.mapping import FieldRule, Lookup, Mappings, TableMapping, When
+from schemas.mapping import Mappings, TableMapping
 from schemas.metadata import EntityType, Kind, Property, Service
 from schemas.nearest import did_you_mean
 from schemas.side import Direction, Side

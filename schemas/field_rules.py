@@ -6,8 +6,8 @@ from string import Formatter
 from typing import Any
 
 from schemas.chain import Transform
+from schemas.field_mapping import When
 from schemas.finding import Finding, Place, wrong
-from schemas.mapping import When
 from schemas.mapping_parts import FieldPart, MappingPart
 from schemas.nearest import did_you_mean
 from schemas.side import Direction

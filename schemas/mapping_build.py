@@ -6,8 +6,9 @@ from typing import Any
 from schemas import business_central, dataverse
 from schemas.canonical import stored
 from schemas.chain import FieldLookup, Transform
+from schemas.field_mapping import FieldRule, Lookup
 from schemas.filters import Filter
-from schemas.mapping import ChildReference, FieldRule, Lookup, Mappings, Table, TableMapping, Template
+from schemas.mapping import ChildReference, Mappings, Table, TableMapping, Template
 from schemas.mapping_diff import definition
 from schemas.mapping_parts import FieldPart, FilePart, MappingPart, SidePart, TemplatePart
 from schemas.side import Direction, Side

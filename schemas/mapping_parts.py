@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.mapping import OnDelete, OnUpdateConflict, When
+from schemas.field_mapping import When
+from schemas.mapping import OnDelete, OnUpdateConflict
 from schemas.side import Direction, Side
 
 _TABLES = [{"table": "customers"}]

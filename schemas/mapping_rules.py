@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+from schemas.field_mapping import When
 from schemas.field_rules import Known, field_mistakes, unknown_mapping
 from schemas.filter_text import NotAFilter, tree
 from schemas.finding import Finding, Place, wrong
-from schemas.mapping import When
 from schemas.mapping_parts import FieldPart, FilePart, MappingPart
 from schemas.nearest import did_you_mean
 from schemas.side import Direction, Side

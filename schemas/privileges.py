@@ -5,7 +5,8 @@ from typing import Any
 
 from schemas.checkup import Checked, fine, wrong
 from schemas.checkup_rules import SETUP
-from schemas.mapping import FieldRule, Mappings, OnDelete
+from schemas.field_mapping import FieldRule
+from schemas.mapping import Mappings, OnDelete
 from schemas.side import Direction, Side
 
 OWNER = "ownerid"

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from schemas.mapping import FieldRule, Mappings
+from schemas.field_mapping import FieldRule
+from schemas.mapping import Mappings
 
 
 def without_reference(mappings: Mappings, mapping: str, name: str) -> Mappings:

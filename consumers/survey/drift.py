@@ -12,7 +12,8 @@ from typing import Any
 from consumers.translate import Untranslatable, joined_alike, references, rounded, rules_for, same, translate
 from schemas.coupling import Coupling, Half, Lookups, Reference
 from schemas.errors import Problem
-from schemas.mapping import FieldRule, OnUpdateConflict, TableMapping, When
+from schemas.field_mapping import FieldRule, When
+from schemas.mapping import OnUpdateConflict, TableMapping
 from schemas.side import Direction, Side
 
 Halves = Mapping[Side, Half]

@@ -6,7 +6,7 @@ from consumers.translate import Untranslatable, references, rules_for, translate
 from schemas import rows
 from schemas.coupling import Reference
 from schemas.errors import ConfigurationError
-from schemas.mapping import When
+from schemas.field_mapping import When
 from schemas.mapping_file import parse
 from schemas.side import Direction, Side
 from tests.support.examples import DOCS

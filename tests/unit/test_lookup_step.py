@@ -7,7 +7,8 @@ import pytest
 from consumers.translate import Untranslatable, references, rules_for, translate
 from schemas.coupling import Lookups, Reference
 from schemas.errors import ConfigurationError
-from schemas.mapping import TableMapping, When
+from schemas.field_mapping import When
+from schemas.mapping import TableMapping
 from schemas.mapping_file import parse
 from schemas.outcome import Outcome
 from schemas.side import Direction, Side

@@ -3,7 +3,8 @@
 import pytest
 
 from schemas.errors import ConfigurationError
-from schemas.mapping import OnUpdateConflict, When
+from schemas.field_mapping import When
+from schemas.mapping import OnUpdateConflict
 from schemas.mapping_file import parse, standard_text
 from schemas.rows import select
 from schemas.side import Direction, Side

@@ -7,7 +7,7 @@ import pytest
 from consumers.translate import Untranslatable, rules_for, translate
 from schemas.canonical import canonical
 from schemas.coupling import Lookups, Reference
-from schemas.mapping import When
+from schemas.field_mapping import When
 from schemas.mapping_file import parse, standard_text
 from schemas.side import Direction, Side
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from consumers.translate import rules_for, translate
 from schemas import rows
 from schemas.canonical import canonical, cut
-from schemas.mapping import When
+from schemas.field_mapping import When
 from schemas.outcome import Outcome
 from schemas.side import Direction, Side
 from tests.support.fakes import LOST

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from consumers.translate import Untranslatable, rules_for, translate
 from schemas.canonical import canonical
 from schemas.chain import Transform
-from schemas.mapping import When
+from schemas.field_mapping import When
 from schemas.side import Direction
 from schemas.transforms import NAMES, apply
 from tests.support.made import mapping
