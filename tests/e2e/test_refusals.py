@@ -41,6 +41,14 @@ def test_a_file_that_is_no_yaml_is_a_usage_error_with_its_line(still: World) -> 
     _refused(coupled(still, "run"), 2, "coupled.yaml", "line")
 
 
+def test_a_secret_that_is_there_twice_or_is_no_yaml_is_not_shown(still: World) -> None:
+    good = still.config.read_text(encoding="utf-8")
+    for wrong in (f"other, client_secret: {SECRET}", f"*{SECRET}", f"!!int {SECRET}"):
+        still.config.write_text(good, encoding="utf-8")
+        _edited(still, SECRET, wrong)
+        _refused(coupled(still, "run"), 2, "coupled.yaml, line ", "it is not YAML")
+
+
 def test_a_file_that_is_not_there_is_a_usage_error(still: World) -> None:
     still.config.unlink()
     _refused(coupled(still, "run"), 2, "coupled.yaml")

@@ -175,6 +175,44 @@ def test_no_error_shows_a_value(write):
         assert secret not in repr(caught.value.__cause__)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("hunter2x\n    client_secret: hunter2", "duplicate key: each may stand there once"),
+        ("*hunter2", "a text that begins with * stands in quotes"),
+        ("*hunter2x\n  <<: *hunter2", "a text that begins with * stands in quotes"),
+        ("!hunter2!x y", "a text that begins with ! stands in quotes"),
+        ("!!timestamp 'a\"hunter2\"b'", "failed to construct timestamp"),
+        ("!!int hunter2", "not what its tag or its form says"),
+        ("!!float hunter2", "not what its tag or its form says"),
+        ("!!bool hunter2", "not what its tag or its form says"),
+        ("!!omap hunter2", "not what its tag or its form says"),
+        ("2024-99-99", "not what its tag or its form says"),
+        ("{[hunter2]: x, [hunter2]: y}", "duplicate key"),
+        ('"\\hunter2"', "unknown escape character"),
+        ("|hunter2", "expected chomping"),
+        ("hunter2\0", "unacceptable character #x0000"),
+        ("[" * 3000, "too deeply"),
+    ],
+)
+def test_what_is_not_yaml_is_told_without_what_stands_there(write, value, said):
+    """promise 10"""
+    path = write(SIDES.replace("plain-secret", value))
+    text = refused(path)
+    assert said in text
+    assert "hunter2" not in text
+    assert "'h'" not in text
+    assert "\n" not in text
+    assert text.startswith((f"{path}, line 10: it is not YAML: ", f"{path}, line 11: ", f"{path}, line 1: "))
+
+
+def test_an_anchor_that_is_there_twice_is_not_shown(write, recwarn):
+    """A secret that begins with & would be: what is left of it is nothing, and told as that."""
+    text = SIDES.replace("client_id: sales-app", "client_id: &hunter2 app").replace("plain-secret", "&hunter2")
+    refused(write(text))
+    assert not [str(one.message) for one in recwarn]
+
+
 def test_a_missing_file_says_what_to_try(tmp_path):
     text = refused(tmp_path / "coupled.yaml")
     assert "There is no configuration file" in text
