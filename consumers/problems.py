@@ -1,4 +1,7 @@
-"""Why a record failed, in words an administrator can act on: a code, what happened, what to do."""
+"""Why a record failed, in words an administrator can act on: a code, what happened, what to do.
+
+What to do is true of a failed and of a skipped record alike: the same failure becomes the second by happening twice.
+"""
 
 from typing import Any
 
@@ -8,6 +11,8 @@ from schemas.errors import ApiError, Problem
 from schemas.field_mapping import FieldRule, Lookup
 from schemas.mapping import TableMapping
 from schemas.side import Side
+
+_AGAIN = "then `coupled retry --all`. Its own next change carries it too, but not once it is skipped."
 
 
 def not_coupled(rule: FieldRule, reference: Reference) -> Problem:
@@ -49,7 +54,7 @@ def value_missing(rule: FieldRule, source: Side) -> Problem:
     return Problem(
         "value-missing",
         f"The field {rule.name} must have a value.",
-        f"Fill it in in {source.label}; that change carries the record across, unless it is skipped: `coupled retry`.",
+        f"Fill it in in {source.label}, {_AGAIN}",
     )
 
 
@@ -58,7 +63,7 @@ def not_transformable(rule: FieldRule, value: Any, error: Exception) -> Problem:
     return Problem(
         "not-transformable",
         f"The field {rule.name} cannot be transformed: {value!r}: {error}.",
-        "Correct the value, or the field's transform in the mappings file.",
+        f"Correct the value, or the field's transform in the mappings file, {_AGAIN}",
     )
 
 
@@ -110,9 +115,9 @@ def conflict(
 
 _HINTS = {
     401: "Check the client id, secret and tenant in coupled.yaml.",
-    403: "Give the application the privilege that the message names.",
-    404: "Check that the table, the field or the record it refers to still exists.",
-    413: "The record is too large for the service.",
+    403: "Give the application the privilege that the message names, then `coupled retry --all`.",
+    404: f"Check that the table, the field or the record it refers to still exists, {_AGAIN}",
+    413: f"The record is too large for the service: shorten it, {_AGAIN}",
 }
 
 
@@ -121,7 +126,7 @@ def rejected(side: Side, error: ApiError) -> Problem:
     if error.transient:
         hint = f"{side.label} did not recover in time; the record is tried again by itself, or by `coupled retry`."
     else:
-        hint = _HINTS.get(error.status, "Correct the record; its next change, or `coupled retry`, carries it across.")
+        hint = _HINTS.get(error.status, f"Correct the record, {_AGAIN}")
     text = error.problem.message
     return Problem(error.problem.code, f"{side.label} refused the record ({error.status}): {text}", hint)
 
@@ -130,7 +135,7 @@ def number_taken(side: Side, field: str, value: Any) -> Problem:
     return Problem(
         "number-taken",
         f"{side.label} already has another record with {field} {value!r}.",
-        "Change the number of one of the two records.",
+        f"Change the number of one of the two records, {_AGAIN}",
     )
 
 

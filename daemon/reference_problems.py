@@ -49,6 +49,9 @@ def _text(node: ast.expr, names: Mapping[str, ast.expr]) -> str:
         return _text(names[node.id], {})
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return " ".join(node.value.split())
+    if isinstance(node, ast.FormattedValue):
+        return _text(node.value, names)
     if isinstance(node, ast.JoinedStr):
-        return " ".join("".join(str(p.value) if isinstance(p, ast.Constant) else "…" for p in node.values).split())
+        parts = (str(part.value) if isinstance(part, ast.Constant) else _text(part, names) for part in node.values)
+        return " ".join("".join(parts).split())
     return "…"

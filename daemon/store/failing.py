@@ -26,7 +26,7 @@ NEWLY_COUPLED = frozenset({Outcome.INSERTED, Outcome.COUPLED})
 LEFT_ALONE = Problem(
     "skipped",
     "The record was left alone, because it or its partner has failed alike twice.",
-    "Mend the cause told for the other direction, then `coupled retry`.",
+    "Mend the cause told for the other direction, then `coupled retry --all`.",
 )
 UNKNOWN = Problem("unknown", "The record failed without a reason.", "This is a mistake in coupled: please report it.")
 

@@ -1,4 +1,4 @@
-"""Coupling and uncoupling by hand, rows 39, 82, 102-104, 108-110, 128-130, 132-133."""
+"""Coupling and uncoupling by hand, rows 82, 102-104, 133."""
 
 from __future__ import annotations
 
@@ -215,38 +215,6 @@ async def test_row_082_only_coupled_records_can_take_a_sides_values(stage: Stage
     bc, _ = await two(stage)
     assert await refused(stage, "retry", records=[bc], use="bc") == "record-not-coupled"
     assert await refused(stage, "retry", use="bc") == "nothing-chosen"
-
-
-async def test_row_039_only_coupled_is_not_consulted_for_named_records(stage: Stage) -> None:
-    await stage.full_sync("CURRENCY")
-    await stage.live()
-    bc, sales, other = customer(stage, "Adatum"), account(stage, "Fabrikam"), customer(stage, "Other")
-    await stage.live()
-    assert await stage.couplings("CUSTOMER") == {}
-    told = await stage.command("sync", mappings=["CUSTOMER"], records=[bc.upper(), sales])
-    assert told.error is None
-    assert {job["direction"]: job["inserted"] for job in told.jobs} == {"to_sales": 1, "to_bc": 1}
-    coupled = await stage.couplings("CUSTOMER")
-    assert coupled[bc] == bc
-    assert sales in coupled.values()
-    assert other not in coupled
-
-
-async def test_row_128_skipped_records_are_left_out_and_an_edit_on_the_other_side_is_kept(stage: Stage) -> None:
-    here, there = await _skipped(stage)
-    told = await stage.command("sync", mappings=["CUSTOMER"], records=[here[len("customers(") : -1]])
-    assert {job["direction"]: job["skipped"] for job in told.jobs} == {"to_sales": 1, "to_bc": 1}
-    assert stage.sales.get(there)["name"] == "Adatum"
-
-
-async def test_row_129_named_records_do_not_move_what_a_sync_begins_from(stage: Stage) -> None:
-    here, there = await pair(stage)
-    await stage.sync("CUSTOMER")
-    stage.bc.edit(here, city="Ulm")
-    late = customer(stage, "Late")
-    await stage.command("sync", mappings=["CUSTOMER"], records=[late])
-    await stage.sync("CUSTOMER")
-    assert stage.sales.get(there)["address1_city"] == "Ulm"
 
 
 async def test_row_133_a_full_synchronisation_leaves_a_skipped_coupling_alone(stage: Stage) -> None:

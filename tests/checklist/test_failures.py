@@ -59,6 +59,21 @@ async def test_row_074_and_075_the_same_failure_twice_in_a_row_skips_the_record(
     assert error.state == "skipped"
 
 
+async def test_row_078_what_a_skipped_record_is_told_to_do_next_is_what_helps(stage: Stage) -> None:
+    """No edit carries it any more: the hint of the failure must not promise that."""
+    bc, sales = await skipped(stage)
+    stage.sales.edit(sales, emailaddress1=GOOD)
+    await stage.live()
+    [error] = await stage.errors()
+    assert error.state == "skipped"
+    assert error.problem.hint.startswith("Correct the record, then `coupled retry --all`")
+    assert "not once it is skipped" in error.problem.hint
+    await stage.command("retry")
+    await stage.live()
+    assert stage.bc.get(bc)["email"] == GOOD
+    assert await stage.errors() == []
+
+
 async def test_row_076_another_failure_does_not_skip_it(stage: Stage) -> None:
     _, sales = await failing(stage)
     await to_bc(stage)
@@ -134,6 +149,17 @@ async def test_row_083_a_record_that_could_not_be_created_is_tried_again(stage: 
     [error] = await stage.errors()
     assert (error.bc_id, error.sales_id) == (None, key)
     assert await to_bc(stage) == {"inserted": 1}
+    assert await stage.errors() == []
+
+
+async def test_row_083_it_is_still_to_be_created_when_only_coupled_is_on_again(stage: Stage) -> None:
+    key = account(stage)
+    stage.bc.arm(status=403, count=1, method="POST", path="/customers")
+    assert (await stage.full_sync(*CUSTOMERS))["CUSTOMER", TO_BC] == {"failed": 1}
+    assert (await stage.only_coupled())["CUSTOMER"]
+    await stage.command("retry", records=[key])
+    await stage.live()
+    assert key in (await stage.couplings("CUSTOMER")).values()
     assert await stage.errors() == []
 
 
