@@ -95,6 +95,14 @@ class Identity:
             raise Unauthorised("audience", f"The token is for the audience '{token.audience}'.")
         return token.client_id
 
+    def issue(self, client_id: str, audience: str) -> str:
+        """A token for a client of the simulator itself, which needs no secret."""
+        now = self._now()
+        self._tokens = {key: token for key, token in self._tokens.items() if token.expires > now}
+        value = self._new_token()
+        self._tokens[value] = _Token(client_id, audience.rstrip("/"), now + timedelta(seconds=self._token_seconds))
+        return value
+
     def revoke_all(self) -> None:
         """Make every token issued so far invalid."""
         self._tokens.clear()
@@ -108,14 +116,11 @@ class Identity:
             client_id, audience = await self._check(request)
         except _Refused as refused:
             return self._refusal(refused)
-        value, now = self._new_token(), self._now()
-        self._tokens = {key: token for key, token in self._tokens.items() if token.expires > now}
-        self._tokens[value] = _Token(client_id, audience, now + timedelta(seconds=self._token_seconds))
         body = {
             "token_type": "Bearer",
             "expires_in": self._token_seconds,
             "ext_expires_in": self._token_seconds,
-            "access_token": value,
+            "access_token": self.issue(client_id, audience),
         }
         return JSONResponse(body, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 

@@ -1,7 +1,8 @@
 """What stands in front of both simulators: request log, movable clock, fault injection (wire-protocols D5 123).
 
-`ControlMiddleware` wraps a simulator; everything under `/_sandbox/` needs no token and is not logged. A simulator
-that runs `$batch` parts calls `Control.log.record(…, part=True)` and `Control.faults.take(…)` for each part.
+`ControlMiddleware` wraps a simulator; everything under `/_sandbox/` and the front page need no token and are not
+logged. A simulator that runs `$batch` parts calls `Control.log.record(…, part=True)` and `Control.faults.take(…)` for
+each part.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ class ControlMiddleware:
         self._control = control
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/_sandbox/"):
+        if scope["type"] != "http" or scope["path"] == "/" or scope["path"].startswith("/_sandbox/"):
             await self._app(scope, receive, send)
             return
         query = scope["query_string"].decode("latin-1")

@@ -27,6 +27,8 @@ from daemon.sandbox.business_central.store import Store
 from daemon.sandbox.business_central.tables import CUSTOM, RUNTIME, STANDARD, TABLES
 from daemon.sandbox.business_central.webhooks import Webhooks
 from daemon.sandbox.identity import Identity, Unauthorised
+from daemon.sandbox.pages import Pages
+from daemon.sandbox.pages.of_business_central import side
 from daemon.sandbox.request_log import Control, ControlMiddleware
 
 _APIS = (STANDARD, CUSTOM, RUNTIME)
@@ -57,10 +59,12 @@ def create_app(
     )
     webhooks = Webhooks(settings, control.clock.now, wire)
     store.watch = webhooks.watch
-    front = _Front(settings, store, control, identity, webhooks)
+    pages = Pages(side(settings, store, identity))
+    front = _Front(settings, store, control, identity, webhooks, pages)
     routes = [
         *identity.routes(),
         *control.routes(),
+        *pages.routes(),
         Route("/", front.index, methods=["GET"]),
         Route("/v2.0/{rest:path}", front.answer, methods=_VERBS),
     ]
@@ -80,13 +84,20 @@ class _Front:
     """Turns HTTP requests into calls and answers into HTTP responses."""
 
     def __init__(
-        self, settings: BcSettings, store: Store, control: Control, identity: Identity, webhooks: Webhooks
+        self,
+        settings: BcSettings,
+        store: Store,
+        control: Control,
+        identity: Identity,
+        webhooks: Webhooks,
+        pages: Pages,
     ) -> None:
         self._settings = settings
         self._store = store
         self._control = control
         self._identity = identity
         self._webhooks = webhooks
+        self._pages = pages
         self._service = Service(store)
         self._limits = Limits(settings, control.clock.now)
         environment, tenant = re.escape(settings.environment), re.escape(settings.tenant)
@@ -95,7 +106,9 @@ class _Front:
         )
 
     async def index(self, request: Request) -> Response:
-        """What this is, and how many rows each entity set holds."""
+        """What this is, and how many rows each entity set holds: for a browser a page that leads to them."""
+        if "text/html" in request.headers.get("accept", ""):
+            return await self._pages.tables(request)
         sets = {name: len(self._store.rows(name)) for name in TABLES}
         shown = {
             "simulator": "Business Central API v2.0",

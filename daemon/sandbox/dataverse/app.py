@@ -33,6 +33,8 @@ from daemon.sandbox.dataverse.steps import Steps
 from daemon.sandbox.dataverse.store import Index, Store
 from daemon.sandbox.faults import Fault
 from daemon.sandbox.identity import Identity, Unauthorised
+from daemon.sandbox.pages import Pages
+from daemon.sandbox.pages.of_dataverse import side
 from daemon.sandbox.request_log import Control, ControlMiddleware, json_object
 
 _ROOT = "/api/data/v9.2"
@@ -59,13 +61,15 @@ def create_app(
     identity = Identity(
         settings.clients, settings.audiences, control.clock.now, accept_host=True, tenants={settings.tenant}
     )
-    front = _Front(service, identity, control)
+    pages = Pages(side(service, identity, _ROOT))
+    front = _Front(service, identity, control, pages)
     routes = [
         Route("/", front.index, methods=["GET"]),
         Route("/_sandbox/metadata/{entity_set}", front.touch_metadata, methods=["POST"]),
         Route("/_sandbox/steps", front.steps, methods=["GET", "POST", "DELETE"]),
         *identity.routes(),
         *control.routes(),
+        *pages.routes(),
         Route(_ROOT, front.answer, methods=_METHODS),
         Route(_ROOT + "/{path:path}", front.answer, methods=_METHODS),
     ]
@@ -92,12 +96,15 @@ def _fault_body(status: int) -> bytes:
 class _Front:
     """Authorises, limits, runs and dresses each request."""
 
-    def __init__(self, service: Service, identity: Identity, control: Control) -> None:
+    def __init__(self, service: Service, identity: Identity, control: Control, pages: Pages) -> None:
         self._service, self._identity, self._control = service, identity, control
         self._limits = Limits(service.settings, service.now)
+        self._pages = pages
 
     async def index(self, http: HttpRequest) -> Response:
-        """What this server is, its sets and how many rows each holds."""
+        """What this server is, its sets and how many rows each holds: for a browser a page that leads to them."""
+        if "text/html" in http.headers.get("accept", ""):
+            return await self._pages.tables(http)
         counts = {name: len(data.rows) for name, data in self._service.store.data.items()}
         return JSONResponse({"service": "Dataverse Web API v9.2 simulator", "root": f"{_ROOT}/", "sets": counts})
 
