@@ -7,11 +7,11 @@ import httpx
 import orjson
 
 from consumers.odata import JSON, answer, call, deliver, direct, get_all, heed, unanswered
+from consumers.sizes import Size
 from consumers.together import get_together, in_json
 from schemas import business_central as bc
 from schemas import rows
 from schemas.canonical import as_code, is_code
-from schemas.errors import ApiError
 from schemas.mapping import Table, TableMapping
 from schemas.odata import Row, any_of, document, query
 from schemas.side import Side
@@ -21,6 +21,8 @@ _LARGEST_BATCH = 100
 # A batch may run 8 minutes before BC cuts it off, and what it created by then we must find by looking (A6): where no
 # number of ours makes BC refuse a second one, little is at stake at once.
 _LARGEST_BLIND_BATCH = 20
+# API, entity set, and whether BC chooses the number.
+_Group = tuple[str, str, bool]
 
 
 class BusinessCentralTarget:
@@ -31,16 +33,22 @@ class BusinessCentralTarget:
     ) -> None:
         self._client, self._company = client, company_id
         self._batch_size, self._parallel = min(batch_size, _LARGEST_BATCH), parallel
+        self._sizes: dict[_Group, Size] = {}
 
     async def write(self, writes: Sequence[Write]) -> Sequence[Answer]:
         return await deliver(
             Side.BC,
             writes,
             self._send,
-            group=lambda write: (write.mapping.bc.api, _is_blind(write)),
-            size=lambda group: min(self._batch_size, _LARGEST_BLIND_BATCH) if group[1] else self._batch_size,
+            group=lambda write: (write.mapping.bc.api, write.mapping.bc.name, _is_blind(write)),
+            size=self._size,
             parallel=self._parallel,
         )
+
+    def _size(self, group: _Group) -> Size:
+        *_, blind = group
+        most = min(self._batch_size, _LARGEST_BLIND_BATCH) if blind else self._batch_size
+        return self._sizes.setdefault(group, Size(most))
 
     async def _send(self, writes: Sequence[Write]) -> Sequence[Answer]:
         root = bc.api_root(writes[0].mapping.bc.api)
@@ -50,14 +58,11 @@ class BusinessCentralTarget:
         # No `Isolation` header: each part stands alone, and a reverted one does not claim success (A5).
         parts = [self._part(number, write) for number, write in enumerate(writes)]
         content = orjson.dumps({"requests": parts})
-        try:
-            headers = {"Content-Type": JSON}
-            response = await call(
-                self._client, "POST", f"{root}/$batch", content=content, headers=headers, parts=len(writes)
-            )
-            return _answers(response, len(writes))
-        except ApiError as error:
-            return [error] * len(writes)
+        headers = {"Content-Type": JSON}
+        response = await call(
+            self._client, "POST", f"{root}/$batch", content=content, headers=headers, parts=len(writes)
+        )
+        return _answers(response, len(writes))
 
     def _part(self, number: int, write: Write) -> dict[str, Any]:
         method, url, headers, body = self._request(write)
@@ -116,7 +121,7 @@ def _is_blind(write: Write) -> bool:
 
 
 def _answers(response: httpx.Response, count: int) -> Sequence[Answer]:
-    """One answer per part, found by its id (A5)."""
+    """One answer per part, found by its id (A5). ApiError if the batch failed as a whole."""
     found: dict[str, Answer] = {}
     parts = document(response.status_code, response.content).get("responses")
     for part in parts if isinstance(parts, list) else ():

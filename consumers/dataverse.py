@@ -9,12 +9,12 @@ import orjson
 
 from consumers import multipart
 from consumers.odata import JSON, answer, call, deliver, direct, heed, unanswered
+from consumers.sizes import Size
 from consumers.together import get_together, in_multipart
 from schemas import dataverse, rows
 from schemas.canonical import canonical
-from schemas.errors import ApiError
 from schemas.mapping import ChildReference, Table, TableMapping
-from schemas.odata import Row, any_of, query
+from schemas.odata import Row, any_of, document, query
 from schemas.side import Side
 from schemas.write import Answer, Write
 
@@ -28,15 +28,15 @@ class DataverseTarget:
 
     def __init__(self, client: httpx.AsyncClient, batch_size: int = 100, parallel: int = 4) -> None:
         self._client, self._batch_size, self._parallel = client, min(batch_size, 1000), parallel
+        self._sizes: dict[str, Size] = {}
 
     async def write(self, writes: Sequence[Write]) -> Sequence[Answer]:
-        size = self._batch_size
         return await deliver(
             Side.SALES,
             writes,
             self._send,
-            group=lambda write: "",
-            size=lambda group: size,
+            group=lambda write: write.mapping.sales.name,
+            size=lambda table: self._sizes.setdefault(table, Size(self._batch_size)),
             parallel=self._parallel,
         )
 
@@ -47,17 +47,8 @@ class DataverseTarget:
         boundary = f"batch_{uuid4()}"
         headers = {"Content-Type": f"multipart/mixed; boundary={boundary}", "Prefer": "odata.continue-on-error"}
         content = multipart.encode([self._part(write) for write in writes], boundary)
-        try:
-            response = await call(
-                self._client,
-                "POST",
-                f"{dataverse.API_ROOT}/$batch",
-                content=content,
-                headers=headers,
-                parts=len(writes),
-            )
-        except ApiError as error:
-            return [error] * len(writes)
+        url = f"{dataverse.API_ROOT}/$batch"
+        response = await call(self._client, "POST", url, content=content, headers=headers, parts=len(writes))
         return _answers(response, len(writes))
 
     def _part(self, write: Write) -> multipart.Request:
@@ -119,11 +110,11 @@ def _request(write: Write) -> tuple[str, str, dict[str, Any] | None, dict[str, s
 
 
 def _answers(response: httpx.Response, count: int) -> Sequence[Answer]:
-    """One answer per part, in order (B5). Without parts, the whole answer's failure is each write's."""
+    """One answer per part, in order (B5). ApiError if the batch failed as a whole."""
     parts = multipart.decode(response.headers.get("Content-Type", ""), response.content)
     if not parts:
-        whole = answer(response.status_code, response.content)
-        return [unanswered(whole if isinstance(whole, ApiError) else None)] * count
+        document(response.status_code, response.content)
+        raise unanswered()
     for part in parts:
         heed(response, part.status, part.headers)
     found = [answer(part.status, part.body) if part.status else unanswered() for part in parts[:count]]

@@ -1,15 +1,16 @@
 """What writing to both sides shares: calls that fail in one way only, answers, and batches side by side."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
 import httpx
 import orjson
 
+from consumers.sizes import NOTHING_DONE, Size, for_its_size
 from schemas.answers import unknown_version
-from schemas.errors import ApiError, Unreachable
+from schemas.errors import ApiError, BatchError, Unreachable
 from schemas.mapping import Table
 from schemas.odata import Row, document, own_link, rows
 from schemas.side import Side
@@ -17,6 +18,7 @@ from schemas.write import Answer, Write, Written
 
 JSON = "application/json"
 
+T = TypeVar("T")
 Group = TypeVar("Group", bound=Hashable)
 Send = Callable[[Sequence[Write]], Awaitable[Sequence[Answer]]]
 
@@ -94,12 +96,14 @@ async def deliver(
     send: Send,
     *,
     group: Callable[[Write], Group],
-    size: Callable[[Group], int],
+    size: Callable[[Group], Size],
     parallel: int,
 ) -> Sequence[Answer]:
     """Sends the writes in full batches of one group and its `size`, `parallel` at once; answers in their order.
 
-    A change of a record whose version nobody knows is not sent: it could overwrite a newer one (promise 3).
+    A change of a record whose version nobody knows is not sent: it could overwrite a newer one (promise 3). `send`
+    raises the ApiError of a batch that failed as a whole: the group's next ones are smaller, and its writes are
+    answered BatchError, unless nothing of it was begun; then its halves are sent.
     """
     answers: list[Answer] = [unknown_version(write.id) for write in writes]
     groups: dict[Group, list[int]] = {}
@@ -108,18 +112,42 @@ async def deliver(
             groups.setdefault(group(write), []).append(index)
     gate = asyncio.Semaphore(parallel)
 
-    async def one(batch: Sequence[int]) -> None:
+    async def one(batch: Sequence[int], most: Size) -> None:
         async with gate:
-            found = await send([writes[index] for index in batch])
+            found = await _sent([writes[index] for index in batch], send, most)
         for index, made in zip(batch, found, strict=True):
             answers[index] = _legible(writes[index].mapping.table(side), made)
 
     async with asyncio.TaskGroup() as tasks:
         for name, indexes in groups.items():
             most = size(name)
-            for start in range(0, len(indexes), most):
-                tasks.create_task(one(indexes[start : start + most]))
+            for batch in batched(indexes, most.now):
+                tasks.create_task(one(batch, most))
     return answers
+
+
+async def _sent(writes: Sequence[Write], send: Send, size: Size) -> Sequence[Answer]:
+    try:
+        found = await send(writes)
+    except ApiError as error:
+        if not for_its_size(error):
+            return [error] * len(writes)
+        size.failed(len(writes), error.status)
+        if error.status not in NOTHING_DONE:
+            return [BatchError(error)] * len(writes)
+        halves = batched(writes, -(-len(writes) // 2))
+        return [made for half in halves for made in await _sent(half, send, size)]
+    if len(writes) == 1 and isinstance(found[0], ApiError):
+        size.failed_alone(found[0].status)
+    else:
+        size.went(len(writes))
+    return found
+
+
+def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in order, `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _legible(table: Table, answer: Answer) -> Answer:

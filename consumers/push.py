@@ -4,9 +4,8 @@ Creation is idempotent (promise 2): Sales rows get the BC record's id; a BC reco
 it is created. After a try whose outcome is unknown nothing is repeated blindly: we look first.
 """
 
-import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
@@ -27,32 +26,20 @@ from consumers.answered import (
 from consumers.create import Creation, adopted
 from consumers.decide import Create, Decision, Delete, Modify
 from consumers.deletions import deleted, found_gone
+from consumers.patience import Patience, Rounds
 from consumers.ports import Memory, Target
 from consumers.resolve import resolve
 from schemas.answers import is_duplicate, is_missing, is_stale
 from schemas.coupling import Lookups
-from schemas.errors import ApiError, CoupledError
+from schemas.errors import ApiError, BatchError, CoupledError
 from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 from schemas.write import Answer, Written
 
 _log = structlog.get_logger(__name__)
-_IMMEDIATE_ROUNDS = 20
 # No record has it: reading it tells only whether the side answers.
 _ANY_ID = "00000000-0000-0000-0000-000000000001"
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long transient errors are waited out before a record counts as failed (promise 7). Seconds.
-
-    Only `brief` times, if it looks as if the record were the trouble and not the side: its topic is not to wait for it.
-    """
-
-    delays: Sequence[float] = (0.5, 1, 2, 4, 8, 15, 30, 60)
-    brief: int = 4
-    jitter: Callable[[], float] = random.random
 
 
 class Push:
@@ -83,24 +70,22 @@ class Push:
         echoes, waiting = await self._without_echoes(mapping, waiting)
         done += echoes
         waiting = await self._creation.prepare(mapping, waiting)
-        delays = iter(self._patience.delays)
-        rounds, fruitless, others_went = 0, 0, False
+        rounds, lost = Rounds(self._patience), False
         while waiting:
-            settled, waiting, errors = await self._round(mapping, waiting, lookups)
+            # No smaller batches for a side that does not even answer a read.
+            refusal = await self._away(mapping) if lost else None
+            settled, waiting, errors = (
+                ([], waiting, [refusal]) if refusal else await self._round(mapping, waiting, lookups)
+            )
             done += settled
-            if settled:
-                delays = iter(self._patience.delays)
-            others_went = others_went or bool(settled)
-            fruitless = 0 if settled else fruitless + 1
-            rounds = 0 if errors else rounds + 1
-            theirs = errors and fruitless >= self._patience.brief and (others_went or _suspect(waiting, errors))
-            if theirs and not await self._away(mapping):
+            rounds.after(bool(settled), waiting, errors)
+            if rounds.is_doubtful and not await self._away(mapping):
                 return done + [ended(item, failed(item, errors[-1])) for item in waiting]
-            delay = next(delays, None) if errors else 0.0
-            if delay is None or rounds > _IMMEDIATE_ROUNDS:
+            if rounds.are_over:
                 return done + await self._given_up(mapping, waiting, errors)
-            if waiting and delay:
-                await self._sleep(delay * (0.5 + self._patience.jitter()))
+            lost = bool(refusal) or any(isinstance(error, BatchError) for error in errors)
+            if waiting and rounds.delay:
+                await self._sleep(rounds.delay)
         return done
 
     async def _given_up(
@@ -226,11 +211,6 @@ class Push:
             (prepared,) = await self._creation.prepare(item.mapping, [step])
             return prepared
         return step
-
-
-def _suspect(waiting: Sequence[Item], errors: Sequence[ApiError]) -> bool:
-    """Do all these fail with the server's own error, which says nothing of the side, or have they failed before?"""
-    return all(error.status == 500 for error in errors) or all(item.change.retry for item in waiting)
 
 
 def _crashed(item: Item, error: Exception) -> Decision:

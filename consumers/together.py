@@ -9,7 +9,8 @@ import httpx
 import orjson
 
 from consumers import multipart
-from consumers.odata import JSON, call, get_all, heed
+from consumers.odata import JSON, batched, call, get_all, heed
+from consumers.sizes import for_its_size
 from schemas import dataverse
 from schemas.errors import ApiError
 from schemas.odata import Row, document
@@ -23,21 +24,23 @@ Ask = Callable[[Sequence[str]], Awaitable[Mapping[int, list[Row]]]]
 
 
 async def get_together(client: httpx.AsyncClient, urls: Sequence[str], ask: Ask, parallel: int) -> list[Row]:
-    """As `get_all`, in batches. What a batch does not answer whole is asked again by itself."""
-    if len(urls) < _WORTH_IT:
-        return await get_all(client, urls, parallel)
-    batches = [urls[start : start + _PARTS] for start in range(0, len(urls), _PARTS)]
-    found = [await _batch(client, batch, ask, parallel) for batch in batches]
+    """As `get_all`, in batches. What a batch does not answer whole is asked again by itself; one that fails as a whole,
+    in halves.
+    """
+    found = [await _batch(client, batch, ask, parallel) for batch in batched(urls, _PARTS)]
     return list(chain.from_iterable(found))
 
 
 async def _batch(client: httpx.AsyncClient, urls: Sequence[str], ask: Ask, parallel: int) -> list[Row]:
+    if len(urls) < _WORTH_IT:
+        return await get_all(client, urls, parallel)
     try:
         answered = await ask(urls)
     except ApiError as error:
-        if error.transient:
+        if not for_its_size(error):
             raise
-        answered = {}
+        halves = batched(urls, -(-len(urls) // 2))
+        return [row for half in halves for row in await _batch(client, half, ask, parallel)]
     left = [url for number, url in enumerate(urls) if number not in answered]
     return [*chain.from_iterable(answered.values()), *await get_all(client, left, parallel)]
 

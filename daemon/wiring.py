@@ -13,7 +13,8 @@ import structlog
 
 from consumers.control import Control, Stored
 from consumers.pairing import Pairing
-from consumers.push import Patience, Push
+from consumers.patience import Patience
+from consumers.push import Push
 from consumers.synchronise import Message, Synchronise
 from daemon.sides import Sides
 from daemon.store.coupled import coupled_ids

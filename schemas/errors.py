@@ -71,6 +71,18 @@ class ApiError(CoupledError):
         return self.status in {0, 401, 408, 425, 429} or self.status >= 500
 
 
+class BatchError(ApiError):
+    """A batch of several writes failed as a whole: what became of each is unknown, and any one may be the cause."""
+
+    def __init__(self, cause: ApiError) -> None:
+        super().__init__(cause.status, cause.problem.code, cause.problem.message, cause.problem.hint)
+
+    @property
+    def transient(self) -> bool:
+        """Each is to be tried again, in smaller company: alone it is told what is wrong with it (promise 7)."""
+        return True
+
+
 def api_error(status: int, body: Any) -> ApiError:
     """The error of an OData answer; both sides use `{"error": {"code", "message"}}` (wire-protocols A3, B3)."""
     error = body.get("error") if isinstance(body, dict) else None

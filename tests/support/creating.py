@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from consumers.decide import Decision, decide
+from consumers.patience import Patience
 from consumers.ports import Applied, Flags
-from consumers.push import Patience, Push
+from consumers.push import Push
 from schemas.mapping import TableMapping
 from schemas.outcome import Settled
 from schemas.side import Side

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from consumers.push import Patience, Push
+from consumers.patience import Patience
+from consumers.push import Push
 from consumers.synchronise import Message, Synchronise
 from schemas.change import Change, encode
 from schemas.mapping import Mappings, Table

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from consumers.decide import Decision, decide
+from consumers.patience import Patience
 from consumers.ports import Flags
-from consumers.push import Patience, Push
+from consumers.push import Push
 from schemas.change import Op
 from schemas.coupling import Coupling
 from schemas.errors import ApiError

@@ -5,8 +5,9 @@ import random
 import pytest
 from sqlalchemy import text
 
+from consumers.patience import Patience
 from consumers.ports import Applied
-from consumers.push import Patience, Push
+from consumers.push import Push
 from consumers.synchronise import Message, Synchronise
 from daemon.store.engine import Store
 from schemas.change import encode
