@@ -9,7 +9,16 @@ from typing import Any
 
 from consumers.owed import left_blank, owed_by
 from consumers.ports import Flags
-from consumers.translate import Untranslatable, joined_alike, may_be_owed, references, rules_for, same, translate
+from consumers.translate import (
+    LeftOut,
+    Untranslatable,
+    joined_alike,
+    may_be_owed,
+    references,
+    rules_for,
+    same,
+    translate,
+)
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half, Lookups, Reference
@@ -115,7 +124,14 @@ def decide(
     try:
         return modify(change, mapping, coupling, lookups) if coupling else _create(change, mapping, lookups)
     except Untranslatable as error:
-        return replace(ignored, outcome=Outcome.FAILED, problem=error.problem, waits_for=error.waits_for)
+        return _without(ignored, error)
+
+
+def _without(ignored: Settled, error: Untranslatable) -> Settled:
+    """It fails, or takes no part, for want of what it names."""
+    if isinstance(error, LeftOut) and error.waits_for:
+        return replace(ignored, owed=(error.waits_for,))
+    return replace(ignored, outcome=Outcome.FAILED, problem=error.problem, waits_for=error.waits_for)
 
 
 def _outdated(change: Change, coupling: Coupling) -> bool:
@@ -135,8 +151,9 @@ def restore(change: Change, mapping: TableMapping, coupling: Coupling, lookups: 
     try:
         return replace(_create(change, mapping, lookups), replaces=coupling)
     except Untranslatable as error:
-        failed = Settled(change, mapping.name, Outcome.FAILED, unagreed(coupling), problem=error.problem)
-        return replace(failed, partner=coupling.half(change.side.other).id, waits_for=error.waits_for)
+        partner = coupling.half(change.side.other).id
+        end = Settled(change, mapping.name, Outcome.IGNORED, unagreed(coupling), partner=partner)
+        return _without(end, error)
 
 
 def unagreed(coupling: Coupling) -> Coupling:

@@ -30,6 +30,10 @@ class Untranslatable(Exception):
         self.waits_for = waits_for
 
 
+class LeftOut(Untranslatable):
+    """It names a record that never will be coupled, so the mapping is not about it (`ignore_outside`)."""
+
+
 def rules_for(mapping: TableMapping, direction: Direction, *moments: When) -> tuple[FieldRule, ...]:
     """The rules of a direction that apply at these moments."""
     return tuple(rule for rule in mapping.rules(direction) if rule.when in moments)
@@ -65,11 +69,13 @@ def unanswered(rule: FieldRule, direction: Direction, values: Values, lookups: L
 
 def translate(rules: Iterable[FieldRule], direction: Direction, values: Values, lookups: Lookups) -> dict[str, Any]:
     """The destination's values, canonical, by field name. Untranslatable if a related record is not coupled.
+    LeftOut if the record takes no part for want of it.
 
     Fields that must stay as they are (`not_null` and blank, or not in `values`) are left out.
     """
     made: dict[str, Any] = {}
-    for rule in rules:
+    # A record that takes no part fails for no other reason.
+    for rule in sorted(rules, key=lambda rule: not rule.leaves_out(direction)):
         if rule.generate or any(name not in values for name in rule.fields(direction.source)):
             continue
         made |= _apply(rule, direction, values, lookups)
@@ -164,6 +170,8 @@ def _looked_up(rule: FieldRule, source: Side, values: Values, lookups: Lookups) 
     wanted = rule.lookup.to if source is Side.BC else rule.lookup.by
     if partner is not None and wanted in partner:
         return partner[wanted]
+    if partner is OUTSIDE and rule.leaves_out(Direction.from_side(source)):
+        raise LeftOut(problems.not_coupled(rule, reference), reference)
     if rule.clear_on_failure or (rule.blank_outside and partner is OUTSIDE):
         return None
     raise _untranslatable(rule, reference, wanted, coupled=bool(partner))

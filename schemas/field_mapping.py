@@ -52,6 +52,7 @@ class FieldRule:
     not_null: bool = False
     clear_on_failure: bool = False
     blank_outside: bool = False
+    ignore_outside: Direction | None = None
     max_length: int | None = None
     transforms: tuple[Transform, ...] = ()
     transform_direction: Direction = Direction.BOTH
@@ -62,6 +63,10 @@ class FieldRule:
     @property
     def name(self) -> str:
         return f"{'+'.join(self.bc) or '—'} ↔ {'+'.join(self.sales) or '—'}"
+
+    def leaves_out(self, direction: Direction) -> bool:
+        """Takes a record no part in this direction, if what it names never will be coupled (`ignore_outside`)?"""
+        return self.ignore_outside is not None and self.ignore_outside.covers(direction)
 
     @property
     def looks_up(self) -> bool:

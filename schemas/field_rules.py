@@ -82,13 +82,17 @@ def _blanks(part: FieldPart, place: Place) -> Iterator[Finding]:
     for name in said[1:]:
         message = f"{said[0]} and {name} say different things about a blank: keep one."
         yield wrong((*place, name), message, f"Take `{name}` out, or `{said[0]}`.")
+    if part.clear_on_failure and part.ignore_outside:
+        message = "with clear_on_failure nothing is waited for, so ignore_outside has no effect."
+        yield wrong((*place, "ignore_outside"), message, "Take one of the two out.")
 
 
 def _lookup(part: FieldPart, known: Known, place: Place) -> Iterator[Finding]:
     if part.lookup is None:
-        if part.blank_outside:
-            hint = "Name the mapping of the record with `lookup`, or take `blank_outside` out."
-            yield wrong((*place, "blank_outside"), "blank_outside needs a `lookup`.", hint)
+        for name in ("blank_outside", "ignore_outside"):
+            if getattr(part, name):
+                hint = f"Name the mapping of the record with `lookup`, or take `{name}` out."
+                yield wrong((*place, name), f"{name} needs a `lookup`.", hint)
         return
     yield from unknown_mapping(part.lookup, known, (*place, "lookup"))
     if part.constant is not None and part.on is When.AFTER_INSERT:

@@ -44,6 +44,8 @@ class ChildReference:
 
     BC: `child` is a part of the page, read with $expand (a customer's company contact). Sales: `child` is an entity
     set whose `parent` column points back (a unit group's base unit).
+
+    `of`: the table whose records have the name for their key; those in its filter are never below a record of ours.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ChildReference:
     field: str
     where: Filter
     parent: str = ""
+    of: "Table | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from schemas.field_mapping import FieldRule, Lookup
 from schemas.filters import Filter
 from schemas.mapping import ChildReference, Mappings, Table, TableMapping, Template
 from schemas.mapping_diff import definition
-from schemas.mapping_parts import FieldPart, FilePart, MappingPart, SidePart, TemplatePart
+from schemas.mapping_parts import FieldPart, FilePart, MappingPart, ReferencePart, SidePart, TemplatePart
 from schemas.side import Direction, Side
 from schemas.transforms import LOOKUP
 
@@ -51,7 +51,7 @@ def _template(part: TemplatePart) -> Template:
 def _table(side: Side, part: SidePart) -> Table:
     known: Any = business_central if side is Side.BC else dataverse
     references = tuple(
-        ChildReference(name, ref.child, ref.field, Filter.parse(ref.where, side), ref.parent)
+        ChildReference(name, ref.child, ref.field, Filter.parse(ref.where, side), ref.parent, _bearers(side, ref))
         for name, ref in part.references.items()
     )
     return Table(
@@ -63,6 +63,10 @@ def _table(side: Side, part: SidePart) -> Table:
         api=part.api.strip("/"),
         references=references,
     )
+
+
+def _bearers(side: Side, part: ReferencePart) -> Table | None:
+    return _table(side, SidePart(table=part.of, filter=part.never)) if part.of else None
 
 
 def _field(part: FieldPart, mapping: MappingPart, by_name: Mapping[str, MappingPart]) -> FieldRule:
@@ -80,6 +84,7 @@ def _field(part: FieldPart, mapping: MappingPart, by_name: Mapping[str, MappingP
         not_null=part.not_null,
         clear_on_failure=part.clear_on_failure,
         blank_outside=part.blank_outside,
+        ignore_outside=part.ignore_outside,
         max_length=part.max_length,
         transforms=tuple(_transform(step, by_name) for step in part.transform),
         transform_direction=part.transform_direction or Direction.BOTH,

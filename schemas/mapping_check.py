@@ -11,7 +11,7 @@ from schemas.finding import Finding, Level, Place, wrong
 from schemas.mapping import ChildReference, Table, TableMapping, Template
 from schemas.mapping_file import MappingsFile
 from schemas.mapping_parts import MappingPart
-from schemas.metadata import EntityType, Kind, Property, Served
+from schemas.metadata import EntityType, Kind, Property, Served, Service
 from schemas.nearest import did_you_mean
 from schemas.side import Direction, Side
 from schemas.value_check import check_constant
@@ -119,6 +119,19 @@ class _Checked:
         if child:
             yield from _named(child, reference.child, (*place, "field"), reference.field)
             yield from check_filter(reference.where.text, (*place, "where"), reference.child, child)
+        if reference.of and service:
+            yield from self._bearers(reference.of, place, service)
+
+    @staticmethod
+    def _bearers(table: Table, place: Place, service: Service) -> Iterator[Finding]:
+        """The table whose records a reference names by their key."""
+        entity = service.sets.get(table.name)
+        if entity is None:
+            message = f"Business Central has no entity set {table.name!r}."
+            yield Finding(Level.ERROR, (*place, "of"), message, did_you_mean(table.name, service.sets))
+            return
+        yield from _named(entity, table.name, (*place, "of"), table.key)
+        yield from check_filter(table.filter.text, (*place, "never"), table.name, entity)
 
     def _child(self, reference: ChildReference, place: Place) -> Iterator[Finding]:
         """A set of Sales whose rows point back."""

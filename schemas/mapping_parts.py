@@ -27,6 +27,8 @@ class ReferencePart(_Part):
     field: str
     parent: str = ""
     where: str = ""
+    of: str = Field(default="", examples=["contacts"])
+    never: str = Field(default="", examples=["contactBusinessRelation eq 'None'"])
 
 
 class SidePart(_Part):
@@ -53,6 +55,7 @@ class FieldPart(_Part):
     not_null: bool = False
     clear_on_failure: bool = False
     blank_outside: bool = False
+    ignore_outside: Direction | None = None
     max_length: int | None = Field(default=None, gt=0)
     transform: list[str | dict[str, Any]] = Field(default=[], examples=[["trim", {"round": 2}]])
     transform_direction: Direction | None = None

@@ -6,7 +6,7 @@ from schemas.field_mapping import When
 from schemas.field_rules import Known, field_mistakes, unknown_mapping
 from schemas.filter_text import NotAFilter, tree
 from schemas.finding import Finding, Place, wrong
-from schemas.mapping_parts import FieldPart, FilePart, MappingPart
+from schemas.mapping_parts import FieldPart, FilePart, MappingPart, ReferencePart
 from schemas.nearest import did_you_mean
 from schemas.side import Direction, Side
 from schemas.transforms import LOOKUP
@@ -30,7 +30,7 @@ def mistakes(parts: FilePart, names: Collection[str] = (), incomplete: Collectio
         for side, table in ((Side.BC, part.bc), (Side.SALES, part.sales)):
             yield from _filter(table.filter, (*place, side.value, "filter"))
             for name, reference in table.references.items():
-                yield from _filter(reference.where, (*place, side.value, "references", name, "where"))
+                yield from _reference(reference, (*place, side.value, "references", name))
         for number, field in part.enabled():
             yield from field_mistakes(field, part, known, (*place, "fields", number))
         yield from _twice(part, (*place, "fields"))
@@ -38,6 +38,15 @@ def mistakes(parts: FilePart, names: Collection[str] = (), incomplete: Collectio
         yield from _templates(part, (*place, "templates"))
         if index not in incomplete:
             yield from _lacking(part, place)
+
+
+def _reference(part: ReferencePart, place: Place) -> Iterator[Finding]:
+    yield from _filter(part.where, (*place, "where"))
+    yield from _filter(part.never, (*place, "never"))
+    for given, lacking in (("never", "of"), ("of", "never")):
+        if getattr(part, given) and not getattr(part, lacking):
+            hint = f"Write `{lacking}` too, or take `{given}` out."
+            yield wrong((*place, given), f"{given} says nothing without `{lacking}`.", hint)
 
 
 def reached(name: str, by_name: Mapping[str, MappingPart]) -> set[str]:

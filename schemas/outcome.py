@@ -35,7 +35,8 @@ class Settled:
     any other is permanent (promise 7).
     `gone`: the id on the other side of a record that no longer exists, so that nothing of it is left to carry.
     `owed`: the records that are not coupled yet, for want of which fields went through as blanks; `lacking`: those that
-    are, and have not got the name or the field wanted of them yet.
+    are, and have not got the name or the field wanted of them yet. One that is ignored owes the record for want of
+    which it takes no part.
     `superseded`: a newer version decides (promise 3); this one is counted, and says nothing about the record.
     """
 

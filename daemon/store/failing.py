@@ -207,7 +207,7 @@ async def resolve(connection: AsyncConnection, settled: Iterable[Settled], now: 
     for one in settled:
         if one.gone:
             last[one.mapping, Direction.from_side(one.change.side.other), one.gone] = one.outcome
-        if one.outcome not in UNTOUCHED or _out_of_scope(one):
+        if one.outcome not in UNTOUCHED or out_of_scope(one):
             last[one.mapping, one.direction, one.change.key] = one.outcome
     well: dict[tuple[str, Direction], list[str]] = defaultdict(list)
     for (mapping, direction, key), outcome in last.items():
@@ -223,8 +223,8 @@ async def resolve(connection: AsyncConnection, settled: Iterable[Settled], now: 
             )
 
 
-def _out_of_scope(one: Settled) -> bool:
-    """A failed record that the mapping no longer is about: nothing is left to carry."""
+def out_of_scope(one: Settled) -> bool:
+    """A record carried again that the mapping no longer is about: nothing is left to carry."""
     return one.outcome is Outcome.IGNORED and one.change.retry and not one.missed
 
 

@@ -5,30 +5,32 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.database import chunks, upsert
-from daemon.store.failing import FAILING, UNTOUCHED, waiting_for
+from daemon.store.failing import FAILING, UNTOUCHED, out_of_scope, waiting_for
 from daemon.store.lookups import look_up
 from daemon.store.tables import OwedReferenceRow
 from schemas.coupling import Reference
-from schemas.outcome import Settled
+from schemas.outcome import Outcome, Settled
 
 # What a coupled record lacks it may get unseen, and a message may be lost with its log: then they are carried again.
 LATER = timedelta(hours=1)
+# Mapping, direction, and id on the source side.
+Record = tuple[str, str, str]
 
 
 async def settle_owed(connection: AsyncConnection, settled: Sequence[Settled], now: datetime) -> None:
-    """What each record that went through owes now, in place of what it owed before."""
-    last = {
-        (one.mapping, one.direction.value, one.change.key): one
-        for one in settled
-        if one.outcome not in FAILING | UNTOUCHED
-    }
-    await _forget(connection, last)
+    """What each record owes now, in place of what it owed before, if it went through or took no part."""
+    through = _last(one for one in settled if one.outcome not in FAILING | UNTOUCHED)
+    apart = _last(one for one in settled if one.outcome in FAILING or one.owed or out_of_scope(one))
+    apart = {record: one for record, one in apart.items() if record not in through}
+    await _forget(connection, through)
+    await _forget(connection, apart, OwedReferenceRow.left_out.is_(True))
+    owing = {**through, **apart}
     # Another worker may have coupled one while this batch was carried out.
-    coupled = (await look_up(connection, {reference for one in last.values() for reference in one.owed})).keys()
+    coupled = (await look_up(connection, {reference for one in owing.values() for reference in one.owed})).keys()
     rows = [
         {
             "mapping": mapping,
@@ -36,25 +38,30 @@ async def settle_owed(connection: AsyncConnection, settled: Sequence[Settled], n
             "source_key": key,
             "waits_for": waiting_for(reference),
             "due_at": now + LATER if reference in one.lacking else now if reference in coupled else None,
+            "left_out": one.outcome is Outcome.IGNORED,
         }
-        for (mapping, direction, key), one in sorted(last.items(), key=itemgetter(0))
+        for (mapping, direction, key), one in sorted(owing.items(), key=itemgetter(0))
         for reference in sorted((*one.owed, *one.lacking), key=waiting_for)
     ]
     if rows:
         await connection.execute(upsert(connection, OwedReferenceRow).on_conflict_do_nothing(), rows)
 
 
-async def _forget(connection: AsyncConnection, records: Iterable[tuple[str, str, str]]) -> None:
+def _last(settled: Iterable[Settled]) -> dict[Record, Settled]:
+    return {(one.mapping, one.direction.value, one.change.key): one for one in settled}
+
+
+async def _forget(connection: AsyncConnection, records: Iterable[Record], *which: ColumnElement[bool]) -> None:
     row = OwedReferenceRow
     keys: dict[tuple[str, str], list[str]] = defaultdict(list)
     for mapping, direction, key in records:
         keys[mapping, direction].append(key)
-    owing = select(row.mapping).where(row.mapping.in_({mapping for mapping, _ in keys})).distinct()
+    owing = select(row.mapping).where(row.mapping.in_({mapping for mapping, _ in keys}), *which).distinct()
     known = set(await connection.scalars(owing)) if keys else set()
     for (mapping, direction), wanted in sorted(keys.items()):
         for chunk in chunks(sorted(wanted)) if mapping in known else ():
             here = (row.mapping == mapping, row.direction == direction, row.source_key.in_(chunk))
-            await connection.execute(delete(row).where(*here))
+            await connection.execute(delete(row).where(*here, *which))
 
 
 async def wake_owed(connection: AsyncConnection, references: Iterable[Reference], now: datetime) -> None:

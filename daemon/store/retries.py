@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import count, takewhile
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 from sqlalchemy.orm import aliased
 
 from daemon.store.database import Database, chunks
@@ -83,15 +83,14 @@ class Retries:
 
 
 def _owing(served: Collection[tuple[str, Direction]], now: datetime) -> Select[str, str, str]:
-    """Coupled records only: one that has been uncoupled since must not get a partner by way of a retry."""
+    """If they went through, coupled ones only: one uncoupled since must not get a partner by way of a retry."""
     row, pair = OwedReferenceRow, CouplingRow
     ids = ((Direction.TO_SALES, pair.bc_id), (Direction.TO_BC, pair.sales_id))
     coupled = or_(*(and_(row.direction == way.value, row.source_key == column) for way, column in ids))
     places = or_(*(and_(row.mapping == mapping, row.direction == way.value) for mapping, way in served))
     return (
         select(row.mapping, row.direction, row.source_key)
-        .join(pair, and_(pair.mapping == row.mapping, coupled))
-        .where(row.due_at <= now, places)
+        .where(row.due_at <= now, places, or_(row.left_out, exists().where(pair.mapping == row.mapping, coupled)))
         .distinct()
     )
 

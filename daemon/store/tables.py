@@ -241,7 +241,8 @@ class SurveyRecordRow(Base):
 class OwedReferenceRow(Base):
     """A record that went through without a look-up it still needs: carried again once that one is coupled.
 
-    `due_at`: when it is to be carried; not set while what it owes is not coupled.
+    `due_at`: when it is to be carried; not set while what it owes is not coupled. `left_out`: it did not go through,
+    but took no part for want of that, so it need not be coupled.
     """
 
     __tablename__ = "owed_references"
@@ -251,6 +252,7 @@ class OwedReferenceRow(Base):
     source_key: Mapped[str] = mapped_column(primary_key=True)
     waits_for: Mapped[str] = mapped_column(primary_key=True, index=True)
     due_at: Mapped[datetime | None] = mapped_column(index=True)
+    left_out: Mapped[bool] = mapped_column(default=False)
 
 
 class SubscriptionRow(Base):

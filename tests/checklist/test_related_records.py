@@ -114,6 +114,37 @@ async def test_row_092_company_contacts_and_contacts_without_company_are_ignored
     assert await stage.errors() == []
 
 
+def person(stage: Stage, company: str) -> str:
+    """A person of a company, both contacts; the company's number is `company`."""
+    stage.bc.create("contacts", number=company, displayName="Prospect", type="Company")
+    made = {"displayName": "Nora Novak", "type": "Person", "companyNumber": company}
+    return str(stage.bc.create("contacts", **made)["id"])
+
+
+async def test_row_092_a_person_whose_company_is_no_customer_is_ignored(stage: Stage) -> None:
+    person(stage, "CT9")
+    vendor = stage.bc.create("vendors", displayName="Supplies Ltd")
+    [information] = stage.bc.get(f"vendors({vendor['id']})/contactsInformation")["value"]
+    of_vendor = {"displayName": "Vic Vendor", "type": "Person", "companyNumber": information["contactNumber"]}
+    stage.bc.create("contacts", **of_vendor)
+    done = await stage.full_sync(*PEOPLE, answer="keep")
+    assert set(done["CONTACTS", TO_SALES]) <= {"ignored"}
+    assert stage.sales.rows("contacts") == []
+    assert await stage.errors() == []
+
+
+async def test_row_092_it_is_carried_when_the_company_becomes_a_customer(stage: Stage) -> None:
+    key = person(stage, "CT9")
+    await stage.full_sync(*PEOPLE, answer="keep")
+    await stage.live()
+    assert stage.sales.rows("contacts") == []
+    number = stage.bc.control.post("customers", json={"contact": "CT9"}).raise_for_status().json()["id"]
+    await stage.live()
+    assert await stage.couplings("CONTACTS") == {key: key}
+    assert stage.sales.get(f"contacts({key})")["_parentcustomerid_value"] == number
+    assert await stage.errors() == []
+
+
 async def test_row_093_a_contact_waits_for_its_account(stage: Stage) -> None:
     parent = account(stage, "Fabrikam")
     bind = {"parentcustomerid_account@odata.bind": f"/accounts({parent})"}

@@ -103,6 +103,32 @@ async def test_business_central_is_asked_by_the_key() -> None:
     assert river.bc.reads == 1
 
 
+BEARERS = {"child": "information", "field": "number", "of": "contacts", "never": "relation eq 'None'"}
+
+
+def people() -> River:
+    """Persons name their company by its contact, and take no part while that is no customer's."""
+    company = {**COMPANY, "by": "contact", "ignore_outside": "to_sales"}
+    fields = [{"bc": "displayName", "sales": "lastname"}, company]
+    river = River({**CONTACTS, "fields": fields}, part(bc={"table": "customers", "references": {"contact": BEARERS}}))
+    for number, relation in (("CT1", "None"), ("CT2", "Customer"), ("CT3", "None")):
+        river.bc.put(river.mappings["CONTACTS"].bc, number=number, relation=relation)
+    return river
+
+
+async def test_a_person_whose_company_is_no_customer_takes_no_part_and_is_remembered_for_when_it_is() -> None:
+    river = people()
+    persons = [river.new(BC, displayName=number, companyNumber=number) for number in ("CT1", "CT2", "CT3", "CT4")]
+    ends = {end.change.key: end for end in await river.take(*persons)}
+    ends = {str(one.after and one.after["displayName"]): ends[one.key] for one in persons}
+    assert [ends[number].outcome for number in ("CT1", "CT3")] == [Outcome.IGNORED, Outcome.IGNORED]
+    assert [one.value for one in ends["CT1"].owed] == ["CT1"]
+    # One is a customer's and not coupled yet, the other is not to be found: they wait.
+    assert [bool(ends[number].waits_for) for number in ("CT2", "CT4")] == [True, True]
+    assert river.rows(SALES) == []
+    assert river.bc.reads == 1
+
+
 async def test_a_side_that_is_away_is_waited_for() -> None:
     river = world()
     contact = river.new(SALES, lastname="Ray", _parentcustomerid_value=account(river, 11))

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from daemon.sandbox.business_central.batch import Batch
 from daemon.sandbox.business_central.errors import ApiError, body_for_status, no_segment
 from daemon.sandbox.business_central.limits import Limits
+from daemon.sandbox.business_central.rules import create_as_customer
 from daemon.sandbox.business_central.seeds import Seeds, load_seeds
 from daemon.sandbox.business_central.service import Answer, Call, Service
 from daemon.sandbox.business_central.settings import BcSettings
@@ -29,7 +30,7 @@ from daemon.sandbox.business_central.webhooks import Webhooks
 from daemon.sandbox.identity import Identity, Unauthorised
 from daemon.sandbox.pages import Pages
 from daemon.sandbox.pages.of_business_central import side
-from daemon.sandbox.request_log import Control, ControlMiddleware
+from daemon.sandbox.request_log import Control, ControlMiddleware, json_object
 
 _APIS = (STANDARD, CUSTOM, RUNTIME)
 _VERBS = ["GET", "POST", "PATCH", "PUT", "DELETE", "MERGE"]
@@ -66,6 +67,7 @@ def create_app(
         *control.routes(),
         *pages.routes(),
         Route("/", front.index, methods=["GET"]),
+        Route("/_sandbox/customers", front.create_as_customer, methods=["POST"]),
         Route("/v2.0/{rest:path}", front.answer, methods=_VERBS),
     ]
 
@@ -117,6 +119,15 @@ class _Front:
             "rows": sets,
         }
         return Response(orjson.dumps(shown, option=orjson.OPT_INDENT_2), media_type="application/json")
+
+    async def create_as_customer(self, request: Request) -> Response:
+        """`{"contact": number}`: what a person does with the action of that name on the contact's page."""
+        asked = await json_object(request) or {}
+        try:
+            made = create_as_customer(self._store, str(asked.get("contact")))
+        except ApiError as error:
+            return _response(Answer(error.status, error.body(), error.headers, "application/json"))
+        return Response(orjson.dumps({"id": made.id}), 201, media_type="application/json")
 
     async def answer(self, request: Request) -> Response:
         """Any request below `/v2.0`."""

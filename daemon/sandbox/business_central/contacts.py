@@ -7,6 +7,7 @@ records of one company carry the same name and address, and an edit of either re
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from daemon.sandbox.business_central.errors import bad_request
@@ -72,6 +73,13 @@ def add_contact(store: Store, set_name: str, firm: Record) -> None:
     values = contact_for(store, set_name, firm.values, store.next_number("contacts"))
     contact = store.insert(_CONTACTS, values, {"firm": (set_name, firm.id)})
     store.contact_of[firm.id] = contact.id
+
+
+def link(store: Store, set_name: str, firm: Record, contact: Record) -> None:
+    """An existing contact is that of a customer or vendor just stored."""
+    linked = replace(contact, private={**contact.private, "firm": (set_name, firm.id)})
+    store.contact_of[firm.id] = contact.id
+    store.update(_CONTACTS, linked, {"contactBusinessRelation": RELATIONS[set_name]})
 
 
 def contact_of(store: Store, firm_id: str) -> Record | None:

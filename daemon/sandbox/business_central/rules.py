@@ -10,13 +10,22 @@ from daemon.sandbox.business_central.errors import ApiError, bad_request, dialog
 from daemon.sandbox.business_central.relations import cascade_rename, check_relations
 from daemon.sandbox.business_central.rows import Record
 from daemon.sandbox.business_central.store import Store
-from daemon.sandbox.business_central.tables import Table
+from daemon.sandbox.business_central.tables import TABLES, Table
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-def create(store: Store, table: Table, changes: dict[str, Any]) -> Record:
-    """Store a new row; a customer or vendor gets its contact with it."""
+def create_as_customer(store: Store, number: str) -> Record:
+    """The action of that name: a customer of a contact, which becomes the contact of it. Over no API, so for tests."""
+    contact = store.rows("contacts").by_key(number)
+    if contact is None or contact.values["contactBusinessRelation"] != "None":
+        raise dialog(f"There is no contact {number} without a business relation.")
+    shared = {name: contact.values[name] for name in contacts.SHARED}
+    return create(store, TABLES["customers"], shared, contact)
+
+
+def create(store: Store, table: Table, changes: dict[str, Any], contact: Record | None = None) -> Record:
+    """Store a new row; a customer or vendor gets its contact with it, if it is not made of one."""
     for name in table.mandatory:
         if name not in changes:
             raise dialog(f'A "{name}" must be provided.')
@@ -34,7 +43,9 @@ def create(store: Store, table: Table, changes: dict[str, Any]) -> Record:
         contacts.complete_contact(store, {**values, "displayName": ""}, values)
     values["id"] = _new_id(store, table, changes.get("id"))
     record = store.insert(table, values)
-    if table.set_name in contacts.RELATIONS:
+    if contact is not None:
+        contacts.link(store, table.set_name, record, contact)
+    elif table.set_name in contacts.RELATIONS:
         contacts.add_contact(store, table.set_name, record)
     return record
 

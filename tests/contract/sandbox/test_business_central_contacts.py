@@ -111,6 +111,16 @@ async def test_a2_deleting_a_customer_keeps_the_contact_without_relation() -> No
         assert (await by_number(bc, "contacts", "CT9"))["contactBusinessRelation"] == "None"
 
 
+async def test_a2_a_customer_made_of_a_contact_has_it_for_its_own() -> None:
+    async with tenant({"contacts": SEEDS["contacts"]}) as bc:
+        made = await bc.http.post("/_sandbox/customers", json={"contact": "CT9"})
+        assert [row[0] for row in await information(bc, made.json()["id"])] == ["CT9", "CT10"]
+        assert (await by_number(bc, "contacts", "CT9"))["contactBusinessRelation"] == "Customer"
+        assert len(await bc.rows("contacts")) == 3
+        again = await bc.http.post("/_sandbox/customers", json={"contact": "CT9"})
+        assert again.status_code == 400
+
+
 async def test_a2_deleting_a_company_contact_deletes_its_persons() -> None:
     async with tenant(SEEDS) as bc:
         contact, customer = await by_number(bc, "contacts", "CT9"), await by_number(bc, "customers", "K1")

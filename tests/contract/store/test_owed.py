@@ -107,3 +107,41 @@ async def test_it_is_no_failure(store: Store) -> None:
     assert await store.views.failures() == []
     await record(store, failed("b2"))
     assert [one.bc_id for one in await store.views.failures()] == ["b2"]
+
+
+def left_out(*owed: Reference, **more: Any) -> Settled:
+    return replace(ended("b1", Outcome.IGNORED, **more), owed=owed)
+
+
+async def test_a_record_that_takes_no_part_is_due_once_what_it_names_is_coupled(store: Store, clock: Clock) -> None:
+    await record(store, left_out(FIRST))
+    clock.forward(86_400)
+    assert await due(store, clock) == []
+    await record(store, coupled("b9", "s9", contact="CT1"))
+    assert await due(store, clock) == [ONE]
+
+
+async def test_what_it_names_may_change(store: Store, clock: Clock) -> None:
+    await record(store, left_out(FIRST))
+    await record(store, left_out(SECOND))
+    await record(store, coupled("b9", "s9", contact="CT1"))
+    assert await due(store, clock) == []
+    await record(store, coupled("b8", "s8", contact="CT2"))
+    assert await due(store, clock) == [ONE]
+
+
+async def test_once_it_fails_its_failure_is_carried_again_in_its_place(store: Store, clock: Clock) -> None:
+    await record(store, left_out(FIRST))
+    await record(store, failed("b1"))
+    await record(store, coupled("b9", "s9", contact="CT1"))
+    assert await due(store, clock) == []
+
+
+async def test_one_that_has_left_the_mapping_by_then_is_forgotten(store: Store, clock: Clock) -> None:
+    await record(store, left_out(FIRST))
+    await record(store, coupled("b9", "s9", contact="CT1"))
+    await store.retries.taken(await due(store, clock), clock())
+    again = ended("b1", Outcome.IGNORED)
+    await record(store, replace(again, change=replace(again.change, retry=True)))
+    clock.forward(86_400)
+    assert await due(store, clock) == []
