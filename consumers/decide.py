@@ -230,7 +230,7 @@ def _left_to_partner(
     synchronisation.
     """
     seen, mine, theirs = known
-    if rule.direction is not Direction.BOTH or mapping.direction is not Direction.BOTH:
+    if not mapping.both_ways(rule):
         return False
     agreed = any(name in mine for name in rule.fields(source))
     agreed = agreed or any(name in theirs for name in rule.fields(source.other))

@@ -190,7 +190,8 @@ def _publishing(mapping: TableMapping, use: Use) -> Sequence[Side]:
         return ()
     loser = use.side.other
     way = Direction.from_side(loser)
-    one_way = mapping.direction.covers(way) and any(rule.direction is way for rule in mapping.rules(way))
+    lines = mapping.rules(way) if mapping.direction.covers(way) else ()
+    one_way = any(rule.direction is way and not mapping.both_ways(rule) for rule in lines)
     return (use.side, loser) if one_way else (use.side,)
 
 

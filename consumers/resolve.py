@@ -70,10 +70,7 @@ def _there_already(item: Modify, now: Half) -> set[str]:
 def _clashing(item: Modify, there: set[str], moved: set[str]) -> set[str]:
     """The fields that truly conflict; under `fail`, as in the original, any bidirectional change on both sides."""
     both_ways = {
-        name
-        for rule in item.mapping.fields
-        if rule.direction is Direction.BOTH
-        for name in rule.fields(item.destination)
+        name for rule in item.mapping.fields if item.mapping.both_ways(rule) for name in rule.fields(item.destination)
     }
     theirs = moved - there
     mine = (item.fields.keys() & both_ways) - there

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from schemas.field_mapping import FieldRule
+from schemas.field_mapping import FieldRule, When
 from schemas.filters import Filter
 from schemas.side import Direction, Side
 
@@ -118,6 +118,25 @@ class TableMapping:
             for way in (Direction.TO_SALES, Direction.TO_BC)
         }
 
+    def both_ways(self, rule: FieldRule) -> bool:
+        """Does the field travel both ways after its creation, by this line or by two opposite ones together?
+
+        Only such a field can be edited on both sides (business-central-sync 3.6).
+        """
+        return self.direction is Direction.BOTH and (rule.direction is Direction.BOTH or bool(self.opposite(rule)))
+
+    def opposite(self, rule: FieldRule) -> tuple[FieldRule, ...]:
+        """The lines that carry back what a one-way line carries: the same fields, each direction with its own rules."""
+        return self._opposite.get(_line(rule), ()) if rule.when is When.ALWAYS else ()
+
+    @cached_property
+    def _opposite(self) -> dict[tuple[Any, ...], tuple[FieldRule, ...]]:
+        one_way = [rule for rule in self.fields if rule.direction is not Direction.BOTH and rule.when is When.ALWAYS]
+        return {
+            _line(rule): tuple(one for one in one_way if one.direction is not rule.direction and _share(one, rule))
+            for rule in one_way
+        }
+
     @cached_property
     def _mapped(self) -> dict[Side, tuple[str, ...]]:
         return {side: tuple(dict.fromkeys(name for rule in self.fields for name in rule.fields(side))) for side in Side}
@@ -147,6 +166,14 @@ class TableMapping:
     def lookup_columns(self) -> frozenset[str]:
         """Sales columns that hold a reference: read as `_x_value`, written by binding (wire-protocols B2)."""
         return frozenset(name for rule in self.fields if rule.bind for name in rule.sales)
+
+
+def _line(rule: FieldRule) -> tuple[Any, ...]:
+    return rule.direction, rule.bc, rule.sales
+
+
+def _share(one: FieldRule, other: FieldRule) -> bool:
+    return all(set(one.fields(side)) & set(other.fields(side)) for side in Side)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Two coupled records compared field by field, and who is right where they differ: pure.
 
-A field that travels both ways differs only if neither side is what the other makes of it: a text that had to be cut is
-no difference. Who moved since both last agreed is right; if neither has, Business Central is, as in a full
+A field that travels both ways, by one line or by two opposite ones, differs only if neither side is what the other
+makes of it: a text that had to be cut is no difference. Where one side alone moved since both last agreed, or the rules
+of one way alone changed, that way decides. Who moved is right; if neither has, Business Central is, as in a full
 synchronisation (business-central-sync 4.4); if both have, the mapping's rule decides (3.6).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,11 @@ from schemas.mapping import OnUpdateConflict, TableMapping
 from schemas.side import Direction, Side
 
 Halves = Mapping[Side, Half]
+# By the name of a field: the ways whose translation has changed since its values were agreed on.
+Renewed = Mapping[str, Collection[Direction]]
+# The line that a field is told by, then the opposite ones.
+Lines = tuple[FieldRule, ...]
+Ways = Mapping[Direction, FieldRule]
 _MISSING = object()
 _POLICY = {OnUpdateConflict.BC_WINS: Side.BC, OnUpdateConflict.SALES_WINS: Side.SALES}
 
@@ -41,14 +47,19 @@ def looked_up(mapping: TableMapping, now: Halves) -> set[Reference]:
     }
 
 
-def drifts(mapping: TableMapping, coupling: Coupling, now: Halves, lookups: Lookups) -> list[Drift]:
+def drifts(
+    mapping: TableMapping, coupling: Coupling, now: Halves, lookups: Lookups, renewed: Renewed | None = None
+) -> list[Drift]:
     """The fields that differ, in the order of the mapping. `now`: both records as halves of a coupling."""
-    found = [
-        Drift(rule, _winner(mapping, rule, coupling, now), problem)
-        for rule in mapping.fields
-        for problem in _differing(mapping, rule, now, lookups)
-    ]
-    return _all_or_nothing(found, coupling, now) if mapping.on_update_conflict is OnUpdateConflict.FAIL else found
+    found: list[Drift] = []
+    for lines in _fields(mapping):
+        ways = _ways(mapping, lines)
+        moved = {side for side in Side if _moved(side, lines[0], coupling, now)}
+        decisive = _decisive(ways, moved, (renewed or {}).get(lines[0].name, ()))
+        winner = _winner(mapping, lines[0], coupling, now, (decisive, moved))
+        found += [Drift(lines[0], winner, problem) for problem in _differing(decisive, now, lookups)]
+    fail = mapping.on_update_conflict is OnUpdateConflict.FAIL
+    return _all_or_nothing(mapping, found, coupling, now) if fail else found
 
 
 def reopened(coupling: Coupling, now: Halves, drifted: Iterable[Drift]) -> Coupling:
@@ -69,11 +80,27 @@ def sources(mapping: TableMapping, drifted: Sequence[Drift]) -> set[Side]:
     return {one.winner for one in drifted if one.winner} or {mapping.direction.one_ways[0].source}
 
 
-def _differing(mapping: TableMapping, rule: FieldRule, now: Halves, lookups: Lookups) -> list[Problem | None]:
+def _fields(mapping: TableMapping) -> Iterator[Lines]:
+    """Two opposite lines are one field, told where the line to Sales stands."""
+    for rule in mapping.fields:
+        opposite = mapping.opposite(rule)
+        if not (opposite and rule.direction is Direction.TO_BC):
+            yield (rule, *opposite)
+
+
+def _decisive(ways: Ways, moved: Collection[Side], renewed: Collection[Direction]) -> Ways:
+    """The ways by which the field may be alike: that of the side that alone has moved, or of the rule that alone has
+    changed; else any.
+    """
+    edited = {way: rule for way, rule in ways.items() if way.source in moved}
+    changed = {way: rule for way, rule in ways.items() if way in renewed}
+    return next((one for one in (edited, changed) if one), ways)
+
+
+def _differing(ways: Ways, now: Halves, lookups: Lookups) -> list[Problem | None]:
     """[] if the field is alike; else one entry, the reason why it cannot be carried, if it cannot."""
     problem: Problem | None = None
-    ways = _ways(mapping, rule)
-    for way in ways:
+    for way, rule in ways.items():
         try:
             if not _lacking(rule, way, now, lookups):
                 return []
@@ -82,8 +109,10 @@ def _differing(mapping: TableMapping, rule: FieldRule, now: Halves, lookups: Loo
     return [problem] if ways else []
 
 
-def _ways(mapping: TableMapping, rule: FieldRule) -> list[Direction]:
-    return [way for way in mapping.direction.one_ways if rule in rules_for(mapping, way, When.ALWAYS)]
+def _ways(mapping: TableMapping, lines: Lines) -> Ways:
+    """The ways that the field travels, each with its line."""
+    ways = mapping.direction.one_ways
+    return {way: one for way in ways for one in lines if one in rules_for(mapping, way, When.ALWAYS)}
 
 
 def _lacking(rule: FieldRule, way: Direction, now: Halves, lookups: Lookups) -> dict[str, Any]:
@@ -103,16 +132,21 @@ def _alike(there: Side, value: Any, held: Any) -> bool:
     return same(there, value, held) or rounded(value, held) or (held is None and value == 0)
 
 
-def _winner(mapping: TableMapping, rule: FieldRule, coupling: Coupling, now: Halves) -> Side | None:
-    ways = _ways(mapping, rule)
-    if len(ways) == 1:
-        return ways[0].source
-    if not any(name in coupling.half(side).base for side in Side for name in rule.fields(side)):
+def _winner(
+    mapping: TableMapping, rule: FieldRule, coupling: Coupling, now: Halves, known: tuple[Ways, Collection[Side]]
+) -> Side | None:
+    """`known`: the ways that decide, and who has moved."""
+    decisive, moved = known
+    if len(decisive) == 1:
+        return next(iter(decisive)).source
+    if not _agreed(rule, coupling):
         return Side.SALES if _is_blank(Side.BC, rule, now) else Side.BC
-    moved = {side for side in Side if _moved(side, rule, coupling, now)}
-    if len(moved) == 2:
-        return _POLICY.get(mapping.on_update_conflict)
-    return moved.pop() if moved else Side.BC
+    return _POLICY.get(mapping.on_update_conflict) if len(moved) == 2 else Side.BC
+
+
+def _agreed(rule: FieldRule, coupling: Coupling) -> bool:
+    """Does either side know a value of it that both last agreed on?"""
+    return any(name in coupling.half(side).base for side in Side for name in rule.fields(side))
 
 
 def _moved(side: Side, rule: FieldRule, coupling: Coupling, now: Halves) -> bool:
@@ -126,10 +160,10 @@ def _is_blank(side: Side, rule: FieldRule, now: Halves) -> bool:
     return all(value is None or (side is Side.BC and value == 0) for value in values)
 
 
-def _all_or_nothing(found: list[Drift], coupling: Coupling, now: Halves) -> list[Drift]:
+def _all_or_nothing(mapping: TableMapping, found: list[Drift], coupling: Coupling, now: Halves) -> list[Drift]:
     """Under `fail`, edits on both sides of a record are a conflict though no field was edited twice (3.6)."""
-    both = [one for one in found if one.rule.direction is Direction.BOTH]
-    known = [one for one in both if any(name in coupling.half(s).base for s in Side for name in one.rule.fields(s))]
+    both = [one for one in found if mapping.both_ways(one.rule)]
+    known = [one for one in both if _agreed(one.rule, coupling)]
     edited = {side for side in Side for one in known if _moved(side, one.rule, coupling, now)}
     if len(edited) < 2:
         return found

@@ -60,6 +60,10 @@ FIELDS = {
             SALES: ((None,), (currency(1),), (currency(2),), (currency(3),)),
         },
     ),
+    "country": Field(
+        {BC: ("country",), SALES: ("address1_country",)},
+        {BC: (("",), ("DE",), ("AT",), ("FR",)), SALES: ((None,), ("Germany",), ("Austria",), ("France",))},
+    ),
     "credit": Field(
         {BC: ("creditLimit",), SALES: ("creditlimit",)},
         {BC: ((0,), (5,), (7.5,), (9,)), SALES: ((0,), (5,), (7.5,), (9,))},
@@ -69,10 +73,23 @@ FIELDS = {
 }
 BOTH_WAYS = sorted(name for name, field in FIELDS.items() if len(field.owners) == 2)
 CONSTANT = 3
+_COUNTRIES = {"DE": "Germany", "AT": "Austria", "FR": "France"}
 _MAPPED = [
     {"bc": "phoneNumber", "sales": "telephone1"},
     {"bc": "displayName", "sales": ["firstname", "lastname"], "max_length": 100},
     {"bc": "currencyCode", "sales": "transactioncurrencyid", "lookup": "CURRENCY"},
+    {
+        "bc": "country",
+        "sales": "address1_country",
+        "direction": "to_sales",
+        "transform": [{"map": _COUNTRIES}],
+    },
+    {
+        "bc": "country",
+        "sales": "address1_country",
+        "direction": "to_bc",
+        "transform": [{"map": {there: here for here, there in _COUNTRIES.items()}}],
+    },
     {"bc": "creditLimit", "sales": "creditlimit", "direction": "to_sales"},
     {"bc": "website", "sales": "websiteurl", "direction": "to_bc"},
     {"sales": "customertypecode", "constant": CONSTANT, "direction": "to_sales"},

@@ -79,6 +79,62 @@ def test_a_field_that_travels_one_way_is_right_where_it_starts() -> None:
     assert found({}, {"address1_city": "Rome"}, one_way) == [("city", Side.BC)]
 
 
+COUNTRY = {"bc": "country", "sales": "address1_country"}
+OPPOSITE = [
+    {**COUNTRY, "direction": "to_sales", "transform": [{"map": {"DE": "Germany", "AT": "Austria"}}]},
+    {**COUNTRY, "direction": "to_bc", "transform": [{"map": {"Germany": "DE", "Austria": "AT"}}]},
+]
+LIVING = ({"country": "DE"}, {"address1_country": "Germany"})
+
+
+@pytest.mark.parametrize(
+    ("bc", "sales", "expected"),
+    [
+        ({}, {}, []),
+        ({"country": "AT"}, {}, [("country", Side.BC)]),
+        ({}, {"address1_country": "Austria"}, [("country", Side.SALES)]),
+        ({"country": "AT"}, {"address1_country": "Austria"}, []),
+        ({"country": "AT"}, {"address1_country": None}, [("country", None)]),
+    ],
+)
+def test_two_opposite_lines_of_the_same_fields_are_one_field(
+    bc: dict[str, Any], sales: dict[str, Any], expected: list[tuple[str, Side | None]]
+) -> None:
+    mapped = mapping(on_update_conflict="merge", fields=[NAME, *OPPOSITE])
+    agreed = coupled(mapped, {**AGREED[0], **LIVING[0]}, {**AGREED[1], **LIVING[1]})
+    assert found({**LIVING[0], **bc}, {**LIVING[1], **sales}, mapped, agreed) == expected
+
+
+def test_under_fail_an_edit_of_two_opposite_lines_and_another_are_a_conflict() -> None:
+    mapped = mapping(fields=[CITY, *OPPOSITE])
+    agreed = coupled(mapped, {**AGREED[0], **LIVING[0]}, {**AGREED[1], **LIVING[1]})
+    edited = found({**LIVING[0], "city": "Bonn"}, {"address1_country": "Austria"}, mapped, agreed)
+    assert edited == [("city", None), ("country", None)]
+
+
+UPPER_THERE = {**CITY, "transform": ["upper"], "transform_direction": "to_sales"}
+
+
+@pytest.mark.parametrize(
+    ("agreed", "bc", "sales", "winner"),
+    [
+        (("ulm", "ULM"), "ulm", "ULM", None),  # as Business Central's edit leaves it
+        (("ulm", "ulm"), "ulm", "ulm", None),  # as Sales' edit leaves it
+        (("ulm", "ulm"), "ulm", "ULM", Side.SALES),  # Sales' edit that has not travelled, though upper(ulm) is ULM
+        (("ULM", "ULM"), "ULM", "ulm", Side.SALES),
+        (("ulm", "ulm"), "rome", "ulm", Side.BC),
+        (("ULM", "ulm"), "ulm", "ulm", Side.BC),  # Business Central's, though it is what Sales' would be there
+    ],
+)
+def test_who_alone_has_moved_is_asked_what_the_other_side_should_have(
+    agreed: tuple[str, str], bc: str, sales: str, winner: Side | None
+) -> None:
+    mapped = mapping(fields=[UPPER_THERE])
+    both = coupled(mapped, {**AGREED[0], "city": agreed[0]}, {**AGREED[1], "address1_city": agreed[1]})
+    told = found({"city": bc}, {"address1_city": sales}, mapped, both)
+    assert told == ([("city", winner)] if winner else [])
+
+
 def test_what_the_rules_make_of_a_value_is_no_difference() -> None:
     assert found({"displayName": "Ada " + "x" * 40}, {"name": ("Ada " + "x" * 40)[:20]}) == []
     assert found({"creditLimit": 5.004}, {"creditlimit": 5.0}) == []
@@ -131,13 +187,21 @@ def test_without_a_winner_the_first_direction_of_the_mapping_completes_a_couplin
 
 texts = st.sampled_from(["", "Ulm", "Rome", "x" * 25])
 bc_rows = st.fixed_dictionaries(
-    {"displayName": texts, "phoneNumber": texts, "city": texts, "creditLimit": st.integers(0, 2), "website": texts}
+    {
+        "displayName": texts,
+        "phoneNumber": texts,
+        "city": texts,
+        "country": st.sampled_from(["", "DE", "AT", "x"]),
+        "creditLimit": st.integers(0, 2),
+        "website": texts,
+    }
 )
 sales_rows = st.fixed_dictionaries(
     {
         "name": texts,
         "telephone1": texts,
         "address1_city": texts,
+        "address1_country": st.sampled_from(["", "Germany", "Austria", "x"]),
         "creditlimit": st.integers(0, 2),
         "websiteurl": texts,
     }
@@ -156,7 +220,7 @@ def test_after_repair_both_sides_agree_on_all_that_is_no_conflict(
 
 async def _repaired(base: tuple[Any, Any], now: tuple[Any, Any], policy: str) -> None:
     for first in Side:
-        river = River(on_update_conflict=policy)
+        river = River(on_update_conflict=policy, fields=[*FIELDS, *OPPOSITE])
         keys = {
             Side.BC: river.bc.put(river.table(Side.BC), **now[0]),
             Side.SALES: river.sales.put(river.table(Side.SALES), **now[1]),

@@ -1,6 +1,7 @@
 """A field is added to a mapping whose records are coupled already: no value of either side is lost by it."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,8 +28,10 @@ def _without(half: Half, *names: str) -> Half:
 class Pair:
     """A coupled customer and account that agree in name; `field` is new to their mapping."""
 
-    def __init__(self, field: dict[str, Any], bc: Any, sales: Any, policy: str = "merge") -> None:
-        self.river = River(fields=[NAME, field], on_update_conflict=policy)
+    def __init__(
+        self, field: dict[str, Any], bc: Any, sales: Any, policy: str = "merge", lines: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        self.river = River(fields=[NAME, *(lines or [field])], on_update_conflict=policy)
         self.field = field
         self.keys = {
             BC: self.river.bc.put(self.river.table(BC), displayName="Adatum", **{field["bc"]: bc}),
@@ -76,6 +79,14 @@ def test_a_blank_number_of_business_central_overwrites_nothing(blank: Any) -> No
 
 def test_a_field_that_travels_one_way_is_written_though_blank() -> None:
     assert Pair({**CITY, "direction": "to_sales"}, "", "Graz").sweep(BC).value(SALES) is None
+
+
+@pytest.mark.parametrize("line", [BC, SALES])
+def test_a_blank_overwrites_nothing_where_each_direction_has_its_own_line(line: Side) -> None:
+    lines = [{**CITY, "direction": way, "transform": ["trim"]} for way in ("to_sales", "to_bc")]
+    mine = {BC: "", SALES: None, line: "Graz"}
+    pair = Pair(lines[0], mine[BC], mine[SALES], lines=lines).sweep(BC, SALES)
+    assert pair.value(BC) == pair.value(SALES) == "Graz"
 
 
 def test_clearing_the_field_afterwards_clears_it_on_both_sides() -> None:

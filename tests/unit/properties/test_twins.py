@@ -23,7 +23,7 @@ edits = st.sampled_from(sorted(FIELDS)).flatmap(
 deliveries = st.tuples(st.sampled_from(["deliver", "repeat", "lose"]), sides, st.integers(1, 3), st.none())
 stories = st.lists(edits | deliveries, max_size=16)
 # Each field is edited on one side only.
-OWNER = {"phone": BC, "name": SALES, "currency": BC, "credit": BC, "website": SALES}
+OWNER = {"phone": BC, "name": SALES, "currency": BC, "country": SALES, "credit": BC, "website": SALES}
 calm_edits = st.sampled_from(sorted(OWNER)).flatmap(
     lambda name: st.tuples(st.just("edit"), st.just(OWNER[name]), st.just(name), meanings)
 )
@@ -33,6 +33,8 @@ calm_edits = st.sampled_from(sorted(OWNER)).flatmap(
 HIDDEN = [("edit", BC, "credit", 1), ("edit", BC, "phone", 2), ("edit", SALES, "phone", 1)]
 # A name is one field, though Sales has it in two columns.
 HALVES = [("edit", BC, "name", 2), ("edit", SALES, "name", 1)]
+# Two opposite lines of the same fields are one field.
+OPPOSITE = [("edit", BC, "country", 1), ("edit", SALES, "country", 2)]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -47,6 +49,7 @@ def test_at_rest_only_what_an_open_conflict_names_is_apart(policy: str, story: S
 
 
 @quick
+@example(story=OPPOSITE)
 @given(story=stories)
 def test_a_merge_conflicts_on_exactly_what_both_sides_edited(story: Story) -> None:
     twins = Twins("merge").tell(story)
@@ -60,12 +63,14 @@ def test_a_merge_conflicts_on_exactly_what_both_sides_edited(story: Story) -> No
 @quick
 @example(story=HIDDEN)
 @example(story=HALVES)
+@example(story=OPPOSITE)
 @given(story=stories)
 def test_no_edit_is_overwritten_unseen(policy: str, story: Story) -> None:
     assert Twins(policy).tell(story).overwritten == []
 
 
 @quick
+@example(story=OPPOSITE)
 @given(story=stories)
 def test_without_merging_any_edit_on_both_sides_conflicts_and_nothing_else(story: Story) -> None:
     twins = Twins("fail").tell(story)
@@ -99,6 +104,7 @@ once = st.dictionaries(st.sampled_from(BOTH_WAYS), st.integers(1, MEANINGS - 1))
 @pytest.mark.parametrize(("policy", "winner"), [("bc_wins", BC), ("sales_wins", SALES)])
 @quick
 @example(here={"name": 2}, there={"name": 1}, first="deliver", order=Random(0))
+@example(here={"country": 2}, there={"country": 1}, first="deliver", order=Random(0))
 @given(here=once, there=once, first=st.sampled_from(["deliver", "lose"]), order=st.randoms())
 def test_of_what_both_edit_the_winner_stands(
     policy: str, winner: Side, here: dict[str, int], there: dict[str, int], first: str, order: Random
