@@ -41,23 +41,24 @@ def sandbox(
     sales_port: Annotated[int, typer.Option(help="Port of the Sales (Dataverse) simulator; 0: any free one.")] = 0,
     customers: Customers = 100,
     seed: Seed = 1,
+    latency: Annotated[float, typer.Option(min=0, help="Seconds that every request takes.")] = 0,
 ) -> None:
     """Run simulators of both sides, or of one, on loopback ports, with a seeded data set, until Ctrl-C."""
     from daemon.broker import free_port
     from daemon.sandbox.serve import Places, configuration, serve
 
     if side is not None:
-        _alone(side, port or free_port(), records, seed)
+        _alone(side, port or free_port(), records, seed, latency)
         return
     places = Places(bc_port or free_port(), sales_port or free_port(), customers, seed)
     typer.echo(configuration(places, web_port=8086))
-    asyncio.run(serve(places))
+    asyncio.run(serve(places, latency))
 
 
-def _alone(side: Which, port: int, records: int, seed: int) -> None:
+def _alone(side: Which, port: int, records: int, seed: int, latency: float) -> None:
     from daemon.sandbox import alone
 
-    made = alone.app(side, records, seed)
+    made = alone.app(side, records, seed, latency)
     typer.echo(alone.notice(side, port))
     asyncio.run(alone.serve(made, port))
 

@@ -6,14 +6,13 @@ import gc
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from daemon.sandbox import business_central, dataverse
 from daemon.sandbox.business_central import BcSettings
 from daemon.sandbox.dataverse import DataverseSettings
 from daemon.sandbox.seed import of_business_central, of_sales
-from daemon.sandbox.serve import LOOPBACK
+from daemon.sandbox.serving import LOOPBACK, server
 
 Which = Literal["bc", "sales"]
 
@@ -27,13 +26,13 @@ def rows(which: Which, records: int, seed: int) -> dict[str, list[dict[str, Any]
     return (of_business_central if which == "bc" else of_sales)(records, seed)
 
 
-def app(which: Which, records: int, seed: int) -> ASGIApp:
+def app(which: Which, records: int, seed: int, latency: float = 0) -> ASGIApp:
     """The simulator with about `records` rows in its largest table. Its rows stay: the collector need not look."""
     gc.disable()
     try:
         if which == "bc":
-            return business_central.create_app(BcSettings(), rows(which, records, seed), _now)
-        return dataverse.create_app(DataverseSettings(), rows(which, records, seed), _now)
+            return business_central.create_app(BcSettings(latency_seconds=latency), rows(which, records, seed), _now)
+        return dataverse.create_app(DataverseSettings(latency_seconds=latency), rows(which, records, seed), _now)
     finally:
         gc.freeze()
         gc.enable()
@@ -61,5 +60,4 @@ curl -fsS '{first}' -H "Authorization: Bearer {token}"
 
 async def serve(made: ASGIApp, port: int) -> None:
     """Serves until interrupted."""
-    config = uvicorn.Config(made, host=LOOPBACK, port=port, log_level="warning", access_log=False)
-    await uvicorn.Server(config).serve()
+    await server(made, port).serve()

@@ -78,20 +78,28 @@ class RequestLog:
 class Control:
     """Clock, log and faults of one simulator, and their routes under `/_sandbox`.
 
-    `error_body` makes the service's own error document for a status.
+    `error_body` makes the service's own error document for a status; `latency_seconds` is what a request takes.
     """
 
-    def __init__(self, now: Callable[[], datetime], error_body: Callable[[int], bytes], keep: int = 100_000) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        error_body: Callable[[int], bytes],
+        keep: int = 100_000,
+        latency_seconds: float = 0,
+    ) -> None:
         self.clock = Clock(now)
         self.log = RequestLog(self.clock.now, keep)
         self.faults = Faults()
         self.error_body = error_body
+        self.latency_seconds = latency_seconds
 
     def routes(self) -> list[Route]:
-        """`/_sandbox/requests`, `/_sandbox/clock` and `/_sandbox/faults`."""
+        """`/_sandbox/requests`, `/_sandbox/clock`, `/_sandbox/latency` and `/_sandbox/faults`."""
         return [
             Route("/_sandbox/requests", self._requests, methods=["GET"]),
             Route("/_sandbox/clock", self._clock, methods=["GET", "POST"]),
+            Route("/_sandbox/latency", self._latency, methods=["GET", "POST"]),
             Route("/_sandbox/faults", self._faults, methods=["GET", "POST", "DELETE"]),
         ]
 
@@ -117,6 +125,15 @@ class Control:
             )
         seconds = self.clock.offset.total_seconds()
         return JSONResponse({"now": self.clock.now().isoformat(), "offset_seconds": seconds})
+
+    async def _latency(self, request: Request) -> Response:
+        if request.method == "POST":
+            body = await json_object(request)
+            seconds = body.get("seconds") if body is not None and len(body) == 1 else None
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+                return _complaint("send seconds, at least 0")
+            self.latency_seconds = seconds
+        return JSONResponse({"seconds": self.latency_seconds})
 
     async def _faults(self, request: Request) -> Response:
         if request.method == "DELETE":

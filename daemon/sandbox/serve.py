@@ -4,15 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from daemon.sandbox import business_central, dataverse
 from daemon.sandbox.business_central import BcSettings
 from daemon.sandbox.dataverse import DataverseSettings
 from daemon.sandbox.seed import seed
-
-LOOPBACK = "127.0.0.1"
+from daemon.sandbox.serving import LOOPBACK, server
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +46,10 @@ def apps(
     return business_central.create_app(bc, data.bc, _now), dataverse.create_app(sales, data.sales, _now)
 
 
-async def serve(places: Places) -> None:
-    """Serves both until cancelled, or interrupted."""
-    bc, sales = apps(places)
-    servers = [
-        uvicorn.Server(
-            uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning", access_log=False, date_header=False)
-        )
-        for app, port in ((bc, places.bc_port), (sales, places.sales_port))
-    ]
-    await asyncio.gather(*(server.serve() for server in servers))
+async def serve(places: Places, latency: float = 0) -> None:
+    """Serves both until cancelled, or interrupted; every request takes `latency` seconds."""
+    bc, sales = apps(places, BcSettings(latency_seconds=latency), DataverseSettings(latency_seconds=latency))
+    await asyncio.gather(server(bc, places.bc_port).serve(), server(sales, places.sales_port).serve())
 
 
 def configuration(places: Places, web_port: int, poll_seconds: float = 1, bootstrap: str = "embedded") -> str:

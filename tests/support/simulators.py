@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import httpx
-import uvicorn
 
-from daemon.sandbox.serve import LOOPBACK, Places, apps
+from daemon.sandbox.serve import Places, apps
+from daemon.sandbox.serving import LOOPBACK, server
 from tests.support.in_process import Systems
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
@@ -170,12 +170,10 @@ class Simulators:
         self.places = Places(free_port(), free_port(), customers, seed)
         bc, sales = apps(self.places, systems.bc, systems.sales)
         self._servers = [
-            uvicorn.Server(
-                uvicorn.Config(app, host=LOOPBACK, port=port, log_level="critical", access_log=False, date_header=False)
-            )
+            server(app, port, log_level="critical")
             for app, port in ((bc, self.places.bc_port), (sales, self.places.sales_port))
         ]
-        self._threads = [threading.Thread(target=server.run, daemon=True) for server in self._servers]
+        self._threads = [threading.Thread(target=one.run, daemon=True) for one in self._servers]
         bc_host = f"http://{LOOPBACK}:{self.places.bc_port}"
         company = f"{self.places.bc_url}/api/v2.0/companies({COMPANY})/"
         self.bc = Side("bc", bc_host, company, BC_AUDIENCE)
@@ -196,7 +194,7 @@ class Simulators:
     def __exit__(self, *_: object) -> None:
         for side in (self.bc, self.sales):
             side.close()
-        for server in self._servers:
-            server.should_exit = True
+        for one in self._servers:
+            one.should_exit = True
         for thread in self._threads:
             thread.join(10)

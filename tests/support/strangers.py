@@ -19,9 +19,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.types import ASGIApp
 
+from daemon.sandbox.serving import server
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -111,13 +111,12 @@ def served(app: ASGIApp, certificate: Path | None = None, host: str = "127.0.0.1
     """The address of an application behind a real socket, with TLS if there is a certificate (key in the same file)."""
     port = free_port()
     pem = str(certificate) if certificate else None
-    config = uvicorn.Config(app, host=host, port=port, log_level="critical", access_log=False, ssl_certfile=pem)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
+    made = server(app, port, host=host, log_level="critical", ssl_certfile=pem)
+    thread = threading.Thread(target=made.run, daemon=True)
     thread.start()
-    wait_until(lambda: server.started or not thread.is_alive(), 30, "the simulator")
+    wait_until(lambda: made.started or not thread.is_alive(), 30, "the simulator")
     yield f"{'https' if pem else 'http'}://{host}:{port}"
-    server.should_exit = True
+    made.should_exit = True
     thread.join(10)
 
 

@@ -75,7 +75,7 @@ NO_SWITCH = (
     "notifications_reversed webhooks_left_out delegated_clients",
     "tenant clients organisation organisation_id business_unit_id application_user_id base_currency base_currency_id "
     "audiences alternate_keys unique_columns missing_privileges without_org_read url_limit batch_url_limit "
-    "batch_limit execution_ms_per_window window_seconds concurrent_requests webhook_bytes_limit "
+    "batch_limit execution_ms_per_window window_seconds concurrent_requests latency_seconds webhook_bytes_limit "
     "webhook_timeout_seconds",
 )
 _RUNS, _OTHER = 9, 5

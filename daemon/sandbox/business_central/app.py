@@ -51,7 +51,7 @@ def create_app(
     test in the same process move the clock, arm faults or look at the rows. Notifications go out through `wire`: by
     themselves where the app is served, else when a test awaits `app.state.webhooks.deliver()`.
     """
-    control = Control(now, body_for_status, settings.log_entries)
+    control = Control(now, body_for_status, settings.log_entries, settings.latency_seconds)
     store = Store(settings, control.clock.now, new_id)
     load_seeds(store, data)
     store.start_replica()
@@ -101,7 +101,7 @@ class _Front:
         self._webhooks = webhooks
         self._pages = pages
         self._service = Service(store)
-        self._limits = Limits(settings, control.clock.now)
+        self._limits = Limits(settings, control.clock.now, lambda: control.latency_seconds)
         environment, tenant = re.escape(settings.environment), re.escape(settings.tenant)
         self._address = re.compile(
             rf"(/v2\.0/(?:{tenant}/)?{environment}/api/({'|'.join(map(re.escape, _APIS))}))(?:/(.*))?"

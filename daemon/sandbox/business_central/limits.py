@@ -13,11 +13,12 @@ from daemon.sandbox.business_central.settings import BcSettings
 
 
 class Limits:
-    """Counts per client; `now` is the simulated clock, waiting in the queue is real time."""
+    """Counts per client; `now` is the simulated clock, waiting in the queue and `latency` (seconds) are real time."""
 
-    def __init__(self, settings: BcSettings, now: Callable[[], datetime]) -> None:
+    def __init__(self, settings: BcSettings, now: Callable[[], datetime], latency: Callable[[], float]) -> None:
         self._settings = settings
         self._now = now
+        self._latency = latency
         self._seen: dict[str, deque[datetime]] = {}
         self._running: dict[str, asyncio.Semaphore] = {}
         self._queued: dict[str, int] = {}
@@ -59,7 +60,7 @@ class Limits:
 
     async def _take_time(self) -> None:
         """What an operation takes; one that takes too long is given up before it has changed anything (D57)."""
-        latency, longest = self._settings.latency_seconds, self._settings.operation_seconds
+        latency, longest = self._latency(), self._settings.operation_seconds
         if latency:
             await asyncio.sleep(min(latency, longest))
         if latency > longest:

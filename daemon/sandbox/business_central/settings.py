@@ -47,7 +47,7 @@ class BcSettings:
     concurrent_requests: int = 5
     queued_requests: int = 95
     queue_seconds: float = 480
-    latency_seconds: float = 0
+    latency_seconds: float = 0  # what every request takes; /_sandbox/latency changes it
     operation_seconds: float = 480  # an operation that takes longer is 408
     replica_lag_seconds: float = 0
 

@@ -6,6 +6,7 @@ Promises: every answer under `/api/data/v9.2/` carries `OData-Version`, a reques
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -52,7 +53,7 @@ def create_app(
 
     What it sends by itself goes out through `wire`.
     """
-    control = Control(now, _fault_body)
+    control = Control(now, _fault_body, latency_seconds=settings.latency_seconds)
     tables = catalogue()
     store = Store(tables, _indexes(settings), by_column=not settings.report_unselected_changes)
     steps = Steps(settings, control.clock.now, new_id, wire)
@@ -143,6 +144,8 @@ class _Front:
             return self._dressed(client, error_reply(request, error))
         try:
             request = replace(request, body=await http.body())
+            if self._control.latency_seconds:
+                await asyncio.sleep(self._control.latency_seconds)
             return self._dressed(client, self._limited(client, request))
         finally:
             self._limits.leave(client)

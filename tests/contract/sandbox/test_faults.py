@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from daemon.sandbox.dataverse import DataverseSettings
 from tests.contract.sandbox import business_central_support, dataverse_support
 
 _BC = f"{business_central_support.ROOT}/{business_central_support.COMPANY}/customers"
@@ -103,3 +104,30 @@ async def test_d_123_clocks_that_differ_by_five_minutes(minutes: int) -> None:
         theirs = await sales.create("accounts", name="A")
         assert ours["lastModifiedDateTime"].startswith("2026-01-05T12:00:00")
         assert theirs["modifiedon"] == ("2026-01-05T11:55:00Z" if minutes < 0 else "2026-01-05T12:05:00Z")
+
+
+@SIDES
+async def test_d_123_every_answer_takes_its_time(side: Callable[[], Any]) -> None:
+    async with side() as (http, path, body):
+        assert (await http.post("/_sandbox/latency", json={"seconds": 60})).json() == {"seconds": 60}
+        for verb in ("GET", "POST"):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(http.request(verb, path, json=body), 0.05)
+        assert (await http.post("/_sandbox/latency", json={"seconds": 0})).json() == {"seconds": 0}
+        assert await _rows(http, path) == 0
+
+
+@SIDES
+@pytest.mark.parametrize("wrong", [{}, {"seconds": -1}, {"seconds": "1"}, {"seconds": True}, {"minutes": 1}, []])
+async def test_d_123_a_latency_that_is_none_is_refused(side: Callable[[], Any], wrong: Any) -> None:
+    async with side() as (http, _, _body):
+        assert (await http.post("/_sandbox/latency", json=wrong)).status_code == 400
+        assert (await http.get("/_sandbox/latency")).json() == {"seconds": 0}
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+async def test_d_123_latency_is_a_setting_of_both_sides(seconds: float) -> None:
+    async with business_central_support.tenant(latency_seconds=seconds) as bc:
+        assert (await bc.http.get("/_sandbox/latency")).json() == {"seconds": seconds}
+    async with dataverse_support.org(DataverseSettings(latency_seconds=seconds)) as sales:
+        assert (await sales.http.get("/_sandbox/latency")).json() == {"seconds": seconds}
