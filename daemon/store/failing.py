@@ -14,6 +14,7 @@ from daemon.store.database import chunks, upsert
 from daemon.store.tables import FailureRow
 from schemas.answers import is_alike
 from schemas.causes import fingerprint
+from schemas.change import Op
 from schemas.coupling import Reference
 from schemas.errors import Problem
 from schemas.outcome import Outcome, Settled
@@ -60,7 +61,19 @@ async def hold(connection: AsyncConnection, skipped: Sequence[Settled], now: dat
     if not skipped:
         return
     statement = upsert(connection, FailureRow)
-    names = ("bc_id", "sales_id", "outcome", "code", "message", "hint", "cause", "job_id", "transient", "waits_for")
+    names = (
+        "bc_id",
+        "sales_id",
+        "outcome",
+        "code",
+        "message",
+        "hint",
+        "cause",
+        "job_id",
+        "deleted",
+        "transient",
+        "waits_for",
+    )
     new = {name: statement.excluded[name] for name in (*names, "woken", "skipped_at", "first_at", "last_at")}
     statement = statement.on_conflict_do_update(
         index_elements=["mapping", "direction", "source_key"],
@@ -149,7 +162,7 @@ async def fail(connection: AsyncConnection, failing: Sequence[Settled], now: dat
     still_open = FailureRow.resolved_at.is_(None)
     replaced = (
         *("outcome", "code", "message", "hint", "cause", "job_id", "last_at", "resolved_at"),
-        *("transient", "waits_for", "woken", "skipped_at"),
+        *("deleted", "transient", "waits_for", "woken", "skipped_at"),
     )
     kept_if_unknown = {name: _or_old(new[name], name) for name in ("bc_id", "sales_id")}
     statement = statement.on_conflict_do_update(
@@ -190,6 +203,7 @@ def _failure(settled: Settled, now: datetime) -> dict[str, Any]:
         **_stored(problem).as_dict(),
         "attempts": 1,
         "job_id": settled.change.job,
+        "deleted": settled.change.op is Op.DELETE,
         "transient": settled.transient,
         "waits_for": waiting_for(settled.waits_for) if settled.waits_for else None,
         "cause": fingerprint(settled),
@@ -202,11 +216,13 @@ def _failure(settled: Settled, now: datetime) -> dict[str, Any]:
 
 
 async def resolve(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> None:
-    """Closes the failures of records whose last outcome in the batch is a good one, and of those that are gone."""
+    """Closes the failures of records whose last outcome in the batch is a good one, of those that are gone, and of both
+    that are no pair any more (business-central-sync 3.8)."""
     last: dict[tuple[str, Direction, str], Outcome] = {}
     for one in settled:
-        if one.gone:
-            last[one.mapping, Direction.from_side(one.change.side.other), one.gone] = one.outcome
+        other = one.gone or (one.partner if one.outcome is Outcome.UNCOUPLED else None)
+        if other:
+            last[one.mapping, Direction.from_side(one.change.side.other), other] = one.outcome
         if one.outcome not in UNTOUCHED or out_of_scope(one):
             last[one.mapping, one.direction, one.change.key] = one.outcome
     well: dict[tuple[str, Direction], list[str]] = defaultdict(list)

@@ -126,6 +126,8 @@ class FailureRow(Base):
     last_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]
     cause: Mapped[str] = mapped_column(default="", server_default="", index=True)
+    # What failed is the word that the record is deleted.
+    deleted: Mapped[bool] = mapped_column(default=False)
 
 
 class PositionRow(Base):

@@ -155,6 +155,34 @@ async def test_row_112_where_both_are_deleted_the_coupling_disappears(stage: Sta
     assert names(stage) == ([], [])
 
 
+@pytest.mark.parametrize("first", ["account", "nothing"])
+@pytest.mark.parametrize("policy", ["ignore", "fail", "uncouple"])
+async def test_row_112_a_skipped_pair_whose_customer_is_deleted_last_is_no_pair_any_more(
+    stage: Stage, policy: str, first: str
+) -> None:
+    """Business Central does not tell, so it is looked for, whatever the pair was skipped for."""
+    bc, sales = await coupled(stage, policy)
+    stage.sales.edit(sales, emailaddress1="nobody")  # which Business Central refuses
+    for _ in range(2):
+        await stage.sync("CUSTOMER")
+    assert [error.state for error in await stage.errors()] == ["skipped"]
+    if first == "account":
+        stage.sales.delete(sales)
+        await stage.live()
+    stage.bc.delete(bc)
+    await stage.look_for_deletions()
+    gone = first == "account" or policy == "uncouple"
+    assert await stage.couplings("CUSTOMER") == ({} if gone else {_id(bc): _id(sales)})
+    assert gone is not bool(await stage.errors())
+    if policy != "ignore":
+        await stage.look_for_deletions()
+        assert await stage.look_for_deletions() == 0
+
+
+def _id(path: str) -> str:
+    return path.partition("(")[2].rstrip(")")
+
+
 async def test_row_113_a_customer_that_vanished_from_bc_is_found_and_in_the_end_skipped(stage: Stage) -> None:
     bc, _ = await coupled(stage, "fail")
     stage.bc.delete(bc)

@@ -1,11 +1,14 @@
 """Couplings: loaded as recorded, strictly 1:1, found by their references (DESIGN 2, promises 3 and 7)."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from consumers.decide import unagreed
 from daemon.store.coupled import coupled_ids
 from daemon.store.engine import Store
+from schemas.change import Op
 from schemas.coupling import Reference
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
@@ -162,10 +165,18 @@ async def test_lookups_of_a_field_answer_with_what_the_record_itself_last_agreed
     assert found[partner]["id"] == "s1"
 
 
-async def test_coupled_ids_come_once_each_in_parts_without_those_that_are_skipped(store: Store) -> None:
+async def test_coupled_ids_come_once_each_in_parts_without_those_skipped_for_their_deletion(store: Store) -> None:
     await store.memory.record([coupled(f"b{n}", f"s{n}") for n in range(7)], NOWHERE)
+    told = failed("b3", partner="s3")
+    told = replace(told, change=replace(told.change, op=Op.DELETE))
+    # The partner's deletion, a change that was refused, and one that could not be created again.
+    theirs = failed("s2", side=Side.SALES, partner="b2")
+    theirs = replace(theirs, change=replace(theirs.change, op=Op.DELETE))
+    restored = failed("s5", side=Side.SALES, partner="b5", coupling=unagreed(coupling("b5", "s5")))
     for _ in range(2):
-        await store.memory.record([failed("b3"), failed("s5", side=Side.SALES, partner="b5")], NOWHERE)
+        await store.memory.record([failed("b1"), told, theirs, restored], NOWHERE)
     parts = [list(part) async for part in coupled_ids(store.database, [CUSTOMER, "OTHER"], Side.BC, size=3)]
     assert parts == [["b0", "b1", "b2"], ["b4", "b6"]]
+    there = [key async for part in coupled_ids(store.database, [CUSTOMER], Side.SALES) for key in part]
+    assert there == ["s0", "s1", "s3", "s4", "s5", "s6"]
     assert [part async for part in coupled_ids(store.database, ["OTHER"], Side.BC)] == []
