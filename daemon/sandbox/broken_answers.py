@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from starlette.types import Message, Receive, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from daemon.sandbox.faults import Fault
+from daemon.sandbox.serving import connection, reset
+
+_CUT = "a fault armed at /_sandbox/faults cut this connection"
 
 
 def collected(into: list[Message]) -> Send:
@@ -29,17 +34,31 @@ def _start(truth: Sequence[Message], length: int) -> Message:
     return {"type": "http.response.start", "status": start["status"] if start else 200, "headers": headers}
 
 
-async def break_off(truth: Sequence[Message], send: Send) -> None:
-    """Send the first half of the true answer, or of nothing, then let the connection die."""
+async def die(scope: Scope, receive: Receive) -> None:
+    """Let the connection die by a TCP reset. Where there is none, the caller of the application gets the error."""
+    transport = connection(scope)
+    if transport is None:
+        raise ConnectionResetError(_CUT)
+    reset(transport)
+    await _left(receive)
+
+
+async def break_off(truth: Sequence[Message], exchange: tuple[Scope, Receive, Send]) -> None:
+    """Send the first half of the true answer, or of nothing, then close the connection."""
+    scope, receive, send = exchange
     body = _body(truth)
     await send(_start(truth, max(2, len(body))))
     await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-    raise ConnectionResetError("a fault armed at /_sandbox/faults cut this connection")
+    transport = connection(scope)
+    if transport is None:
+        raise ConnectionResetError(_CUT)
+    transport.close()
+    await _left(receive)
 
 
-async def repeated(truth: Sequence[Message], send: Send) -> None:
-    """Send the true answer with its body twice."""
-    body = _body(truth) * 2
+async def spoilt(truth: Sequence[Message], fault: Fault, send: Send) -> None:
+    """Send a complete message with a wrong body."""
+    body = fault.spoilt(_body(truth))
     await send(_start(truth, len(body)))
     await send({"type": "http.response.body", "body": body})
 

@@ -21,8 +21,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from daemon.sandbox.broken_answers import break_off, collected, repeated, slowly
-from daemon.sandbox.faults import Fault, Faults, fault_problem
+from daemon.sandbox.broken_answers import break_off, collected, die, slowly, spoilt
+from daemon.sandbox.faults import PAGE, Dropped, Fault, Faults, fault_problem
+from daemon.sandbox.late import Late, replayed
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -93,6 +94,7 @@ class Control:
         self.faults = Faults()
         self.error_body = error_body
         self.latency_seconds = latency_seconds
+        self.late = Late(self.clock.now)
 
     def routes(self) -> list[Route]:
         """`/_sandbox/requests`, `/_sandbox/clock`, `/_sandbox/latency` and `/_sandbox/faults`."""
@@ -123,6 +125,7 @@ class Control:
             self.clock.offset = timedelta(seconds=value) + (
                 self.clock.offset if name == "advance_seconds" else timedelta(0)
             )
+            await self.late.settle()
         seconds = self.clock.offset.total_seconds()
         return JSONResponse({"now": self.clock.now().isoformat(), "offset_seconds": seconds})
 
@@ -172,6 +175,15 @@ class ControlMiddleware:
         if scope["type"] != "http" or scope["path"] == "/" or scope["path"].startswith("/_sandbox/"):
             await self._app(scope, receive, send)
             return
+        await self._control.late.settle()
+        fault = self._control.faults.take(scope["method"], scope["path"])
+        if fault is not None and fault.kind == "late":
+            await self._later(fault, scope, receive)
+        else:
+            await self._logged(fault, (scope, receive, send))
+
+    async def _logged(self, fault: Fault | None, exchange: tuple[Scope, Receive, Send]) -> None:
+        scope, receive, send = exchange
         query = scope["query_string"].decode("latin-1")
         method, path = scope["method"], scope["path"] + (f"?{query}" if query else "")
         status = 500
@@ -184,27 +196,38 @@ class ControlMiddleware:
                 message = {**message, "headers": [*message.get("headers", ()), (b"date", date)]}
             await send(message)
 
-        fault = self._control.faults.take(method, scope["path"])
         try:
             if fault is None:
                 await self._app(scope, receive, noting)
             else:
                 await self._faulty(fault, (scope, receive, noting))
+        except Dropped:
+            await die(scope, receive)
         finally:
             self._control.log.record(method, path, status)
+
+    async def _later(self, fault: Fault, scope: Scope, receive: Receive) -> None:
+        """The request takes effect, and is logged, when nobody waits for its answer any more."""
+        request = await replayed(receive)
+        self._control.late.add(fault.seconds, lambda: self._logged(None, (scope, request, collected([]))))
+        await die(scope, receive)
 
     async def _faulty(self, fault: Fault, exchange: tuple[Scope, Receive, Send]) -> None:
         scope, receive, send = exchange
         truth: list[Message] = []
         if fault.after_commit or fault.truthful:
             await self._app(scope, receive, collected(truth))
-        if fault.kind in {"drop", "truncate"}:
-            await break_off(truth if fault.truthful else [], send)
+        if fault.kind == "drop":
+            raise Dropped
+        if fault.kind == "truncate":
+            await break_off(truth, exchange)
+            return
         if fault.truthful:
-            await (repeated(truth, send) if fault.kind == "repeat" else slowly(truth, fault.seconds, receive, send))
+            slow = fault.kind == "slow"
+            await (slowly(truth, fault.seconds, receive, send) if slow else spoilt(truth, fault, send))
             return
         html = fault.kind == "html"
-        body = b"<html><body><h1>Bad gateway</h1></body></html>" if html else self._control.error_body(fault.status)
+        body = PAGE if html else self._control.error_body(fault.status)
         headers = [(b"content-type", b"text/html" if html else b"application/json")]
         headers.append((b"content-length", str(len(body)).encode()))
         if fault.retry_after is not None:

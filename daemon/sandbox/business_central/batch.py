@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import orjson
 
 from daemon.sandbox.business_central.errors import ApiError, bad_request, for_status, no_segment
 from daemon.sandbox.business_central.multipart import join_parts, split_parts
 from daemon.sandbox.business_central.service import Answer, Call, Service
+from daemon.sandbox.faults import PAGE, Dropped, Fault
 from daemon.sandbox.request_log import Control
 
 _METHODS = frozenset({"GET", "POST", "PATCH", "DELETE", "PUT"})
@@ -80,16 +84,34 @@ class Batch:
             return Answer(made.status, made.body(), media_type="application/json")
         target = f"{urlsplit(made.root).path}/{made.path}"
         refused = self._count()
-        fault = None if refused else self._control.faults.take(made.method, target)
-        if fault is not None:
-            refused = for_status(fault.status, {"Retry-After": f"{fault.retry_after:g}"} if fault.retry_after else {})
-        answer = self._service.handle(made) if refused is None or (fault and fault.after_commit) else None
+        fault = None if refused else self._control.faults.take(made.method, target, part=True)
         if refused is not None:
             answer = Answer(refused.status, refused.body(), refused.headers, "application/json")
-        assert answer is not None  # noqa: S101 - one of the two branches above has set it
+        elif fault is not None:
+            answer = self._faulty(made, fault)
+        else:
+            answer = self._service.handle(made)
         query = f"?{made.query}" if made.query else ""
         self._control.log.record(made.method, target + query, answer.status, part=True)
         return answer
+
+    def _faulty(self, made: Call, fault: Fault) -> Answer:
+        """A part's answer with a fault; in a JSON envelope a body that is no JSON can only be a text."""
+        if fault.after_commit or fault.truthful:
+            answer = self._service.handle(made)
+            if fault.truthful:
+                return answer if answer.body is None else replace(answer, body=_spoilt(fault, answer.body))
+        if fault.kind == "drop":
+            raise Dropped
+        headers = {"Retry-After": f"{fault.retry_after:g}"} if fault.retry_after else {}
+        if fault.kind == "html":
+            return Answer(fault.status, PAGE.decode(), headers, "text/html")
+        refused = for_status(fault.status, headers)
+        return Answer(refused.status, refused.body(), refused.headers, "application/json")
+
+
+def _spoilt(fault: Fault, body: Any) -> str:
+    return fault.spoilt(body.encode() if isinstance(body, str) else orjson.dumps(body)).decode("utf-8", "replace")
 
 
 def _undo_unless_good(answers: list[Answer]) -> None:

@@ -63,14 +63,15 @@ def join_parts(answers: list[Answer], boundary: str) -> bytes:
     """The multipart answer."""
     lines = b""
     for answer in answers:
-        body = b"" if answer.body is None else orjson.dumps(answer.body)
+        body = answer.body
+        content = b"" if body is None else body.encode() if isinstance(body, str) else orjson.dumps(body)
         reason = _REASONS.get(answer.status, "Error")
         lines += (
             (
                 f"--{boundary}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
                 f"HTTP/1.1 {answer.status} {reason}\r\nContent-Type: {answer.media_type}\r\nOData-Version: 4.0\r\n\r\n"
             ).encode()
-            + body
+            + content
             + b"\r\n"
         )
     return lines + f"--{boundary}--\r\n".encode()

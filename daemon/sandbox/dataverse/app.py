@@ -32,7 +32,7 @@ from daemon.sandbox.dataverse.seed import seed
 from daemon.sandbox.dataverse.settings import DataverseSettings
 from daemon.sandbox.dataverse.steps import Steps
 from daemon.sandbox.dataverse.store import Index, Store
-from daemon.sandbox.faults import Fault
+from daemon.sandbox.faults import PAGE, Dropped, Fault
 from daemon.sandbox.identity import Identity, Unauthorised
 from daemon.sandbox.pages import Pages
 from daemon.sandbox.pages.of_dataverse import side
@@ -177,21 +177,27 @@ class _Front:
 
     def _part(self, client: str, request: Request) -> Reply:
         path = f"{_ROOT}/{request.path}"
-        fault = self._control.faults.take(request.method, path)
+        fault = self._control.faults.take(request.method, path, part=True)
         try:
             self._limits.admit(client)
-            reply = handle(self._service, self._impersonated(request)) if fault is None or fault.after_commit else None
+            if fault is None:
+                return handle(self._service, self._impersonated(request))
+            if fault.after_commit or fault.truthful:
+                reply = handle(self._service, self._impersonated(request))
+                if fault.truthful:
+                    return replace(reply, body=fault.spoilt(reply.body))
         except DataverseError as error:
             return error_reply(request, error)
-        if fault is None and reply is not None:
-            return reply
-        return self._faulty(fault or Fault(500))
+        return self._faulty(fault)
 
     def _faulty(self, fault: Fault) -> Reply:
-        headers = {"Content-Type": "application/json"}
+        if fault.kind == "drop":
+            raise Dropped
+        html = fault.kind == "html"
+        headers = {"Content-Type": "text/html" if html else "application/json"}
         if fault.retry_after is not None:
             headers["Retry-After"] = f"{fault.retry_after:g}"
-        return Reply(fault.status, headers, self._control.error_body(fault.status))
+        return Reply(fault.status, headers, PAGE if html else self._control.error_body(fault.status))
 
     def _note(self, request: Request, status: int) -> None:
         query = f"?{request.query}" if request.query else ""
