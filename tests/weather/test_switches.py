@@ -25,6 +25,7 @@ BC: Switches = {
     "nulls": ["reject"],
     "stale_status": [412],
     "read_only_fields": ["ignore"],
+    "untyped_body_status": [415],
     "null_update_touches": [True],
     "method_not_allowed_status": [400, 501],
     "delete_needs_if_match": [True],
@@ -47,6 +48,7 @@ SALES: Switches = {
     "products_start_active": [True],
     "empty_text_is_null": [False],
     "missing_bind_status": [400],
+    "untyped_body_status": [415],
     "required_missing_code": ["0x80040265"],
     "read_only_in_body": ["refuse"],
     "state_on_create": ["refuse"],
@@ -67,11 +69,11 @@ SALES: Switches = {
 # Names, sizes of what is kept, what costs real time, what the main job does not touch (webhooks have a test of theirs).
 NO_SWITCH = (
     "environment tenant company_id company_name company_display_name local_currency clients audience log_entries "
-    "number_series manual_numbers batch_limit rate_window_seconds concurrent_requests queued_requests queue_seconds "
-    "latency_seconds operation_seconds "
+    "number_series manual_numbers batch_limit rate_window_seconds connections_limit concurrent_requests "
+    "queued_requests queue_seconds latency_seconds operation_seconds "
     "subscription_limit subscription_seconds handshake_timeout_seconds notification_timeout_seconds "
     "notification_delay_seconds notification_retry_seconds notification_collection_above notification_rows_limit "
-    "handshake_verb handshake_failure_code same_subscription notification_slash notifications_twice "
+    "handshake_verb handshake_failure_code same_subscription pages_that_modify notification_slash notifications_twice "
     "notifications_reversed webhooks_left_out delegated_clients",
     "tenant clients organisation organisation_id business_unit_id application_user_id base_currency base_currency_id "
     "audiences alternate_keys unique_columns missing_privileges without_org_read url_limit batch_url_limit "

@@ -31,6 +31,7 @@ from daemon.sandbox.identity import Identity, Unauthorised
 from daemon.sandbox.pages import Pages
 from daemon.sandbox.pages.of_business_central import side
 from daemon.sandbox.request_log import Control, ControlMiddleware, json_object
+from daemon.sandbox.serving import connection
 
 _APIS = (STANDARD, CUSTOM, RUNTIME)
 _VERBS = ["GET", "POST", "PATCH", "PUT", "DELETE", "MERGE"]
@@ -133,6 +134,7 @@ class _Front:
         """Any request below `/v2.0`."""
         try:
             client = self._identity.authorise(request.headers.get("authorization"), self._settings.audience)
+            self._limits.connected(client, connection(request.scope))
             refused = self._limits.count(client)
             if refused is not None:
                 raise refused

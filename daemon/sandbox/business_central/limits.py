@@ -21,6 +21,7 @@ class Limits:
         self._latency = latency
         self._seen: dict[str, deque[datetime]] = {}
         self._running: dict[str, asyncio.Semaphore] = {}
+        self._connections: dict[str, set[asyncio.Transport]] = {}
         self._queued: dict[str, int] = {}
 
     def count(self, client: str) -> ApiError | None:
@@ -43,6 +44,15 @@ class Limits:
         headers = {"Retry-After": str(retry_after)} if self._settings.retry_after_on_429 else {}
         error = for_status(429, headers)
         return ApiError(429, error.code, error.message + detail, headers)
+
+    def connected(self, client: str, connection: asyncio.Transport | None) -> None:
+        """Note that a connection is the client's, until it closes; one more than may be open is 429 (D57)."""
+        if connection is None:
+            return
+        there = {one for one in self._connections.get(client, ()) if not one.is_closing()} | {connection}
+        if len(there) > self._settings.connections_limit:
+            raise self._too_many(" Too many connections are open.", 1)
+        self._connections[client] = there
 
     @asynccontextmanager
     async def slot(self, client: str) -> AsyncIterator[None]:

@@ -86,6 +86,8 @@ class Notifications:
         for subscription in self.live():
             if subscription.set_name == set_name:
                 self._note(subscription, Entry(record.id, kind, moment))
+                if kind == "created" and set_name in self._settings.pages_that_modify:
+                    self._note(subscription, Entry(record.id, "updated", moment))
                 self._schedule(subscription, user)
 
     def _note(self, subscription: Subscription, entry: Entry) -> None:

@@ -24,6 +24,7 @@ from daemon.sandbox.business_central.rows import Record, Rows
 from daemon.sandbox.business_central.store import Store
 from daemon.sandbox.business_central.tables import CONTACTS_INFORMATION
 
+_UNTYPED = "The request has a body and no content type header, which is required to read it."
 JSON = "application/json; odata.metadata=minimal; odata.streaming=true"
 
 
@@ -39,12 +40,15 @@ class Call:
     headers: Mapping[str, str]
     body: Any = b""
 
-    def json(self) -> Any:
-        """The body as JSON."""
-        if self.headers.get("content-type", "application/json").split(";")[0].strip().lower() != "application/json":
-            raise ApiError(415, "BadRequest", "The request body must be application/json.")
-        if not isinstance(self.body, bytes):
+    def json(self, untyped_status: int = 400) -> Any:
+        """The body as JSON; in a JSON batch it is that already. A body that is not said to be JSON is refused."""
+        kind = self.headers.get("content-type", "").split(";")[0].strip().lower()
+        if not isinstance(self.body, bytes) and kind in ("", "application/json"):
             return self.body
+        if not kind:
+            raise ApiError(untyped_status, "BadRequest", _UNTYPED)
+        if kind != "application/json":
+            raise ApiError(415, "BadRequest", "The request body must be application/json.")
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
@@ -147,7 +151,7 @@ class Service:
 
     def _post(self, call: Call, target: Target) -> Answer:
         """D28–D37, D49, D50: create."""
-        changes = decode_body(target.table, call.json(), self._settings, creating=True)
+        changes = decode_body(target.table, self._body(call), self._settings, creating=True)
         record = rules.create(self.store, target.table, changes)
         headers = {"Location": f"{call.root}/{target.url}({record.id})"}
         return self._written(call, target, record, 201, headers)
@@ -158,8 +162,11 @@ class Service:
         rules.check_form(if_match, needed=True)
         record = read.find(self.store.rows(target.table.set_name), target.record_id or "")
         rules.check_current(self.store, record, if_match)
-        changes = decode_body(target.table, call.json(), self._settings, creating=False)
+        changes = decode_body(target.table, self._body(call), self._settings, creating=False)
         return self._written(call, target, rules.modify(self.store, target.table, record, changes), 200, {})
+
+    def _body(self, call: Call) -> Any:
+        return call.json(self._settings.untyped_body_status)
 
     def _written(self, call: Call, target: Target, record: Record, status: int, headers: Mapping[str, str]) -> Answer:
         """The representation after a write, or nothing where `Prefer` asks for none (D29)."""

@@ -46,6 +46,7 @@ class BcSettings:
     retry_after_on_429: bool = False
     concurrent_requests: int = 5
     queued_requests: int = 95
+    connections_limit: int = 100  # open ones of one user, whether anything runs on them or not
     queue_seconds: float = 480
     latency_seconds: float = 0  # what every request takes; /_sandbox/latency changes it
     operation_seconds: float = 480  # an operation that takes longer is 408
@@ -59,6 +60,7 @@ class BcSettings:
     nulls: Literal["blank", "reject"] = "blank"  # D37
     stale_status: Literal[409, 412] = 409  # D40
     read_only_fields: Literal["reject", "ignore"] = "reject"  # D42
+    untyped_body_status: Literal[400, 415] = 400  # A1: a body without a Content-Type
     null_update_touches: bool = False  # D43: a PATCH that changes nothing gets a new etag
     method_not_allowed_status: Literal[400, 405, 501] = 405  # D45
     delete_needs_if_match: bool = False  # D46
@@ -79,6 +81,7 @@ class BcSettings:
     handshake_verb: Literal["POST", "GET"] = "POST"  # D59
     handshake_failure_code: str = "BadRequest"  # D60: not documented
     same_subscription: Literal["add", "reject"] = "add"  # A4.1: a second one for the same address and resource
+    pages_that_modify: frozenset[str] = frozenset()  # A5: entity sets whose one POST is told as created and updated
     notification_slash: bool = False  # A4.1: `resource` with a leading slash
     notifications_twice: bool = False  # D72
     notifications_reversed: bool = False  # D72

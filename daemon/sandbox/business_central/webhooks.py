@@ -145,7 +145,7 @@ class Webhooks:
             raise ApiError(self._settings.stale_status, "Request_EntityChanged", text)
 
     def _body(self, call: Call) -> dict[str, Any]:
-        body = call.json() if call.body else {}
+        body = call.json(self._settings.untyped_body_status) if call.body else {}
         if not isinstance(body, dict):
             raise bad_request("The request body must be a JSON object.")
         for name in body:

@@ -24,9 +24,13 @@ BIND = "@odata.bind"
 TARGET = "~target"  # beside a lookup's id, the set it points to; no property name can end so
 
 
-def parse_json(request: Request) -> dict[str, Any]:
-    """The body as an object; anything else is refused."""
-    if "json" not in request.headers.get("content-type", "application/json"):
+def parse_json(service: Service, request: Request) -> dict[str, Any]:
+    """The body as an object; anything else is refused, and a body that is not said to be JSON."""
+    kind = request.headers.get("content-type", "").strip().lower()
+    if not kind:
+        message = "The request has a body and no content type header, which is required to read it."
+        raise DataverseError(service.settings.untyped_body_status, "0x0", message)
+    if "json" not in kind:
         raise DataverseError(415, "", "The content type of the request is not supported: use application/json.")
     try:
         body = orjson.loads(request.body)

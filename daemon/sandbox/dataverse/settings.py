@@ -42,6 +42,7 @@ class DataverseSettings:
     products_start_active: bool = False  # CreateProductsWithoutParentInActiveState (⚙ D118)
     empty_text_is_null: bool = True  # ⚙ D90
     missing_bind_status: int = 404  # ⚙ D91: 404 or 400
+    untyped_body_status: int = 400  # a body without a Content-Type: 400 or 415
     required_missing_code: str = "0x80040203"  # ⚙ D79
     read_only_in_body: str = "ignore"  # "ignore" or "refuse"
     state_on_create: str = "ignore"  # ⚙ D119: "ignore" or "refuse"

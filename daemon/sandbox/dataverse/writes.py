@@ -29,13 +29,13 @@ _REPRESENTATION = "return=representation"
 
 def post_row(service: Service, request: Request, table: Table) -> Reply:
     """Create: 204 with `OData-EntityId`, or 201 with the row (D77, D78)."""
-    row = create(service, request, table, parse_json(request))
+    row = create(service, request, table, parse_json(service, request))
     return _answer(service, request, table, row, 201)
 
 
 def patch_row(service: Service, request: Request, address: Address) -> Reply:
     """Update or create, as `If-Match` and `If-None-Match` allow (D81–D83, D86)."""
-    table, body, row = address.table, parse_json(request), find(service.store, address)
+    table, body, row = address.table, parse_json(service, request), find(service.store, address)
     if row is None:
         if request.header("if-match") is not None:
             require(service, address)
@@ -66,7 +66,7 @@ def put_property(service: Service, request: Request, address: Address, name: str
         return Reply(204)
     if name not in address.table.columns:
         raise no_segment(name)
-    body = parse_json(request) if request.method == "PUT" else {"value": None}
+    body = parse_json(service, request) if request.method == "PUT" else {"value": None}
     if "value" not in body:
         raise bad_request("The body must carry the property 'value'.", "0x80048d19")
     set_property(service, request, address.table, row, name, body["value"])
@@ -79,7 +79,7 @@ def reference(service: Service, request: Request, address: Address, name: str) -
     require_match(request, row)
     if name not in address.table.binds:
         raise no_segment(name)
-    target = parse_json(request).get("@odata.id") if request.method == "PUT" else None
+    target = parse_json(service, request).get("@odata.id") if request.method == "PUT" else None
     update(service, request, address.table, row, {f"{name}@odata.bind": target})
     return Reply(204)
 
@@ -119,7 +119,7 @@ def bulk(service: Service, request: Request, table: Table, action: str) -> Reply
 
 
 def _targets(service: Service, request: Request, table: Table) -> list[dict[str, Any]]:
-    targets = parse_json(request).get("Targets")
+    targets = parse_json(service, request).get("Targets")
     if not isinstance(targets, list) or not all(isinstance(target, dict) for target in targets):
         raise bad_request("The parameter 'Targets' must be a collection of entities.", "0x80048d19")
     wanted = f"Microsoft.Dynamics.CRM.{table.logical}"

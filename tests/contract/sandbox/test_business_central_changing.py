@@ -13,6 +13,7 @@ from tests.contract.sandbox.business_central_support import (
     customers,
     error,
     message,
+    part,
     tenant,
 )
 
@@ -198,3 +199,16 @@ async def test_a5_body_must_be_a_json_object() -> None:
         assert error(answer) == (400, "BadRequest")
         answer = await bc.http.post(f"{ROOT}/{COMPANY}/customers", content=b"x", headers={"Content-Type": "text/plain"})
         assert answer.status_code == 415
+
+
+@pytest.mark.parametrize("status", [400, 415])
+async def test_a1_a_body_without_a_content_type_is_refused(status: int) -> None:
+    async with tenant(customers(1), untyped_body_status=status) as bc:
+        url, match = f"{ROOT}/{COMPANY}/customers", {"If-Match": "*"}
+        made = await bc.http.post(url, content=b'{"displayName": "A"}')
+        changed = await bc.http.patch(f"{url}({ID.format(0)})", content=b'{"city": "X"}', headers=match)
+        assert [error(made), error(changed)] == [(status, "BadRequest")] * 2
+        assert "content type" in message(made)
+        assert [row["city"] for row in await bc.rows("customers")] == [""]
+        in_batch = await bc.batch(part("POST", "customers", {"displayName": "A"}))
+        assert in_batch.json()["responses"][0]["status"] == 201, "a JSON batch says what its bodies are"

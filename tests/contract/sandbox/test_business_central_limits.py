@@ -1,22 +1,30 @@
 """Limits, replica lag, faults, the log and `$metadata` (wire-protocols A1, A6, D2 56–58, D5)."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
+import httpx
 import pytest
 
+from daemon.sandbox.business_central import BcSettings, create_app
 from tests.contract.sandbox.business_central_support import (
     COMPANY,
+    CREDENTIALS,
     CUSTOM,
     ID,
     ROOT,
+    TOKEN_URL,
     customers,
     error,
     message,
     part,
     tenant,
 )
+from tests.support.strangers import served
+from tests.support.waiting import wait_until
 
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 
@@ -66,6 +74,25 @@ async def test_d_057_more_than_fit_into_the_queue() -> None:
         assert [task.result().status_code for task in first] == [429]
         release.set()
         assert sorted(answer.status_code for answer in await asyncio.gather(*tasks)) == [201, 201, 201, 429]
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_d_057_open_connections_count_also_where_nothing_runs(limit: int) -> None:
+    made = create_app(BcSettings(connections_limit=limit), {}, lambda: datetime.now(UTC))
+    with served(made) as url, contextlib.ExitStack() as stack:
+        token = httpx.post(f"{url}{TOKEN_URL}", data=CREDENTIALS).json()["access_token"]
+        clients = [stack.enter_context(httpx.Client(base_url=url)) for _ in range(limit + 1)]
+        companies, signed = f"{ROOT}/companies", {"Authorization": f"Bearer {token}"}
+        statuses = [client.get(companies, headers=signed).status_code for client in clients]
+        assert statuses == [200] * limit + [429]
+        clients[0].close()
+        wait_until(lambda: clients[-1].get(companies, headers=signed).status_code == 200, 10, "the place of another")
+
+
+async def test_d_057_the_defaults_of_the_limits() -> None:
+    limits = BcSettings()
+    assert (limits.concurrent_requests, limits.queued_requests, limits.connections_limit) == (5, 95, 100)
+    assert (limits.queue_seconds, limits.operation_seconds) == (480, 480)
 
 
 async def test_d_057_waiting_too_long_is_503() -> None:

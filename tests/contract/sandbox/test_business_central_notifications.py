@@ -218,3 +218,16 @@ async def test_a41_more_than_a_million_entries_are_dropped() -> None:
             await make(bc, name)
         await later(bc, 30)
         assert [len(told) for told in receiver.told] == [2]
+
+
+@pytest.mark.parametrize("modifies", [False, True])
+@pytest.mark.parametrize("entity_set", ["customers", "vendors", "contacts", "items", "currencies"])
+async def test_d_064_one_post_is_one_creation_unless_the_page_inserts_and_then_modifies(
+    entity_set: str, modifies: bool
+) -> None:
+    receiver, pages = Receiver(), frozenset({entity_set} if modifies else ())
+    async with tenant(wire=receiver, pages_that_modify=pages) as bc:
+        await bc.send("POST", SUBSCRIPTIONS, wanted(entity_set))
+        await bc.create(entity_set, displayName="A", **({"code": "XYZ"} if entity_set == "currencies" else {}))
+        await later(bc, 30)
+        assert receiver.kinds == [["created", "updated"] if modifies else ["created"]]

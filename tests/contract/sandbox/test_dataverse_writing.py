@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from daemon.sandbox.dataverse import DataverseSettings
-from tests.contract.sandbox.dataverse_support import HOST, ID, REPRESENTATION, accounts, code, org
+from tests.contract.sandbox.dataverse_support import HOST, ID, REPRESENTATION, ROOT, accounts, code, org
 
 _FIRST = f"accounts({ID.format(0)})"
 _BASE = f"{HOST}/api/data/v9.2"
@@ -279,3 +279,17 @@ async def test_impersonation_names_the_modifier() -> None:
         made = await dataverse.send("POST", "accounts", {}, CallerObjectId=ID.format(4), **REPRESENTATION)
         assert made.json()["_createdby_value"] == ID.format(3)
         assert (await dataverse.get("accounts", CallerObjectId=ID.format(5))).status_code == 403
+
+
+@pytest.mark.parametrize("status", [400, 415])
+async def test_b1_a_body_without_a_content_type_is_refused(status: int) -> None:
+    async with org(DataverseSettings(untyped_body_status=status), accounts=accounts(1)) as dataverse:
+        made = await dataverse.http.post(ROOT + "accounts", content=b'{"name": "A"}')
+        changed = await dataverse.http.patch(f"{ROOT}accounts({ID.format(0)})", content=b'{"name": "A"}')
+        assert [made.status_code, changed.status_code] == [status] * 2
+        assert "content type" in made.json()["error"]["message"]
+        batch = "--b\r\nContent-Type: application/http\r\n\r\nPOST accounts HTTP/1.1\r\n\r\n{}\r\n--b--\r\n"
+        kind = {"Content-Type": "multipart/mixed;boundary=b"}
+        inside = await dataverse.http.post(f"{ROOT}$batch", content=batch, headers=kind)
+        assert f"HTTP/1.1 {status} " in inside.text
+        assert [row["name"] for row in (await dataverse.get("accounts")).json()["value"]] == ["Account 00000"]
