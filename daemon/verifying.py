@@ -1,6 +1,6 @@
 """The job of a verify: reads both sides of a mapping, compares through the couplings, repairs if asked to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consumers.survey.context import Context
 from consumers.survey.repair import repair
@@ -11,7 +11,7 @@ from daemon.surveying import Positions, Progress, Reading, Surveying, context_of
 from producers.ports import Page, Position
 from producers.sweep import JobSweep
 from schemas.job import Job, Run
-from schemas.mapping_diff import Sweep
+from schemas.mapping_diff import Sweep, renewed
 from schemas.side import Side
 
 _AT_ONCE = 200
@@ -36,11 +36,12 @@ class Repairs:
         return Page(tuple(changes), {"next": last}, more=len(page) == _AT_ONCE)
 
 
-def verifying(sides: Sides, store: Store, positions: Positions, run: Run, job: Job) -> Surveying:
+async def verifying(sides: Sides, store: Store, positions: Positions, run: Run, job: Job) -> Surveying:
     """The work of a job of a verify. Couplings made after the run was asked for are left out: it may not have read
     them. A repair pays what a changed mapping owes one.
     """
-    context = context_of(sides, store, job)
+    known = (await store.definitions.known()).get(job.mapping)
+    context = replace(context_of(sides, store, job), renewed=renewed(known.owed) if known else {})
     ways = context.mapping.direction.one_ways if run.options["repair"] else ()
     repairs = [Repairs(context, way.source, positions(job, way.source, f"repair-{way.source}")) for way in ways]
     couplings = store.standing.pages(context.mapping.name, run.created)

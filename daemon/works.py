@@ -57,7 +57,7 @@ class StoredWorks:
             case RunKind.PREVIEW | RunKind.MATCH:
                 return await surveying(self._sides, self._store, self._part, run, job)
             case RunKind.VERIFY:
-                return verifying(self._sides, self._store, self._part, run, job)
+                return await verifying(self._sides, self._store, self._part, run, job)
             case RunKind.MODIFIED if "records" in run.options:
                 return await self._naming(run, job)
             case _:

@@ -17,6 +17,7 @@ from schemas.side import Direction
 Definition = Mapping[str, Any]
 # By "<sweep> <direction>": since when, and because of what.
 Owed = Mapping[str, Mapping[str, Any]]
+Ways = tuple[Direction, ...]
 GONE = "it was not in the mappings file"
 
 
@@ -166,10 +167,34 @@ def _changed(old_field: Definition, field: Definition, old: Definition, new: Def
         name = f"fields {_label(field)} {setting}"
         if setting in ("direction", "on"):
             yield Change(name, one, other, Sweep.FULL if wider else None, wider)
-        elif setting in _TRANSLATING and ways:
-            yield Change(name, one, other, Sweep.REPAIR, ways)
         else:
-            yield Change(name, one, other)
+            anew = _translated(setting, old_field, field, ways)
+            yield Change(name, one, other, Sweep.REPAIR if anew else None, anew)
+
+
+def _translated(setting: str, old_field: Definition, field: Definition, ways: Ways) -> Ways:
+    """The ways in which the setting changes what an old value becomes."""
+    before, after = _transformed(old_field), _transformed(field)
+    if setting == "transform":
+        return tuple(way for way in ways if way in before | after)
+    if setting == "transform_direction":
+        return tuple(way for way in ways if way in before ^ after)
+    return ways if setting in _TRANSLATING else ()
+
+
+def _transformed(field: Definition) -> set[Direction]:
+    return set(Direction(field.get("transform_direction") or "both").one_ways) if field.get("transform") else set()
+
+
+def renewed(owed: Owed) -> dict[str, set[Direction]]:
+    """By the name of a field: the ways whose translation has changed since both sides were last compared."""
+    found: dict[str, set[Direction]] = {}
+    for key, entry in owed.items():
+        sweep, _, way = key.rpartition(" ")
+        for setting in entry["because"] if sweep == Sweep.REPAIR else ():
+            field = setting.removeprefix("fields ").rpartition(" ")[0]
+            found.setdefault(field, set()).add(Direction(way))
+    return found
 
 
 def owe(owed: Owed, diff: MappingDiff, given: Definition, at: datetime) -> dict[str, dict[str, Any]]:

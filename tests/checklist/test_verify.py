@@ -230,17 +230,31 @@ async def test_duplicates_are_told_and_left(stage: Stage) -> None:
     assert await stage.couplings("CUSTOMER") == {}
 
 
-async def test_a_repair_pays_what_a_changed_length_owes(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"max_length": 2}, ("Ulm", "Ul")),
+        ({"transform": ["upper"]}, ("Ulm", "ULM")),
+        # The way that did not change still makes of one value what the other side has.
+        ({"transform": ["upper"], "transform_direction": "to_sales"}, ("Ulm", "ULM")),
+        ({"transform": ["upper"], "transform_direction": "to_bc"}, ("ULM", "Ulm")),
+    ],
+)
+async def test_a_repair_pays_what_a_changed_translation_owes(
+    stage: Stage, changed: dict[str, Any], expected: tuple[str, str]
+) -> None:
     """A full synchronisation takes such values for agreed."""
     keys = await pairs(stage, "Adatum")
     definitions, tables = stage.store.definitions, standard().definitions
     await definitions.run_with(tables, stage.clock.now())
-    shorter = standard(CUSTOMER={"fields": field("address1_city", max_length=2)})
+    shorter = standard(CUSTOMER={"fields": field("address1_city", **changed)})
     await stage.configure(shorter)
     await stage.store.definitions.run_with(shorter.definitions, stage.clock.now())
     await stage.full_sync("CURRENCY", "CUSTOMER")
     assert (await stage.store.definitions.known())["CUSTOMER"].owed
     stage.clock.tick()
+    assert await verify(stage) == {"drift": 1, "left": 1}
     await verify(stage, repair=True)
-    assert city(stage, keys["Adatum"]) == ("Ulm", "Ul")
+    assert city(stage, keys["Adatum"]) == expected
+    assert await verify(stage) == {"equal": 1}
     assert not (await stage.store.definitions.known())["CUSTOMER"].owed

@@ -71,6 +71,8 @@ def test_the_same_file_has_no_differences() -> None:
          "fields number ↔ accountnumber max_length", None, ()),
         ("max_length: 100", "max_length: 50", "fields displayName ↔ name max_length", REPAIR, BOTH),
         ("max_length: 100", "transform: [trim]", "fields displayName ↔ name transform", REPAIR, BOTH),
+        ("max_length: 100", "transform: [trim], transform_direction: to_bc",
+         "fields displayName ↔ name transform", REPAIR, (TO_BC,)),
         ("max_length: 100", "max_length: 100, not_null: true", "fields displayName ↔ name not_null", None, ()),
         (f"      - {NAME}\n", "", "fields displayName ↔ name", None, ()),
     ],
