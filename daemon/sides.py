@@ -103,6 +103,17 @@ class Sides:
             client, self.company, table, select, job=work, now_ms=self.now_ms, mapped=mapped, since=since
         )
 
+    async def shown_blanks(self, name: str) -> Mapping[str, str]:
+        """What Business Central shows where a record of the mapping refers to nothing, by the mapping referred to: its
+        own currency. ApiError if it does not answer.
+        """
+        looked = {rule.lookup.mapping for rule in self.mappings[name].fields if rule.lookup}
+        found = [one for one in looked if self.mappings[one].bc.name == currencies.TABLE]
+        if not found:
+            return {}
+        code = await Currencies(self.clients[Side.BC], self.company, (), self.now_ms).local_code()
+        return dict.fromkeys(found, code) if code else {}
+
     async def count(self, job: Job, since: datetime | None) -> int | None:
         """About how many records a job's sweep will read; None if the side does not say."""
         side = job.direction.source

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from consumers.survey.context import Context
+from consumers.survey.drift import Hints
 from consumers.survey.repair import repair
 from consumers.survey.verify import DIFFERING, find
 from daemon.sides import Sides
@@ -41,7 +42,8 @@ async def verifying(sides: Sides, store: Store, positions: Positions, run: Run, 
     them. A repair pays what a changed mapping owes one.
     """
     known = (await store.definitions.known()).get(job.mapping)
-    context = replace(context_of(sides, store, job), renewed=renewed(known.owed) if known else {})
+    hints = Hints(renewed(known.owed) if known else {}, await sides.shown_blanks(job.mapping))
+    context = replace(context_of(sides, store, job), hints=hints)
     ways = context.mapping.direction.one_ways if run.options["repair"] else ()
     repairs = [Repairs(context, way.source, positions(job, way.source, f"repair-{way.source}")) for way in ways]
     couplings = store.standing.pages(context.mapping.name, run.created)

@@ -79,7 +79,7 @@ class Currencies:
 
     async def local(self) -> Row | None:
         """The company's own currency as a row: BC has none for it. None if it has, or names no currency."""
-        code = await self._local_code()
+        code = await self.local_code()
         if not code:
             return None
         search = query(filter=f"code eq {literal('code', code)}", select="id")
@@ -95,13 +95,14 @@ class Currencies:
 
     async def local_id(self) -> str | None:
         """The id that `local` gives the company's own currency, if it names one, whether or not BC has a row for it."""
-        code = await self._local_code()
+        code = await self.local_code()
         return self._local_id(code) if code else None
 
     def _local_id(self, code: str) -> str:
         return str(uuid5(UUID(self._company), code))
 
-    async def _local_code(self) -> str:
+    async def local_code(self) -> str:
+        """The code of the company's own currency, which records that name none show; empty if it is not told."""
         try:
             found = await get(self._client, f"{self._root}/companyInformation{query(select='id,currencyCode')}")
         except ApiError as error:

@@ -1,17 +1,18 @@
 """What every survey works with, and what is read off staged rows: who is uncoupled, and how a record is called."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from consumers.matching import Keys, keys
 from consumers.ports import Memory
+from consumers.survey.drift import Hints
 from consumers.survey.ports import Findings, Reader, Row, Staging
 from consumers.survey.staging import staged
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.mapping import Mappings, TableMapping
-from schemas.side import Direction, Side
+from schemas.side import Side
 from schemas.survey import Finding
 
 NAME = "displayName"
@@ -20,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One survey of one mapping, after both sides were staged for `job`. `renewed`: as in `survey.drift`."""
+    """One survey of one mapping, after both sides were staged for `job`."""
 
     job: int
     mapping: TableMapping
@@ -30,7 +31,7 @@ class Context:
     findings: Findings
     readers: Mapping[Side, Reader]
     now_ms: Callable[[], int]
-    renewed: Mapping[str, Collection[Direction]] = field(default_factory=dict)
+    hints: Hints = field(default_factory=Hints)
 
     def change(self, side: Side, row: Row) -> Change:
         """The envelope of a row, as this job's sweep would publish it."""

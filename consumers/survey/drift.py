@@ -7,7 +7,7 @@ synchronisation (business-central-sync 4.4); if both have, the mapping's rule de
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from consumers.translate import Untranslatable, joined_alike, references, rounded, rules_for, same, translate
@@ -18,13 +18,25 @@ from schemas.mapping import OnUpdateConflict, TableMapping
 from schemas.side import Direction, Side
 
 Halves = Mapping[Side, Half]
-# By the name of a field: the ways whose translation has changed since its values were agreed on.
-Renewed = Mapping[str, Collection[Direction]]
 # The line that a field is told by, then the opposite ones.
 Lines = tuple[FieldRule, ...]
 Ways = Mapping[Direction, FieldRule]
 _MISSING = object()
 _POLICY = {OnUpdateConflict.BC_WINS: Side.BC, OnUpdateConflict.SALES_WINS: Side.SALES}
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """`renewed`, by the name of a field: the ways whose translation has changed since its values were agreed on.
+    `shown`, by a mapping that is looked up: what Business Central shows of it where it holds a blank, which is its own
+    currency (business-central-sync 1.3).
+    """
+
+    renewed: Mapping[str, Collection[Direction]] = field(default_factory=dict)
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+
+_NONE = Hints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +60,16 @@ def looked_up(mapping: TableMapping, now: Halves) -> set[Reference]:
 
 
 def drifts(
-    mapping: TableMapping, coupling: Coupling, now: Halves, lookups: Lookups, renewed: Renewed | None = None
+    mapping: TableMapping, coupling: Coupling, now: Halves, lookups: Lookups, hints: Hints = _NONE
 ) -> list[Drift]:
     """The fields that differ, in the order of the mapping. `now`: both records as halves of a coupling."""
     found: list[Drift] = []
     for lines in _fields(mapping):
         ways = _ways(mapping, lines)
         moved = {side for side in Side if _moved(side, lines[0], coupling, now)}
-        decisive = _decisive(ways, moved, (renewed or {}).get(lines[0].name, ()))
+        decisive = _decisive(ways, moved, hints.renewed.get(lines[0].name, ()))
         winner = _winner(mapping, lines[0], coupling, now, (decisive, moved))
-        found += [Drift(lines[0], winner, problem) for problem in _differing(decisive, now, lookups)]
+        found += [Drift(lines[0], winner, problem) for problem in _differing(decisive, now, lookups, hints)]
     fail = mapping.on_update_conflict is OnUpdateConflict.FAIL
     return _all_or_nothing(mapping, found, coupling, now) if fail else found
 
@@ -97,12 +109,13 @@ def _decisive(ways: Ways, moved: Collection[Side], renewed: Collection[Direction
     return next((one for one in (edited, changed) if one), ways)
 
 
-def _differing(ways: Ways, now: Halves, lookups: Lookups) -> list[Problem | None]:
+def _differing(ways: Ways, now: Halves, lookups: Lookups, hints: Hints) -> list[Problem | None]:
     """[] if the field is alike; else one entry, the reason why it cannot be carried, if it cannot."""
     problem: Problem | None = None
     for way, rule in ways.items():
         try:
-            if not _lacking(rule, way, now, lookups):
+            lacking = _lacking(rule, way, now, lookups)
+            if all(_shown(rule, way, value, now, hints) for value in lacking.values()):
                 return []
         except Untranslatable as error:
             problem = problem or error.problem
@@ -123,6 +136,14 @@ def _lacking(rule: FieldRule, way: Direction, now: Halves, lookups: Lookups) -> 
     if joined_alike(names, made, held):
         return {}
     return {name: value for name, value in made.items() if name in held and not _alike(there, value, held[name])}
+
+
+def _shown(rule: FieldRule, way: Direction, value: Any, now: Halves, hints: Hints) -> bool:
+    """Is it a blank in Business Central, for which that shows what it holds?"""
+    if value is not None or rule.lookup is None or way is not Direction.TO_BC:
+        return False
+    shown = hints.shown.get(rule.lookup.mapping)
+    return shown is not None and all(now[Side.BC].base.get(name) == shown for name in rule.bc)
 
 
 def _alike(there: Side, value: Any, held: Any) -> bool:

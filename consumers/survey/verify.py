@@ -61,8 +61,8 @@ async def compared(context: Context, pairs: Sequence[Pair]) -> list[list[Drift]]
     """What differs in each pair, of which both records exist."""
     now = [pair.now(context) for pair in pairs]
     lookups = await _lookups(context, now)
-    mapping, renewed = context.mapping, context.renewed
-    return [drifts(mapping, pair.coupling, held, lookups, renewed) for pair, held in zip(pairs, now, strict=True)]
+    mapping, hints = context.mapping, context.hints
+    return [drifts(mapping, pair.coupling, held, lookups, hints) for pair, held in zip(pairs, now, strict=True)]
 
 
 def in_filter(context: Context, pair: Pair) -> bool:

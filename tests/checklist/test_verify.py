@@ -14,7 +14,7 @@ from schemas import rows
 from schemas.job import RunState
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
-from tests.support.house import account, customer
+from tests.support.house import CUSTOMERS, account, customer
 from tests.support.stage import Killed, Stage
 from tests.support.stage_mappings import field, standard
 from tests.support.verifying import NAMES, city, findings, found, overlook, pairs, verify
@@ -37,6 +37,20 @@ async def test_what_is_in_step_is_equal(stage: Stage) -> None:
     whole = await stage.command("verify")
     assert {job["mapping"] for job in whole.jobs if any(job["found"].values())} >= {"CURRENCY", "CUSTOMER"}
     assert not any(job["found"].get("left") for job in whole.jobs)
+
+
+async def test_no_currency_in_sales_is_business_centrals_own(stage: Stage) -> None:
+    """It keeps its own currency as a blank, and shows it as a code (business-central-sync 1.3)."""
+    account(stage, "Blank")
+    await stage.full_sync(*CUSTOMERS)
+    (bc,) = stage.bc.rows("customers")
+    (sales,) = stage.sales.rows("accounts")
+    assert (bc["currencyCode"], sales["_transactioncurrencyid_value"]) == ("EUR", None)
+    assert await verify(stage) == {"equal": 1}
+    await pairs(stage, "Adatum")
+    stage.bc.edit(f"customers({bc['id']})", currencyCode="USD")
+    await overlook(stage)
+    assert await verify(stage) == {"equal": 1, "drift": 1, "left": 1}
 
 
 async def test_drift_is_told_field_by_field_and_nothing_is_written(stage: Stage) -> None:
