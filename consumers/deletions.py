@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from consumers import problems
-from consumers.decide import Create, Delete, Deletion, Modify, restore
+from consumers.decide import Create, Delete, Deletion, Modify, restore, unagreed
 from schemas import rows
 from schemas.answers import is_missing, is_stale
 from schemas.change import Change, Op
@@ -39,9 +39,12 @@ def follow(deletion: Deletion, there_again: bool, partner: rows.Row | None) -> S
         return replace(settled, outcome=Outcome.UNCOUPLED, uncouple=True, gone=settled.partner)
     if mapping.on_delete is OnDelete.UNCOUPLE:
         return replace(settled, outcome=Outcome.UNCOUPLED, uncouple=True)
+    written_only = not mapping.direction.covers(change.direction)
     if mapping.on_delete is OnDelete.FAIL:
-        return _kept(settled, coupling)
-    if mapping.on_delete is OnDelete.IGNORE or not mapping.table(change.side.other).filter.matches(partner):
+        return _failing(deletion, partner) if written_only else _kept(settled, coupling)
+    ignored = mapping.on_delete is OnDelete.IGNORE or not mapping.table(change.side.other).filter.matches(partner)
+    # What a mapping only reads it never deletes.
+    if ignored or (mapping.on_delete is OnDelete.DELETE and written_only):
         return settled
     if mapping.on_delete is OnDelete.DELETE:
         return _delete(deletion, partner, settled)
@@ -52,6 +55,13 @@ def follow(deletion: Deletion, there_again: bool, partner: rows.Row | None) -> S
 
 def _kept(settled: Settled, coupling: Coupling) -> Settled:
     return replace(settled, outcome=Outcome.FAILED, problem=problems.deleted(coupling, settled.change.side))
+
+
+def _failing(deletion: Deletion, partner: rows.Row) -> Settled:
+    """As a failure of the survivor, since nothing is carried the other way: its next carry finds its partner gone."""
+    carried, coupling, gone = _carry(deletion, partner), deletion.coupling, deletion.change
+    failed = Settled(carried, deletion.mapping.name, Outcome.FAILED, unagreed(coupling), partner=gone.key)
+    return replace(failed, problem=problems.deleted(coupling, gone.side))
 
 
 def _delete(deletion: Deletion, partner: rows.Row, settled: Settled) -> Settled | Delete:

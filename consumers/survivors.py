@@ -1,6 +1,7 @@
 """Deletions carried out: both records are looked at, then the partner is deleted, or the deleted one created again."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 from consumers.decide import Decision, Delete, Deletion, restore
 from consumers.deletions import Restore, follow, refused, shared
@@ -20,14 +21,26 @@ from schemas.side import Side
 Publish = Callable[[Sequence[Change]], Awaitable[None]]
 
 
+class Records(Protocol):
+    """A side's records by id, with the fields that capture computes. ApiError if it does not answer."""
+
+    async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, rows.Row]: ...
+
+
 class Survivors:
     """Deletions are rare, so two reads for all of a batch are cheap, and what they tell is never guessed."""
 
     def __init__(
-        self, mappings: Mappings, memory: Memory, pushes: Mapping[Side, Push], lookups: LookUps, publish: Publish
+        self,
+        mappings: Mappings,
+        memory: Memory,
+        pushes: Mapping[Side, Push],
+        lookups: LookUps,
+        publish: Publish,
+        records: Mapping[Side, Records],
     ) -> None:
         self._mappings, self._memory, self._pushes, self._lookups = mappings, memory, pushes, lookups
-        self._publish = publish
+        self._publish, self._records = publish, records
 
     async def carry_out(self, mapping: TableMapping, deletions: Sequence[Deletion]) -> list[Settled]:
         """One outcome per deletion, all of one mapping and one side. A side that is away: ApiError, nothing written."""
@@ -36,8 +49,8 @@ class Survivors:
         side = deletions[0].change.side
         partners = [one.coupling.half(side.other).id for one in deletions]
         try:
-            there = await self._pushes[side].target.read(mapping, [one.change.key for one in deletions])
-            left = await self._pushes[side.other].target.read(mapping, partners)
+            there = await self._records[side].read(mapping, [one.change.key for one in deletions])
+            left = await self._records[side.other].read(mapping, partners)
         except ApiError as error:
             if error.transient:
                 raise

@@ -16,7 +16,7 @@ from consumers.lookups import LookUps
 from consumers.owed import owing
 from consumers.ports import Applied, Flags, Memory, Overtaken
 from consumers.push import Push
-from consumers.survivors import Publish, Survivors
+from consumers.survivors import Publish, Records, Survivors
 from schemas.change import Change, Op, decode
 from schemas.coupling import Coupling, Lookups
 from schemas.errors import CoupledError
@@ -55,7 +55,10 @@ async def _nowhere(changes: Sequence[Change]) -> None:
 
 
 class Synchronise:
-    """Applies the changes of one table. `observe` is told of what is recorded, `publish` of what nobody else tells."""
+    """Applies the changes of one table. `observe` is told of what is recorded, `publish` of what nobody else tells.
+
+    `records`: to read with all that capture reads; the targets do, for the most part.
+    """
 
     def __init__(
         self,
@@ -64,12 +67,14 @@ class Synchronise:
         pushes: Mapping[Side, Push],
         observe: Callable[[Sequence[Settled]], None] = lambda settled: None,
         publish: Publish = _nowhere,
+        records: Mapping[Side, Records] | None = None,
     ) -> None:
         self._mappings = mappings
         self._memory = memory
         self._pushes = pushes
-        self._lookups = LookUps(mappings, memory, {side: push.target for side, push in pushes.items()})
-        self._survivors = Survivors(mappings, memory, pushes, self._lookups, publish)
+        targets = {side: push.target for side, push in pushes.items()}
+        self._lookups = LookUps(mappings, memory, targets)
+        self._survivors = Survivors(mappings, memory, pushes, self._lookups, publish, records or targets)
         self._observe = observe
 
     async def batch(self, topic: str, log_id: str, messages: Sequence[Message]) -> list[tuple[Message, str]]:
@@ -138,12 +143,8 @@ class Synchronise:
         return [
             (mapping, mine)
             for side, table in tables
-            for mapping in self._mappings.reading(side, table)
-            if (
-                mine := [
-                    c for c in changes if c.table == table and c.side is side and c.mapping in (None, mapping.name)
-                ]
-            )
+            for mapping in self._mappings.of(side, table)
+            if (mine := [c for c in changes if (c.side, c.table) == (side, table) and _concerns(c, mapping)])
         ]
 
     async def _mapping(self, mapping: TableMapping, changes: Sequence[Change]) -> list[Settled]:
@@ -168,6 +169,12 @@ class Synchronise:
         settled += [owing(one, mapping, lookups) for one in carried]
         passed = [Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True) for change in superseded]
         return settled + passed
+
+
+def _concerns(change: Change, mapping: TableMapping) -> bool:
+    """Of records that a mapping only writes, it is told of the deletions."""
+    travels = change.op is Op.DELETE or mapping.direction.covers(change.direction)
+    return travels and change.mapping in (None, mapping.name)
 
 
 def _decide(

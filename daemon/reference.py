@@ -228,7 +228,7 @@ def _topics(words: Mapping[str, str], states: Mapping[str, str], outcomes: Mappi
     rows = [[f"`{getattr(topics, name)}`", " ".join(each.fget.__doc__.split())] for name, each in own.items()]
     rows += [
         [f"`{topics.table(side, table)}`", " ".join((Topics.table.__doc__ or "").split())]
-        for side, table in standard.captured()
+        for side, table in standard.followed()
     ]
     models = get_args(command.Command)
     fields = {_name_of(model): model for model in models}

@@ -243,7 +243,7 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
         clock = Clock()
         sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), clock.now_ms)
         topics = Topics(settings.kafka.topic_prefix)
-        tables = [topics.table(side, table) for side, table in mappings.captured()]
+        tables = [topics.table(side, table) for side, table in mappings.followed()]
         found = await asyncio.to_thread(ensure_topics, settings.kafka, bootstrap, topics, tables)
         log_ids = dict.fromkeys(tables, log_id) if log_id else found
         log = await asyncio.to_thread(KafkaLog, settings.kafka, bootstrap, topics)

@@ -61,11 +61,11 @@ class Sides:
 
     def reader(self, side: Side) -> Reader:
         """Records by id, with the fields that capture computes."""
-        return _Reader(self, self.target(side))
+        return _Reader(self, side, self.target(side))
 
     def records(self, side: Side) -> Records:
         """Records by id, with the fields that capture computes, and by any of their fields."""
-        return _Reader(self, self.target(side))
+        return _Reader(self, side, self.target(side))
 
     def source(self, side: Side, name: str) -> Source:
         """The live changes of a table, with the columns that any of its mappings reads."""
@@ -126,11 +126,12 @@ class Sides:
 @dataclass(frozen=True, slots=True)
 class _Reader:
     sides: Sides
+    side: Side
     target: Target
 
     async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
         found = await self.target.read(mapping, ids)
-        if mapping.bc.name != currencies.TABLE:
+        if self.side is not Side.BC or mapping.bc.name != currencies.TABLE:
             return found
         enrich = Currencies(self.sides.clients[Side.BC], self.sides.company, mapping.mapped(Side.BC), self.sides.now_ms)
         rows_found = dict(zip(found, await enrich(list(found.values())), strict=True))

@@ -76,7 +76,8 @@ class Parts:
     def synchronise(self, observe: Callable[[Sequence[Settled]], None]) -> Synchronise:
         patience, memory = Patience(), self.store.memory
         pushes = {side: Push(self.sides.target(side), memory, side, self.clock.sleep, patience) for side in Side}
-        return Synchronise(self.mappings, memory, pushes, observe, self._publish)
+        records = {side: self.sides.records(side) for side in Side}
+        return Synchronise(self.mappings, memory, pushes, observe, self._publish, records)
 
     def control(self, woken: Callable[[], None]) -> Control:
         records = {side: self.sides.records(side) for side in Side}
@@ -124,15 +125,15 @@ class Parts:
         return Retry(self.mappings, self.store.retries, readers, self.log, self.topics, self.clock.now)
 
     def deletions(self) -> list[Deletions]:
-        """One for each captured table."""
-        tables = [self.mappings.reading(side, name)[0].table(side) for side, name in self.mappings.captured()]
+        """One for each table whose deletions are carried."""
+        tables = [self.mappings.of(side, name)[0].table(side) for side, name in self.mappings.followed()]
         topic, ids = self.topics.table, self.sides.ids
         return [
             Deletions(one, topic(one.side, one.name), ids(one), self, self.log, self.clock.now_ms) for one in tables
         ]
 
     async def coupled_ids(self, table: Table) -> AsyncIterator[Sequence[str]]:
-        flags = await self.store.memory.flags(self.mappings.reading(table.side, table.name))
+        flags = await self.store.memory.flags(self.mappings.of(table.side, table.name))
         at_work = [name for name, flag in flags.items() if not flag.paused]
         async for found in coupled_ids(self.store.database, at_work, table.side):
             yield found

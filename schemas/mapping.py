@@ -197,10 +197,21 @@ class Mappings:
         way = Direction.from_side(side)
         return tuple(m for m in self.all if m.direction.covers(way) and m.table(side).name == table)
 
+    def of(self, side: Side, table: str) -> tuple[TableMapping, ...]:
+        """The mappings that couple records of this table, whichever way they carry changes."""
+        return tuple(m for m in self.all if m.table(side).name == table)
+
     def captured(self) -> tuple[tuple[Side, str], ...]:
         """Every (side, table) whose changes some mapping carries: what capture reads and topics exist for."""
         pairs = ((way.source, m.table(way.source).name) for m in self.all for way in m.direction.one_ways)
         return tuple(dict.fromkeys(pairs))
+
+    def followed(self) -> tuple[tuple[Side, str], ...]:
+        """What is captured, and the tables that are only written to, where `on_delete` says what a deletion there means
+        for the survivor: what topics exist for. Of those, nothing but deletions is carried."""
+        acting = {OnDelete.FAIL, OnDelete.RESTORE, OnDelete.UNCOUPLE}
+        pairs = ((side, m.table(side).name) for m in self.all if m.on_delete in acting for side in Side)
+        return tuple(dict.fromkeys((*self.captured(), *pairs)))
 
     def in_order(self, names: Iterable[str] | None = None) -> tuple[TableMapping, ...]:
         """The mappings (all, or the named ones) in file order, each after those it depends on (promise: DESIGN 5)."""

@@ -233,6 +233,62 @@ async def test_the_own_currency_of_the_company_is_never_taken_for_deleted(stage:
     assert await stage.couplings("CURRENCY") == before
 
 
+async def currency(stage: Stage, policy: str) -> tuple[str, str]:
+    """A currency and Sales', which the mapping only writes to; both paths."""
+    await stage.configure(CURRENCY={"on_delete": policy})
+    await stage.live()
+    rate = {"relationalExchangeRateAmount": 1, "exchangeRateAmount": 7.5, "startingDate": "2026-01-01"}
+    key = stage.bc.create("currencies", code="DKK", displayName="Krone")["id"]
+    stage.bc.create("currencyExchangeRates", currencyCode="DKK", relationalCurrencyCode="", **rate)
+    await stage.full_sync("CURRENCY")
+    await stage.live()
+    return f"currencies({key})", f"transactioncurrencies({(await stage.couplings('CURRENCY'))[key]})"
+
+
+async def test_row_068_restore_brings_back_what_the_mapping_only_writes(stage: Stage) -> None:
+    bc, sales = await currency(stage, "restore")
+    stage.sales.delete(sales)
+    assert await stage.look_for_deletions() == 1
+    [made] = [row for row in stage.sales.rows("transactioncurrencies") if row["isocurrencycode"] == "DKK"]
+    assert (await stage.couplings("CURRENCY"))[_id(bc)] == made["transactioncurrencyid"]
+    assert await stage.errors() == []
+    assert await stage.look_for_deletions() == 0
+
+
+async def test_row_067_fail_tells_a_deletion_where_the_mapping_only_writes(stage: Stage) -> None:
+    bc, sales = await currency(stage, "fail")
+    stage.sales.delete(sales)
+    for state in ("failed", "skipped"):
+        assert await stage.look_for_deletions() == 1
+        [error] = await stage.errors()
+        assert (error.problem.code, error.state, error.bc_id) == ("coupled-to-deleted", state, _id(bc))
+    assert await stage.look_for_deletions() == 0
+    await stage.configure(CURRENCY={"on_delete": "restore"})
+    await stage.command("retry", mappings=["CURRENCY"])
+    await stage.live()
+    assert "DKK" in {row["isocurrencycode"] for row in stage.sales.rows("transactioncurrencies")}
+    assert await stage.errors() == []
+
+
+async def test_row_071_what_the_mapping_only_reads_is_never_deleted(stage: Stage) -> None:
+    bc, sales = await currency(stage, "delete")
+    stage.sales.delete(sales)
+    await stage.look_for_deletions()
+    await stage.live()
+    assert stage.bc.get(bc)["code"] == "DKK"
+    assert _id(bc) in await stage.couplings("CURRENCY")
+
+
+async def test_row_132_a_deleted_salesperson_loses_its_coupling_without_waiting_for_its_user(stage: Stage) -> None:
+    await stage.live()
+    await stage.full_sync("SALESPEOPLE")
+    [code] = await stage.couplings("SALESPEOPLE")
+    stage.bc.delete(f"salespeoplePurchasers({code})")
+    assert await stage.look_for_deletions() == 1
+    assert await stage.couplings("SALESPEOPLE") == {}
+    assert await stage.errors() == []
+
+
 async def test_row_132_a_deleted_salesperson_loses_its_coupling(stage: Stage) -> None:
     await stage.live()
     await stage.full_sync("SALESPEOPLE")

@@ -107,7 +107,8 @@ class Stage:
         wired = Wired(self.clock.now, self.clock.sleep)
         sides = Sides(self._clients, COMPANY, self._mappings, Overlap(600, self.clock.monotonic), wired.now_ms)
         captured = self._mappings.captured()
-        log_ids = dict.fromkeys((self.topics.table(side, table) for side, table in captured), self._log_id)
+        followed = self._mappings.followed()
+        log_ids = dict.fromkeys((self.topics.table(side, table) for side, table in followed), self._log_id)
         self.parts = parts = Parts(self._mappings, self.store, sides, self.log, self.topics, log_ids, wired)
         self.captures: list[tuple[Name, str, Capture]] = [
             (side, table, parts.capture(side, table)) for side, table in captured

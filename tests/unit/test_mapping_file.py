@@ -128,3 +128,8 @@ def test_only_tables_that_something_reads_are_captured() -> None:
     assert (Side.BC, "currencies") in captured
     assert (Side.SALES, "transactioncurrencies") not in captured
     assert captured.count((Side.SALES, "products")) == 1
+
+
+def test_tables_that_are_only_written_to_are_followed_where_a_deletion_there_means_something() -> None:
+    standard = parse(standard_text())
+    assert set(standard.followed()) - set(standard.captured()) == {(Side.BC, "salespeoplePurchasers")}
