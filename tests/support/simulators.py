@@ -21,6 +21,8 @@ from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 TENANT, CLIENT, SECRET = "contoso", "coupled", "sandbox-secret"
+# Somebody else at a system, with limits of their own.
+PERSON = "person"
 COMPANY = "c0a6b5b5-8a3c-4c1e-9d8e-0c0c0c0c0c01"
 BC_AUDIENCE = "https://api.businesscentral.dynamics.com"
 Row = dict[str, Any]
@@ -58,9 +60,9 @@ class _SignedIn(httpx.Auth):
 
     requires_response_body = True
 
-    def __init__(self, url: str, audience: str) -> None:
+    def __init__(self, url: str, audience: str, client: str) -> None:
         self._url, self._token = url, ""
-        self._form = {"grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET}
+        self._form = {"grant_type": "client_credentials", "client_id": client, "client_secret": SECRET}
         self._form["scope"] = f"{audience}/.default"
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -77,10 +79,16 @@ class Side:
     """One simulator as a third party sees it: records by plain HTTP, the request log, faults to arm."""
 
     def __init__(
-        self, name: str, host: str, root: str, audience: str, transport: httpx.BaseTransport | None = None
+        self,
+        name: str,
+        host: str,
+        root: str,
+        audience: str,
+        transport: httpx.BaseTransport | None = None,
+        client: str = CLIENT,
     ) -> None:
         self.name, self.host, self.root, self._audience = name, host, root, audience
-        self._transport = transport
+        self._transport, self._user = transport, client
         self.control = httpx.Client(base_url=f"{host}/_sandbox", timeout=30, transport=transport)
         self._client: httpx.Client | None = None
 
@@ -88,7 +96,7 @@ class Side:
     def http(self) -> httpx.Client:
         """Signed in, at the root of the API."""
         if self._client is None:
-            auth = _SignedIn(f"{self.host}/{TENANT}/oauth2/v2.0/token", self._audience)
+            auth = _SignedIn(f"{self.host}/{TENANT}/oauth2/v2.0/token", self._audience, self._user)
             self._client = httpx.Client(base_url=self.root, auth=auth, timeout=30, transport=self._transport)
         return self._client
 

@@ -7,6 +7,7 @@ wires them; the log is in memory. Nothing runs beside a test: work is done insid
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -34,12 +35,12 @@ from schemas.command_outcome import CommandOutcome, job_dict
 from schemas.errors import CoupledError
 from schemas.job import Keep
 from schemas.mapping import Mappings
-from schemas.outcome import Outcome
+from schemas.outcome import Outcome, Settled
 from schemas.side import Side as Name
 from schemas.topics import Topics
 from tests.support.in_process import Clock, Daemons, Strangers, Systems, Traffic, without_threads
 from tests.support.memory_log import MemoryLog
-from tests.support.simulators import BC_AUDIENCE, CLIENT, COMPANY, SECRET, TENANT, Side
+from tests.support.simulators import BC_AUDIENCE, CLIENT, COMPANY, PERSON, SECRET, TENANT, Side
 from tests.support.stage_mappings import Changes, standard
 
 HOST = "http://localhost"
@@ -66,20 +67,30 @@ class Stage:
     """
 
     def __init__(
-        self, folder: Path, bc: Seeds, sales: Seeds, mappings: Mappings | None = None, systems: Systems | None = None
+        self,
+        folder: Path,
+        bc: Seeds,
+        sales: Seeds,
+        mappings: Mappings | None = None,
+        systems: Systems | None = None,
+        wire: httpx.AsyncBaseTransport = _NOBODY,
     ) -> None:
         self.clock = Clock()
-        systems = systems or Systems()
+        systems = _with_person(systems or Systems())
         apps = {
-            Name.BC: business_central.create_app(systems.bc, bc, self.clock.now, wire=_NOBODY),
+            Name.BC: business_central.create_app(systems.bc, bc, self.clock.now, wire=wire),
             Name.SALES: dataverse.create_app(systems.sales, sales, self.clock.now),
         }
+        # Business Central sends what notifications are due by now.
+        self.tell: Callable[[], Awaitable[None]] = apps[Name.BC].state.webhooks.deliver
+        # All that became of changes, in order, also of those tried again.
+        self.settled: list[Settled] = []
         self._traffic = {side: Traffic() for side in Name}
         self.lines = {side: Daemons(app, self.clock, self._traffic[side]) for side, app in apps.items()}
         strangers = {side: Strangers(app, self.clock, self._traffic[side]) for side, app in apps.items()}
         company, api = f"{ROOTS[Name.BC]}/api/v2.0/companies({COMPANY})/", f"{HOST}/api/data/v9.2/"
-        self.bc = Side("bc", HOST, company, BC_AUDIENCE, strangers[Name.BC])
-        self.sales = Side("sales", HOST, api, HOST, strangers[Name.SALES])
+        self.bc = Side("bc", HOST, company, BC_AUDIENCE, strangers[Name.BC], PERSON)
+        self.sales = Side("sales", HOST, api, HOST, strangers[Name.SALES], PERSON)
         self.resources = f"{ROOTS[Name.BC]}/api/coupled/sync/v1.0/companies({COMPANY})/resources"
         self.topics = Topics("stage")
         self.log = MemoryLog(self.topics)
@@ -116,7 +127,7 @@ class Stage:
         self._retry = parts.retry()
         self._runner = parts.runner(Pace(lambda: True, self._pause, self._wait))
         self._control = parts.control(lambda: None)
-        self._synchronise = parts.synchronise(lambda settled: None)
+        self._synchronise = parts.synchronise(self.settled.extend)
         await parts.recover(self._control)
 
     def _session(self, side: Name) -> httpx.AsyncClient:
@@ -193,10 +204,13 @@ class Stage:
     async def capture(self, sides: Collection[Name] = tuple(Name)) -> int:
         """The changes of these sides' tables onto the topics, not further; how many."""
         found = 0
-        for side, table, capture in self.captures:
+        for side, table, _ in self.captures:
             if side in sides and not await self.parts.all_paused(side, table):
-                found += await self._safely(capture.once)
+                found += await self._look(side, table)
         return found
+
+    async def _look(self, side: Name, table: str) -> int:
+        return await self._safely(next(one.once for *place, one in self.captures if place == [side, table]))
 
     async def look_for_deletions(self) -> int:
         """One round through the ids of every table, and what follows; how many it told."""
@@ -274,6 +288,15 @@ async def _empty_store(file: Path) -> bytes:
         await store.close()
         _EMPTY.append(file.read_bytes())  # noqa: ASYNC240
     return _EMPTY[0]
+
+
+def _with_person(systems: Systems) -> Systems:
+    """People are not the daemon: what either does is not held against the other."""
+    person = {PERSON: SECRET}
+    return Systems(
+        replace(systems.bc, clients={**systems.bc.clients, **person}),
+        replace(systems.sales, clients={**systems.sales.clients, **person}),
+    )
 
 
 def jobs(told: CommandOutcome) -> Jobs:
