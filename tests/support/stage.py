@@ -91,7 +91,9 @@ class Stage:
         company, api = f"{ROOTS[Name.BC]}/api/v2.0/companies({COMPANY})/", f"{HOST}/api/data/v9.2/"
         self.bc = Side("bc", HOST, company, BC_AUDIENCE, strangers[Name.BC], PERSON)
         self.sales = Side("sales", HOST, api, HOST, strangers[Name.SALES], PERSON)
-        self.resources = f"{ROOTS[Name.BC]}/api/coupled/sync/v1.0/companies({COMPANY})/resources"
+        custom = f"{ROOTS[Name.BC]}/api/coupled/sync/v1.0/companies({COMPANY})"
+        # The custom API pages.
+        self.resources, self.customers = f"{custom}/resources", f"{custom}/coupledCustomers"
         self.topics = Topics("stage")
         self.log = MemoryLog(self.topics)
         self.meanwhile: Callable[[], Awaitable[object]] | None = None

@@ -25,7 +25,7 @@ from daemon.sandbox.business_central.seeds import Seeds, load_seeds
 from daemon.sandbox.business_central.service import Answer, Call, Service
 from daemon.sandbox.business_central.settings import BcSettings
 from daemon.sandbox.business_central.store import Store
-from daemon.sandbox.business_central.tables import CUSTOM, RUNTIME, STANDARD, TABLES
+from daemon.sandbox.business_central.tables import CUSTOM, RUNTIME, STANDARD, STORED
 from daemon.sandbox.business_central.webhooks import Webhooks
 from daemon.sandbox.identity import Identity, Unauthorised
 from daemon.sandbox.pages import Pages
@@ -112,7 +112,7 @@ class _Front:
         """What this is, and how many rows each entity set holds: for a browser a page that leads to them."""
         if "text/html" in request.headers.get("accept", ""):
             return await self._pages.tables(request)
-        sets = {name: len(self._store.rows(name)) for name in TABLES}
+        sets = {name: len(self._store.rows(name)) for name in STORED}
         shown = {
             "simulator": "Business Central API v2.0",
             "url": f"{str(request.base_url).rstrip('/')}/v2.0/{self._settings.environment}",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from daemon.sandbox.business_central.errors import bad_request
+from daemon.sandbox.business_central.errors import bad_request, dialog
 from daemon.sandbox.business_central.fields import capitals
 from daemon.sandbox.business_central.rows import Record
 from daemon.sandbox.business_central.store import Store
@@ -56,6 +56,18 @@ def _company_name(store: Store, number: str) -> str:
             "Internal_InvalidTableRelation",
         )
     return str(company.values["displayName"])
+
+
+def check_primary(store: Store, customer: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    """A customer's primary contact is one of its own company: the company's contact, or a person of it."""
+    number = changes.get("primaryContactNumber")
+    if not number:
+        return
+    contact, company = store.rows("contacts").by_key(number), contact_of(store, str(customer.get("id", "")))
+    own = {company.values["number"], company.values["companyNumber"]} - {""} if company is not None else set()
+    if contact is None or not own & {contact.values["number"], contact.values["companyNumber"]}:
+        name = contact.values["displayName"] if contact is not None else ""
+        raise dialog(f"Contact {number} {name} is related to a different company than customer {customer['number']}.")
 
 
 def contact_for(store: Store, set_name: str, firm: Mapping[str, Any], number: str) -> dict[str, Any]:

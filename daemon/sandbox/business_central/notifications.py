@@ -14,6 +14,7 @@ from typing import Any
 from daemon.sandbox.business_central.rows import Record
 from daemon.sandbox.business_central.settings import BcSettings
 from daemon.sandbox.business_central.store import iso, to_milliseconds
+from daemon.sandbox.business_central.tables import TABLES, stored_in
 
 _BEFORE_FIRST = timedelta(milliseconds=50)
 
@@ -84,7 +85,7 @@ class Notifications:
             return
         moment = to_milliseconds(self._now())
         for subscription in self.live():
-            if subscription.set_name == set_name:
+            if stored_in(TABLES[subscription.set_name]).set_name == set_name:
                 self._note(subscription, Entry(record.id, kind, moment))
                 if kind == "created" and set_name in self._settings.pages_that_modify:
                     self._note(subscription, Entry(record.id, "updated", moment))

@@ -44,11 +44,12 @@ _FUNCTION = re.compile(r"\b(contains|startswith|endswith|tolower|toupper|trim|le
 
 @dataclass(frozen=True)
 class Query:
-    """A checked read. `after` is the field values and id of the last row of the page before."""
+    """A checked read. `shown` are the fields to show, `after` the field values and id of the last row of the page
+    before."""
 
     options: Mapping[str, str]
     filter: Filter | None
-    select: tuple[str, ...]
+    shown: tuple[str, ...]
     order: Order
     top: int | None
     skip: int
@@ -129,7 +130,7 @@ def _names(table: Table, text: str) -> tuple[str, ...]:
 
 def _select(table: Table, text: str) -> tuple[str, ...]:
     names = _names(table, text)
-    return () if "*" in names else names
+    return tuple(table.fields) if "*" in names or not names else names
 
 
 def _order(table: Table, text: str) -> Order:

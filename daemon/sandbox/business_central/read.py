@@ -20,11 +20,11 @@ Shape = Callable[[Record], dict[str, Any]]
 
 def shaper(store: Store, query: Query, *, annotated: bool = True) -> Shape:
     """How a record is shown: `$select`, `$expand`, and the etag unless metadata is off (D16)."""
-    names = query.select
+    names = query.shown
 
     def shape(record: Record) -> dict[str, Any]:
         shown: dict[str, Any] = {"@odata.etag": record.etag} if annotated else {}
-        shown.update({name: record.values[name] for name in names} if names else record.values)
+        shown.update({name: record.values[name] for name in names})
         if "contactsInformation" in query.expand:
             shown["contactsInformation"] = contacts_information(store, record)
         return shown

@@ -30,6 +30,7 @@ class Relation:
 RELATIONS = (
     Relation("customers", "salespersonCode", "Salesperson Code", "salespeoplePurchasers"),
     Relation("customers", "currencyCode", "Currency Code", "currencies", "currencyId"),
+    Relation("customers", "primaryContactNumber", "Primary Contact No.", "contacts"),
     Relation("vendors", "currencyCode", "Currency Code", "currencies", "currencyId"),
     Relation("items", "baseUnitOfMeasureCode", "Base Unit of Measure", "unitsOfMeasure", "baseUnitOfMeasureId"),
     Relation("resources", "baseUnitOfMeasureCode", "Base Unit of Measure", "unitsOfMeasure"),

@@ -41,6 +41,8 @@ def create(store: Store, table: Table, changes: dict[str, Any], contact: Record 
     if table.set_name == "contacts":
         values["contactBusinessRelation"] = "None"
         contacts.complete_contact(store, {**values, "displayName": ""}, values)
+    if table.set_name == "customers":
+        contacts.check_primary(store, values, changes)
     values["id"] = _new_id(store, table, changes.get("id"))
     record = store.insert(table, values)
     if contact is not None:
@@ -58,6 +60,8 @@ def modify(store: Store, table: Table, before: Record, changes: dict[str, Any]) 
     _check_unique(store, table, {**before.values, **changes}, before.id)
     if table.set_name == "contacts":
         contacts.complete_contact(store, before.values, changes)
+    if table.set_name == "customers":
+        contacts.check_primary(store, before.values, changes)
     if all(before.values[name] == value for name, value in changes.items()) and not store.settings.null_update_touches:
         return before
     record = store.update(table, before, changes)

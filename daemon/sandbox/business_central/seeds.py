@@ -15,7 +15,7 @@ from daemon.sandbox.business_central.contacts import RELATIONS, contact_for
 from daemon.sandbox.business_central.fields import capitals, seed_values
 from daemon.sandbox.business_central.relations import UNSERVED
 from daemon.sandbox.business_central.store import Store, increment, iso, to_milliseconds
-from daemon.sandbox.business_central.tables import TABLES, ZERO_GUID, Table
+from daemon.sandbox.business_central.tables import STORED, TABLES, ZERO_GUID, Table
 
 Seeds = Mapping[str, Sequence[Mapping[str, Any]]]
 _Rows = list[tuple[dict[str, Any], datetime, dict[str, Any]]]
@@ -23,7 +23,7 @@ _Rows = list[tuple[dict[str, Any], datetime, dict[str, Any]]]
 
 def load_seeds(store: Store, data: Seeds) -> None:
     """Store the company, its information and every seed row; raises ValueError for an unknown set or field."""
-    unknown = data.keys() - TABLES.keys()
+    unknown = data.keys() - STORED.keys()
     if unknown or "companies" in data:
         raise ValueError(f"no seeds can be given for {', '.join(sorted(unknown)) or 'companies'}")
     _load_company(store, data.get("companyInformation", [{}])[0])

@@ -22,7 +22,7 @@ from daemon.sandbox.business_central.paths import Target, company_of, resolve
 from daemon.sandbox.business_central.query import Query, parse_query
 from daemon.sandbox.business_central.rows import Record, Rows
 from daemon.sandbox.business_central.store import Store
-from daemon.sandbox.business_central.tables import CONTACTS_INFORMATION
+from daemon.sandbox.business_central.tables import CONTACTS_INFORMATION, stored_in
 
 _UNTYPED = "The request has a body and no content type header, which is required to read it."
 JSON = "application/json; odata.metadata=minimal; odata.streaming=true"
@@ -152,7 +152,7 @@ class Service:
     def _post(self, call: Call, target: Target) -> Answer:
         """D28–D37, D49, D50: create."""
         changes = decode_body(target.table, self._body(call), self._settings, creating=True)
-        record = rules.create(self.store, target.table, changes)
+        record = rules.create(self.store, stored_in(target.table), changes)
         headers = {"Location": f"{call.root}/{target.url}({record.id})"}
         return self._written(call, target, record, 201, headers)
 
@@ -163,7 +163,7 @@ class Service:
         record = read.find(self.store.rows(target.table.set_name), target.record_id or "")
         rules.check_current(self.store, record, if_match)
         changes = decode_body(target.table, self._body(call), self._settings, creating=False)
-        return self._written(call, target, rules.modify(self.store, target.table, record, changes), 200, {})
+        return self._written(call, target, rules.modify(self.store, stored_in(target.table), record, changes), 200, {})
 
     def _body(self, call: Call) -> Any:
         return call.json(self._settings.untyped_body_status)
@@ -181,7 +181,7 @@ class Service:
         rules.check_form(if_match, needed=self._settings.delete_needs_if_match)
         record = read.find(self.store.rows(target.table.set_name), target.record_id or "")
         rules.check_current(self.store, record, if_match)
-        rules.remove(self.store, target.table, record)
+        rules.remove(self.store, stored_in(target.table), record)
         return Answer(204)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from daemon.sandbox.business_central.rows import Record, Rows
 from daemon.sandbox.business_central.settings import BcSettings
-from daemon.sandbox.business_central.tables import TABLES, Table
+from daemon.sandbox.business_central.tables import STORED, TABLES, Table, stored_in
 
 _FIRST_ROW_VERSION = 7638935861551500000
 _PRIVATE: Mapping[str, Any] = {}
@@ -44,7 +44,7 @@ class Store:
         self.new_id = new_id
         self.modified_at: datetime | None = None
         self.watch: Watch = lambda set_name, before, after: None
-        self._tables = {name: Rows(table) for name, table in TABLES.items()}
+        self._tables = {name: Rows(table) for name, table in STORED.items()}
         self._row_version = _FIRST_ROW_VERSION
         self._journal: list[tuple[str, Record | None, Record | None]] | None = None
         self._series = {name: first for name, (first, _) in settings.number_series.items()}
@@ -53,12 +53,14 @@ class Store:
         self.contact_of: dict[str, str] = {}
 
     def rows(self, set_name: str) -> Rows:
-        """The rows of one entity set."""
-        return self._tables[set_name]
+        """The rows that one entity set shows."""
+        return self._tables[stored_in(TABLES[set_name]).set_name]
 
     def replica_rows(self, set_name: str) -> Rows:
         """The rows a read-only replica shows: `replica_lag_seconds` behind (D58)."""
-        return self.rows(set_name) if self._replica is None else self._replica.rows(set_name, self.now())
+        if self._replica is None:
+            return self.rows(set_name)
+        return self._replica.rows(stored_in(TABLES[set_name]).set_name, self.now())
 
     def record(self, values: Mapping[str, Any], private: Mapping[str, Any] = _PRIVATE) -> Record:
         """A record as written now: next row version, current modification time."""

@@ -1,7 +1,8 @@
 """The entity sets: fields with their kinds and lengths, keys and verbs (wire-protocols A2).
 
 Kinds: guid, code (stored upper-case and trimmed), text, enum (XML-escaped member names), decimal, int, bool, date,
-datetime. The custom API page over Resource is the only one outside `v2.0`.
+datetime. Outside `v2.0` there are two custom API pages: one over Resource, and one over Customer that shows more than
+the standard one does.
 """
 
 from __future__ import annotations
@@ -56,7 +57,11 @@ class Field:
 
 @dataclass(frozen=True)
 class Table:
-    """One entity set. `key` is the natural key field, `mandatory` must be given and not be blank."""
+    """One entity set. `key` is the natural key field, `mandatory` must be given and not be blank.
+
+    `shows`: the set whose rows this page shows, if it has none of its own; `unseen`: what rows hold that this page does
+    not show.
+    """
 
     set_name: str
     entity: str
@@ -67,10 +72,12 @@ class Table:
     verbs: frozenset[str] = frozenset({"GET", "POST", "PATCH", "DELETE"})
     api: str = STANDARD
     parts: tuple[str, ...] = ()
+    shows: str = ""
+    unseen: tuple[Field, ...] = ()
 
     @cached_property
     def _blank_row(self) -> Mapping[str, Any]:
-        return {name: field.blank for name, field in self.fields.items()}
+        return {field.name: field.blank for field in (*self.fields.values(), *self.unseen)}
 
     @property
     def blanks(self) -> dict[str, Any]:
@@ -103,6 +110,14 @@ _RELATIONS = (
     "Multiple",
 )
 _PRIVACY = "privacyBlocked bool"
+_PRIMARY = "primaryContactNumber code20"
+_CUSTOMER = (
+    f"number code20 displayName text100 type enum {_ADDRESS} phoneNumber text30 email text80 website text255 "
+    "salespersonCode code20 balanceDue decimal! creditLimit decimal taxLiable bool taxAreaId guid "
+    "taxAreaDisplayName text100! taxRegistrationNumber text20 currencyId guid currencyCode code10 "
+    "paymentTermsId guid shipmentMethodId guid paymentMethodId guid blocked enum"
+)
+_CUSTOMER_ENUMS = {"type": ("Company", "Person"), "blocked": (BLANK_ENUM, "Ship", "Invoice", "All")}
 
 _ALL = (
     Table(
@@ -179,17 +194,11 @@ _ALL = (
         "customers",
         "customer",
         "Customer",
-        _fields(
-            f"number code20 displayName text100 type enum {_ADDRESS} phoneNumber text30 email text80 website text255 "
-            "salespersonCode code20 balanceDue decimal! creditLimit decimal taxLiable bool taxAreaId guid "
-            "taxAreaDisplayName text100! taxRegistrationNumber text20 currencyId guid currencyCode code10 "
-            "paymentTermsId guid shipmentMethodId guid paymentMethodId guid blocked enum",
-            type=("Company", "Person"),
-            blocked=(BLANK_ENUM, "Ship", "Invoice", "All"),
-        ),
+        _fields(_CUSTOMER, **_CUSTOMER_ENUMS),
         key="number",
         mandatory=("displayName",),
         parts=("contactsInformation",),
+        unseen=tuple(field for name, field in _fields(_PRIMARY).items() if name == "primaryContactNumber"),
     ),
     Table(
         "vendors",
@@ -246,8 +255,27 @@ _ALL = (
         key="number",
         api=CUSTOM,
     ),
+    Table(
+        "coupledCustomers",
+        "coupledCustomer",
+        "Customer (custom page)",
+        _fields(f"{_CUSTOMER} {_PRIMARY}", **_CUSTOMER_ENUMS),
+        key="number",
+        mandatory=("displayName",),
+        api=CUSTOM,
+        parts=("contactsInformation",),
+        shows="customers",
+    ),
 )
 TABLES: Mapping[str, Table] = {table.set_name: table for table in _ALL}
+# The sets that have rows of their own.
+STORED: Mapping[str, Table] = {table.set_name: table for table in _ALL if not table.shows}
+
+
+def stored_in(table: Table) -> Table:
+    """The set whose rows a page shows."""
+    return TABLES[table.shows or table.set_name]
+
 
 CONTACTS_INFORMATION = Table(
     "contactsInformation",

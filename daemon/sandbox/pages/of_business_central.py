@@ -9,7 +9,7 @@ from daemon.sandbox.business_central.relations import RELATIONS
 from daemon.sandbox.business_central.rows import BY_MODIFIED
 from daemon.sandbox.business_central.settings import BcSettings
 from daemon.sandbox.business_central.store import Store
-from daemon.sandbox.business_central.tables import TABLES, Field, Table
+from daemon.sandbox.business_central.tables import TABLES, Field, Table, stored_in
 from daemon.sandbox.identity import Identity
 from daemon.sandbox.pages import model
 
@@ -54,7 +54,7 @@ def _table(table: Table, root: str, company: str) -> model.Table:
 
 
 def _field(table: Table, field: Field) -> model.Field:
-    targets = [one.target for one in RELATIONS if (one.table, one.field) == (table.set_name, field.name)]
+    targets = [one.target for one in RELATIONS if (one.table, one.field) == (stored_in(table).set_name, field.name)]
     kinds: dict[str, model.Kind] = {"decimal": "number", "int": "number", "bool": "choice", "enum": "choice"}
     choices = (
         ((True, "Yes"), (False, "No")) if field.kind == "bool" else tuple((one, _plain(one)) for one in field.members)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.contract.sandbox.business_central_support import Tenant, error, tenant
+from tests.contract.sandbox.business_central_support import COMPANY, CUSTOM, Tenant, error, tenant
 
 SEEDS: dict[str, list[dict[str, Any]]] = {
     "customers": [
@@ -178,3 +179,52 @@ async def test_a2_a_vendor_that_cannot_be_is_refused(body: dict[str, Any], messa
         answer = await bc.send("POST", "vendors", body)
         assert answer.status_code == 400
         assert message in answer.json()["error"]["message"]
+
+
+CUSTOMERS = f"{CUSTOM}/{COMPANY}/coupledCustomers"
+
+
+async def patched(bc: Tenant, number: str, **changes: Any) -> httpx.Response:
+    row = await by_number(bc, "customers", number)
+    return await bc.send("PATCH", f"{CUSTOMERS}({row['id']})", changes, If_Match="*")
+
+
+async def test_a_custom_page_of_customers_shows_the_same_rows_with_their_primary_contact() -> None:
+    async with tenant(SEEDS) as bc:
+        rows = await bc.rows(f"{CUSTOMERS}?$expand=contactsInformation")
+        assert {row["number"]: row["primaryContactNumber"] for row in rows} == {"K1": "", "K2": ""}
+        assert [one["contactNumber"] for one in rows[0]["contactsInformation"]]
+        assert (await patched(bc, "K1", primaryContactNumber="ct10", city="Ulm")).status_code == 200
+        (found,) = await bc.rows(f"{CUSTOMERS}?$filter=primaryContactNumber eq 'CT10'")
+        standard = await by_number(bc, "customers", "K1")
+        assert found == {**standard, "primaryContactNumber": "CT10"}
+        assert "primaryContactNumber" not in standard
+        assert error(await bc.get("customers?$select=primaryContactNumber")) == (400, "BadRequest")
+        made = await bc.send("POST", CUSTOMERS, {"displayName": "New"})
+        assert made.status_code == 201
+        assert made.headers["Location"].endswith(f"coupledCustomers({made.json()['id']})")
+        assert (await bc.send("DELETE", f"{CUSTOMERS}({made.json()['id']})", If_Match="*")).status_code == 204
+        assert len(await bc.rows("customers")) == 2
+
+
+async def test_a_primary_contact_is_of_the_customers_own_company() -> None:
+    async with tenant(SEEDS) as bc:
+        refused = await patched(bc, "K2", primaryContactNumber="CT10")
+        assert error(refused) == (400, "Application_DialogException")
+        assert "related to a different company than customer K2" in refused.text
+        assert (await patched(bc, "K2", primaryContactNumber="CT11")).status_code == 400, "of no company"
+        assert (await patched(bc, "K2", primaryContactNumber="CT99")).status_code == 400, "there is none"
+        assert (await patched(bc, "K1", primaryContactNumber="CT9")).status_code == 200, "the company itself"
+        assert (await patched(bc, "K1", primaryContactNumber="")).status_code == 200
+        assert (
+            await bc.send("POST", CUSTOMERS, {"displayName": "N", "primaryContactNumber": "CT10"})
+        ).status_code == 400
+
+
+async def test_a_renamed_contact_stays_the_primary_one() -> None:
+    async with tenant(SEEDS) as bc:
+        await patched(bc, "K1", primaryContactNumber="CT10")
+        ann = await by_number(bc, "contacts", "CT10")
+        await bc.send("PATCH", f"contacts({ann['id']})", {"number": "CT77"}, If_Match="*")
+        (found,) = await bc.rows(f"{CUSTOMERS}?$filter=number eq 'K1'")
+        assert found["primaryContactNumber"] == "CT77"

@@ -248,7 +248,11 @@ async def test_a1_metadata_describes_every_field() -> None:
         assert properties["lastModifiedDateTime"].get("Type") == "Edm.DateTimeOffset"
         assert properties["blocked"].get("Type") == "Microsoft.NAV.customerBlocked"
         custom = ET.fromstring((await bc.get(f"{CUSTOM}/$metadata")).content)
-        assert {one.get("Name") for one in custom.iter(f"{EDM}EntitySet")} == {"companies", "resources"}
+        assert {one.get("Name") for one in custom.iter(f"{EDM}EntitySet")} == {
+            "companies",
+            "resources",
+            "coupledCustomers",
+        }
 
 
 async def test_a1_service_document_and_index() -> None:

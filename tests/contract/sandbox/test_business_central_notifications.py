@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sandbox.business_central_support import COMPANY, Tenant, part, tenant
+from tests.contract.sandbox.business_central_support import COMPANY, CUSTOM, Tenant, part, tenant
 from tests.contract.sandbox.test_business_central_subscriptions import SUBSCRIPTIONS, URL, path, subscribed, wanted
 from tests.support.receiver import Receiver
 
@@ -77,6 +77,19 @@ async def test_d_065_one_post_for_two_subscriptions() -> None:
         await later(bc, 30)
         (told,) = receiver.told
         assert [entry["resource"].split("/")[-1].partition("(")[0] for entry in told] == ["customers", "items"]
+
+
+async def test_d_065_a_row_that_two_pages_show_is_told_on_both() -> None:
+    async with subscribed() as (bc, receiver, _):
+        shown = f"api/coupled/sync/v1.0/{COMPANY}/coupledCustomers"
+        await bc.send("POST", f"{CUSTOM}/subscriptions", wanted(resource=shown))
+        row = await make(bc)
+        await later(bc, 30)
+        (told,) = receiver.told
+        assert [entry["resource"] for entry in told] == [
+            f"api/v2.0/{COMPANY}/customers({row['id']})",
+            f"{shown}({row['id']})",
+        ]
 
 
 @pytest.mark.parametrize("deletes", [False, True])
