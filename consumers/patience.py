@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from consumers.answered import Item
 from schemas.errors import ApiError, BatchError
 
-_IMMEDIATE_ROUNDS = 20
+# What a create that is already there, or a change that meets one edit of the other side, may take.
+_IMMEDIATE_ROUNDS = 3
 # A batch of 100 is down to single writes after 7 rounds.
 _SMALLER_ROUNDS = 10
 
@@ -16,7 +17,8 @@ _SMALLER_ROUNDS = 10
 class Patience:
     """How long transient errors are waited out before a record counts as failed (promise 7). Seconds.
 
-    Only `brief` times, if it looks as if the record were the trouble and not the side: its topic is not to wait for it.
+    Only `brief` times, if it looks as if the record were the trouble and not the side, or if the record keeps changing:
+    its topic is not to wait for it.
     """
 
     delays: Sequence[float] = (0.5, 1, 2, 4, 8, 15, 30, 60)
@@ -45,15 +47,21 @@ class Rounds:
         smaller = any(isinstance(error, BatchError) for error in errors) and self._smaller < _SMALLER_ROUNDS
         self._smaller += smaller
         self._fruitless += not settled and not smaller
-        self._immediate = 0 if errors else self._immediate + 1
+        self._immediate = 0 if errors or settled else self._immediate + 1
         self.is_doubtful = (
             bool(errors)
             and self._fruitless >= self._patience.brief
             and (self._others_went or _suspect(waiting, errors))
         )
-        delay = self._patience.delays[0] if smaller else next(self._delays, None) if errors else 0.0
-        self._over = delay is None or self._immediate > _IMMEDIATE_ROUNDS
+        delay = self._patience.delays[0] if smaller else next(self._delays, None) if errors else self._unhurried()
+        self._over = delay is None
         self._delay = (delay or 0.0) * (0.5 + self._patience.jitter())
+
+    def _unhurried(self) -> float | None:
+        """Nothing is amiss, and nothing settles: the more seldom we look, the likelier we meet a quiet moment."""
+        late = self._immediate - _IMMEDIATE_ROUNDS
+        pauses = (0.0, *self._patience.delays[: self._patience.brief])
+        return pauses[max(late, 0)] if late < len(pauses) else None
 
     @property
     def are_over(self) -> bool:

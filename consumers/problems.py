@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.change import Change
 from schemas.coupling import Coupling, Reference
-from schemas.errors import ApiError, Problem
+from schemas.errors import ApiError, KeepsChanging, Problem
 from schemas.field_mapping import FieldRule, Lookup
 from schemas.mapping import TableMapping
 from schemas.side import Side
@@ -123,6 +123,12 @@ _HINTS = {
 
 def rejected(side: Side, error: ApiError) -> Problem:
     """The side refused the write for good, or did not recover in time."""
+    if isinstance(error, KeepsChanging):
+        return Problem(
+            "keeps-changing",
+            f"The {side.label} record was changed by somebody else whenever it was to be written.",
+            "It is tried again by itself. If it stays so, see what changes the record: a flow, or another integration.",
+        )
     if error.transient:
         hint = f"{side.label} did not recover in time; the record is tried again by itself, or by `coupled retry`."
     else:

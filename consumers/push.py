@@ -31,7 +31,7 @@ from consumers.ports import Memory, Target
 from consumers.resolve import resolve
 from schemas.answers import is_duplicate, is_missing, is_stale
 from schemas.coupling import Lookups
-from schemas.errors import ApiError, BatchError, CoupledError
+from schemas.errors import ApiError, BatchError, CoupledError, KeepsChanging
 from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
@@ -95,7 +95,7 @@ class Push:
 
         If it does not, the side is: ApiError, so that the whole batch is taken again until it is back (promise 7).
         """
-        error = errors[-1] if errors else ApiError(409, "", "the record keeps changing while we write it")
+        error = errors[-1] if errors else KeepsChanging()
         if errors and (refusal := await self._away(mapping)):
             raise refusal
         return [ended(item, failed(item, error)) for item in waiting]

@@ -71,6 +71,18 @@ class ApiError(CoupledError):
         return self.status in {0, 401, 408, 425, 429} or self.status >= 500
 
 
+class KeepsChanging(ApiError):
+    """Whenever the record was to be written, somebody else had changed it since it was read."""
+
+    def __init__(self) -> None:
+        super().__init__(409, "keeps-changing", "the record keeps changing while it is written")
+
+    @property
+    def transient(self) -> bool:
+        """Whoever is at it will be done one day (promise 7)."""
+        return True
+
+
 class BatchError(ApiError):
     """A batch of several writes failed as a whole: what became of each is unknown, and any one may be the cause."""
 

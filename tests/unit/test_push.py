@@ -21,6 +21,7 @@ from tests.support.made import coupled, mapping
 
 DELAYS = (1, 2, 4)
 PATIENCE = Patience(DELAYS, jitter=lambda: 0.5)
+STALE = ApiError(412, "0x80060882", "the version has changed")
 PATIENT = Patience(jitter=lambda: 0.5)
 
 
@@ -88,6 +89,27 @@ async def test_a_stale_version_is_read_merged_and_written() -> None:
     assert end.coupling is not None
     assert end.coupling.sales.base["telephone1"] == "1"  # so that Sales' own change still travels
     assert bench.sales.reads == 1
+
+
+async def test_a_record_that_keeps_changing_is_looked_at_more_and_more_seldom_and_then_carried_later() -> None:
+    bench = Bench(on_update_conflict="merge")
+    here, there = bench.pair()
+    bench.bc.edit(bench.mapping.bc, here, city="Wien")
+    bench.sales.fail(there, STALE, times=99)
+    (end,) = await bench.push(bench.decided(here), PATIENT)
+    assert (end.outcome, end.transient, end.partner) == (Outcome.FAILED, True, there)
+    assert end.problem is not None
+    assert end.problem.code == "keeps-changing"
+    assert bench.waits == [0.5, 1, 2, 4]
+
+
+async def test_one_that_changes_a_few_times_is_waited_for() -> None:
+    bench = Bench(on_update_conflict="merge")
+    here, there = bench.pair()
+    bench.bc.edit(bench.mapping.bc, here, city="Wien")
+    bench.sales.fail(there, STALE, times=5)
+    (end,) = await bench.push(bench.decided(here), PATIENT)
+    assert (end.outcome, bench.waits) == (Outcome.MODIFIED, [0.5, 1])
 
 
 async def test_a_conflict_leaves_both_sides_as_they_are() -> None:
