@@ -6,24 +6,28 @@ always read: changes by capture, which goes by time as ever, deletions by asking
 
 import asyncio
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import structlog
 
+from daemon.rests import Rests
 from daemon.rounds import Rounds
-from daemon.store.webhooks import Numbered
+from daemon.store.webhooks import Heap, Numbered
 from daemon.wiring import Parts
 from producers import currencies
 from producers.subscriptions import State, Subscriptions
-from schemas.errors import ApiError, CoupledError
+from schemas.errors import ApiError, ConfigurationError, CoupledError
 from schemas.side import Side
 from schemas.webhooks import Kept, Notice, Told, notices
 
 _log = structlog.get_logger(__name__)
 # How often subscriptions are looked after, and, while some are missing, how soon again.
 _CARE_SECONDS, _SOON_SECONDS, _HEED_SECONDS = 60.0, 5.0, 1.0
+# How long notices rest that cannot be looked into: while a side or Kafka is away, and while a person has to decide.
+_AWAY_SECONDS, _HELD_SECONDS, _MOST_SECONDS = 1.0, 300.0, 3600.0
 
 
 class Left(Protocol):
@@ -33,7 +37,7 @@ class Left(Protocol):
 
     async def note(self, notices: Sequence[Notice]) -> None: ...
 
-    async def noted(self) -> Sequence[Numbered]: ...
+    async def noted(self, without: Collection[Heap] = ()) -> Sequence[Numbered]: ...
 
     async def done(self, looked: Sequence[Numbered]) -> None: ...
 
@@ -68,9 +72,11 @@ class Webhooks:
         rounds: Rounds,
         deletions: Mapping[str, Deleted],
         watched: Collection[str] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._care, self._left, self._rounds = care, left, rounds
         self._deletions, self._watched = deletions, frozenset(watched)
+        self._rests = Rests[Heap](_MOST_SECONDS, clock)
 
     async def received(self, body: bytes) -> None:
         """A notification as it came; its notices are stored when this returns. What is not ours is let go."""
@@ -94,30 +100,42 @@ class Webhooks:
         return State.MISSING not in states.values()
 
     async def heed(self) -> None:
-        """Looks where notices point. They stay until that is done."""
-        by_table: defaultdict[str, list[Numbered]] = defaultdict(list)
-        for numbered in await self._left.noted():
-            by_table[numbered[0].table].append(numbered)
-        for table, noted in by_table.items():
-            await self._look(table, [notice for notice, _ in noted])
-            await self._left.done(noted)
+        """Looks where notices point. They stay until that is done; those that have to wait keep no others waiting."""
+        heaps: defaultdict[Heap, list[Numbered]] = defaultdict(list)
+        for numbered in await self._left.noted(self._rests.resting()):
+            heaps[numbered[0].table, numbered[0].told].append(numbered)
+        for heap, noted in heaps.items():
+            if await self._looked(heap, [notice.record for notice, _ in noted]):
+                await self._left.done(noted)
 
-    async def _look(self, table: str, noted: Sequence[Notice]) -> None:
-        if any(notice.told is not Told.DELETED for notice in noted):
+    async def _looked(self, heap: Heap, records: Sequence[str]) -> bool:
+        """False if it has to be tried again, later each time. What the side refuses for good is let go."""
+        table = heap[0]
+        try:
+            await self._look(heap, records)
+        except CoupledError as error:
+            if isinstance(error, ApiError) and not error.transient:
+                _log.warning("notice_not_heeded", table=table, error=str(error))
+            else:
+                held = isinstance(error, ConfigurationError)
+                first = self._rests.failed(heap, _HELD_SECONDS if held else _AWAY_SECONDS)
+                if first or held:
+                    _log.warning("notices_wait", table=table, error=str(error))
+                return False
+        self._rests.went(heap)
+        return True
+
+    async def _look(self, heap: Heap, records: Sequence[str]) -> None:
+        table, told = heap
+        if told is not Told.DELETED:
             self._rounds.wake((Side.BC, table))
         deletions = self._deletions.get(table)
         if deletions is None:
             return  # it is no longer mapped
-        gone = [notice.record for notice in noted if notice.told is Told.DELETED]
-        try:
-            if gone:
-                await deletions.told(gone)
-            if any(notice.told is Told.ALL for notice in noted):
-                await deletions.once()
-        except ApiError as error:
-            if error.transient:
-                raise
-            _log.warning("notice_not_heeded", table=table, error=str(error))
+        if told is Told.DELETED:
+            await deletions.told(records)
+        elif told is Told.ALL:
+            await deletions.once()
 
     async def caring(self, leads: Callable[[], bool], listening: asyncio.Event) -> None:
         """For ever, while leading. Not before the receiver listens: the service asks it at once."""

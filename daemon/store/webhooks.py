@@ -4,9 +4,9 @@ The store is where any worker that is sent a notification can leave it, durably,
 does not send again what was taken, and its API tells of a deletion nowhere else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, not_, select
 
 from daemon.store.database import Database, chunks, upsert
 from daemon.store.tables import NoticeRow, SubscriptionRow
@@ -14,6 +14,8 @@ from schemas.webhooks import Kept, Notice, Told
 
 # A notice and how often it had been told when it was read.
 Numbered = tuple[Notice, int]
+# What is looked into as a whole: all notices of one kind about one table.
+Heap = tuple[str, Told]
 
 
 class Webhooks:
@@ -52,9 +54,12 @@ class Webhooks:
             )
             await connection.execute(again, rows)
 
-    async def noted(self, limit: int = 1000) -> Sequence[Numbered]:
+    async def noted(self, without: Collection[Heap] = (), limit: int = 1000) -> Sequence[Numbered]:
+        """Some of them, in order; `without` those that nobody can look into now, however many they are."""
         row = NoticeRow
         query = select(row.entity_set, row.told, row.record_id, row.number)
+        for table, told in without:
+            query = query.where(not_(and_(row.entity_set == table, row.told == told.value)))
         query = query.order_by(row.entity_set, row.told, row.record_id).limit(limit)
         async with self._database.read() as connection:
             found = await connection.execute(query)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.rounds import Rounds
-from daemon.store.webhooks import Numbered
+from daemon.store.webhooks import Heap, Numbered
 from daemon.webhooks import Webhooks
 from producers.subscriptions import State
-from schemas.errors import ApiError
+from schemas.errors import ApiError, ConfigurationError, CoupledError, Unreachable
 from schemas.side import Side
 from schemas.webhooks import Kept, Notice, Told
 
@@ -29,8 +30,9 @@ class Left:
     async def note(self, notices: Sequence[Notice]) -> None:
         self.notices += notices
 
-    async def noted(self) -> Sequence[Numbered]:
-        return [(notice, 1) for notice in self.notices]
+    async def noted(self, without: Collection[Heap] = ()) -> Sequence[Numbered]:
+        there = sorted(self.notices, key=lambda one: (one.table, one.told, one.record))
+        return [(one, 1) for one in there if (one.table, one.told) not in without]
 
     async def done(self, looked: Sequence[Numbered]) -> None:
         self.notices = [one for one in self.notices if (one, 1) not in looked]
@@ -45,14 +47,16 @@ class Care:
 
 
 class Deleted:
-    def __init__(self, error: ApiError | None = None) -> None:
+    def __init__(self, error: CoupledError | None = None) -> None:
         self.asked: list[object] = []
         self.error = error
+        self.tries = 0
 
     async def once(self) -> int:
         return await self.told(["all of them"])
 
     async def told(self, ids: Sequence[str]) -> int:
+        self.tries += 1
         if self.error:
             raise self.error
         self.asked += ids
@@ -155,11 +159,58 @@ async def test_a_missing_subscription_is_told() -> None:
     assert not await webhooks(Left(), Rounds(5, 300), care=Care(customers=State.MISSING)).care()
 
 
-async def test_a_side_that_is_away_leaves_the_notices() -> None:
-    left = Left(Notice("customers", Told.DELETED, "c1"))
-    with pytest.raises(ApiError):
-        await webhooks(left, Rounds(5, 300), Deleted(ApiError(503, "", "away"))).heed()
-    assert len(left.notices) == 1
+HELD_BACK = ConfigurationError("deletions-held-back", "too many at once")
+
+
+@pytest.mark.parametrize(
+    ("error", "rests"),
+    [(ApiError(503, "", "away"), [1, 2, 4]), (Unreachable("kafka", "away"), [1, 2, 4]), (HELD_BACK, [300, 600, 1200])],
+)
+async def test_notices_that_cannot_be_looked_into_now_wait_longer_each_time_and_keep_no_others_waiting(
+    error: CoupledError, rests: list[float]
+) -> None:
+    moment = 0.0
+    broken, items = Deleted(error), Deleted()
+    left = Left(Notice("customers", Told.ALL), Notice("items", Told.DELETED, "i1"))
+    hooks = Webhooks(Care(), left, Rounds(5, 300), {"customers": broken, "items": items}, clock=lambda: moment)
+    await hooks.heed()
+    assert (items.asked, left.notices) == (["i1"], [Notice("customers", Told.ALL)])
+    for tries, seconds in enumerate(rests, start=1):
+        moment += seconds - 0.5
+        await hooks.heed()
+        assert broken.tries == tries, "it waits"
+        moment += 0.5
+        await hooks.heed()
+        assert broken.tries == tries + 1
+    broken.error, moment = None, moment + 3600
+    await hooks.heed()
+    assert (broken.asked, left.notices) == (["all of them"], [])
+
+
+async def test_a_deletion_that_is_named_does_not_wait_for_one_that_is_held_back() -> None:
+    class Held(Deleted):
+        async def once(self) -> int:
+            raise HELD_BACK
+
+    held, left = Held(), Left(Notice("customers", Told.ALL))
+    hooks = webhooks(left, Rounds(5, 300), held)
+    await hooks.heed()
+    left.notices.append(Notice("customers", Told.DELETED, "c1"))
+    await hooks.heed()
+    assert (held.asked, left.notices) == (["c1"], [Notice("customers", Told.ALL)])
+
+
+async def test_waiting_is_told_once_while_a_side_is_away() -> None:
+    moment = 0.0
+    left = Left(Notice("customers", Told.ALL))
+    hooks = Webhooks(
+        Care(), left, Rounds(5, 300), {"customers": Deleted(ApiError(503, "", "away"))}, clock=lambda: moment
+    )
+    with capture_logs() as logs:
+        for _ in range(10):
+            await hooks.heed()
+            moment += 60
+    assert [line["event"] for line in logs] == ["notices_wait"]
 
 
 async def test_what_cannot_be_looked_into_is_let_go() -> None:

@@ -47,3 +47,13 @@ async def test_what_one_worker_is_told_the_leader_finds(store: Store, another: A
     await worker.webhooks.note(notices(body, (await worker.webhooks.subscriptions()).values()))
 
     assert [notice for notice, _ in await store.webhooks.noted()] == [CHANGED]
+
+
+async def test_those_that_have_to_wait_hide_no_others_however_many_they_are(store: Store) -> None:
+    many = [Notice("customers", Told.DELETED, f"c{number}") for number in range(5)]
+    later = Notice("items", Told.ALL)
+    await store.webhooks.note([*many, CHANGED, later])
+
+    assert len(await store.webhooks.noted(limit=5)) == 5
+    found = await store.webhooks.noted([("customers", Told.DELETED), ("items", Told.CHANGED)], limit=5)
+    assert [notice for notice, _ in found] == [CHANGED, later]
