@@ -12,11 +12,12 @@ import structlog
 
 from consumers.control import Control
 from daemon import preflight
+from daemon.capturing import Capturing
 from daemon.governor import Hooks
 from daemon.kafka import KafkaLog, ensure_topics
 from daemon.mapping_changes import tell_changes
 from daemon.metrics import Metrics
-from daemon.rounds import Rounds
+from daemon.rounds import Place, Rounds
 from daemon.settings import Settings
 from daemon.sides import Sides, sessions
 from daemon.store.engine import open_store, utc_now
@@ -45,16 +46,20 @@ class Health:
 
     reasons: dict[str, str] = field(default_factory=lambda: {"daemon": "starting"})
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    seen: dict[tuple[Side, str], float] = field(default_factory=dict)
+    seen: dict[Place, float] = field(default_factory=dict)
 
     def up(self, name: str) -> None:
         self.reasons.pop(name, None)
 
-    def read(self, side: Side, table: str) -> None:
+    def read(self, place: Place) -> None:
         """Capture has just read the table to its end, whether or not anything had changed."""
-        self.seen[side, table] = time.monotonic()
+        self.seen[place] = time.monotonic()
 
-    def ages(self) -> dict[tuple[Side, str], float]:
+    def unread(self, place: Place) -> None:
+        """Another worker captures the table."""
+        self.seen.pop(place, None)
+
+    def ages(self) -> dict[Place, float]:
         """Seconds since each table was last read to its end."""
         now = time.monotonic()
         return {place: now - at for place, at in self.seen.items()}
@@ -113,7 +118,7 @@ class Daemon:
     def work(self) -> Work:
         """What runs beside the agents: capture of every table, and the runner of synchronisation runs."""
         captured = self.parts.mappings.captured()
-        captures = {f"capture {side.value} {table}": partial(self._capture, side, table) for side, table in captured}
+        captures = {f"capture {side.value} {table}": self._capture(side, table).forever for side, table in captured}
         looks: Work = {"deletions": self._deletions} if self.settings.capture.deletions_minutes else {}
         return {
             **captures,
@@ -137,32 +142,16 @@ class Daemon:
         """The state of each table's webhooks; told by the leader only."""
         return self.webhooks.states() if self.webhooks and self.streams.is_leader() else {}
 
-    async def _capture(self, side: Side, table: str) -> None:
-        capture, place = self.parts.capture(side, table), (side, table)
-        backoff, asked = self.settings.capture.poll_seconds, True
-        while True:
-            looked = False
-            if not self.streams.is_leader():
-                capture.rest()
-                self.health.seen.pop(place, None)
-                self.health.up(capture.name)  # it is another worker's to tell
-                backoff = self.settings.capture.poll_seconds
-            elif not await self.parts.all_paused(side, table):
-                try:
-                    if await capture.once() and not asked:
-                        self.rounds.untold(place)
-                    looked = True
-                    self.health.up(capture.name)
-                    self.health.read(side, table)
-                    backoff = self.rounds.seconds(place)
-                except Exception as error:
-                    if capture.name not in self.health.reasons:
-                        told = not isinstance(error, CoupledError)
-                        _log.warning("capture_failed", table=capture.name, error=str(error), exc_info=told)
-                    self.health.down(capture.name, str(error) or type(error).__name__)
-                    backoff = min(backoff * 2, _MAX_BACKOFF)
-            # What turns up after a pause or a failure may have been told meanwhile.
-            asked = await self.rounds.rest(place, backoff) or not looked
+    def _capture(self, side: Side, table: str) -> Capturing:
+        return Capturing(
+            self.parts.capture(side, table),
+            (side, table),
+            self.rounds,
+            self.health,
+            leads=self.streams.is_leader,
+            paused=partial(self.parts.all_paused, side, table),
+            seconds=self.settings.capture.poll_seconds,
+        )
 
     async def _deletions(self) -> None:
         """A round through all tables as soon as this worker leads, and then as often as the settings say."""

@@ -8,7 +8,8 @@ import asyncio
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -59,8 +60,14 @@ class Deleted(Protocol):
     async def told(self, ids: Sequence[str]) -> int: ...
 
 
+async def _none() -> Collection[str]:
+    return ()
+
+
 class Webhooks:
-    """`deletions` are by table; `watched` are tables of which webhooks do not tell all: they are polled as ever.
+    """`paused` are the tables of which nobody wants to know now: what is told of them stays until they are resumed.
+
+    `deletions` are by table; `watched` are tables of which webhooks do not tell all: they are polled as ever.
 
     Exchange rates have none, since they have two key fields (A4.1).
     """
@@ -72,10 +79,12 @@ class Webhooks:
         rounds: Rounds,
         deletions: Mapping[str, Deleted],
         watched: Collection[str] = (),
+        paused: Callable[[], Awaitable[Collection[str]]] = _none,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._care, self._left, self._rounds = care, left, rounds
         self._deletions, self._watched = deletions, frozenset(watched)
+        self._paused = paused
         self._rests = Rests[Heap](_MOST_SECONDS, clock)
 
     async def received(self, body: bytes) -> None:
@@ -102,11 +111,19 @@ class Webhooks:
     async def heed(self) -> None:
         """Looks where notices point. They stay until that is done; those that have to wait keep no others waiting."""
         heaps: defaultdict[Heap, list[Numbered]] = defaultdict(list)
-        for numbered in await self._left.noted(self._rests.resting()):
+        for numbered in await self._noted():
             heaps[numbered[0].table, numbered[0].told].append(numbered)
         for heap, noted in heaps.items():
             if await self._looked(heap, [notice.record for notice, _ in noted]):
                 await self._left.done(noted)
+
+    async def _noted(self) -> Sequence[Numbered]:
+        resting = self._rests.resting()
+        found = await self._left.noted(resting)
+        paused = await self._paused() if found else ()
+        if not any(notice.table in paused for notice, _ in found):
+            return found
+        return await self._left.noted([*resting, *((table, told) for table in paused for told in Told)])
 
     async def _looked(self, heap: Heap, records: Sequence[str]) -> bool:
         """False if it has to be tried again, later each time. What the side refuses for good is let go."""
@@ -181,4 +198,5 @@ def webhooks_of(parts: Parts, rounds: Rounds, url: str) -> Webhooks:
         new_secret=lambda: secrets.token_urlsafe(32),
     )
     deletions = {one.table.name: one for one in parts.deletions() if one.table.side is Side.BC}
-    return Webhooks(care, left, rounds, deletions, watched={currencies.TABLE})
+    paused = partial(parts.paused_tables, Side.BC)
+    return Webhooks(care, left, rounds, deletions, {currencies.TABLE}, paused)

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -114,6 +114,11 @@ class Parts:
         """Nobody wants the table's changes now."""
         flags = await self.store.memory.flags(self.mappings.reading(side, table))
         return all(flag.paused for flag in flags.values())
+
+    async def paused_tables(self, side: Side) -> Collection[str]:
+        """Those whose changes nobody wants now."""
+        captured = [name for at, name in self.mappings.captured() if at is side]
+        return [name for name in captured if await self.all_paused(side, name)]
 
     def runner(self, pace: Pace) -> Runner:
         works = StoredWorks(self.sides, self.topics, self.log, self.log_ids, self.store, self.clock.now)

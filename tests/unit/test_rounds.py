@@ -213,6 +213,25 @@ async def test_waiting_is_told_once_while_a_side_is_away() -> None:
     assert [line["event"] for line in logs] == ["notices_wait"]
 
 
+async def test_what_is_told_while_all_of_a_table_is_paused_is_looked_into_when_it_is_resumed() -> None:
+    paused = ["customers"]
+
+    async def now() -> Sequence[str]:
+        return paused
+
+    rounds, deleted = Rounds(5, 300), Deleted()
+    left = Left(Notice("customers", Told.CHANGED), Notice("customers", Told.DELETED, "c1"), Notice("items", Told.ALL))
+    hooks = Webhooks(Care(), left, rounds, {"customers": deleted, "items": Deleted()}, paused=now)
+    still = await rests(rounds, CUSTOMERS)
+    await hooks.heed()
+    await settled()
+    assert (still(), deleted.asked, {one.table for one in left.notices}) == (True, [], {"customers"})
+    paused.clear()
+    await hooks.heed()
+    await settled()
+    assert (still(), deleted.asked, left.notices) == (False, ["c1"], [])
+
+
 async def test_what_cannot_be_looked_into_is_let_go() -> None:
     left = Left(Notice("customers", Told.DELETED, "c1"), Notice("no longer mapped", Told.ALL))
     await webhooks(left, Rounds(5, 300), Deleted(ApiError(400, "", "refused"))).heed()
