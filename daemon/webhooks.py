@@ -100,9 +100,8 @@ class Webhooks:
         return State.SILENT if silent and state is State.ACTIVE else state
 
     async def care(self) -> bool:
-        """Subscriptions put right; what a new one cannot tell, since it happened before, is looked through (C5)."""
-        new = await self._care.once()
-        await self._left.note([Notice(table, Told.ALL) for table in new])
+        """Subscriptions put right; False if some are missing."""
+        await self._care.once()
         states = self._care.states
         telling = {table for table, state in states.items() if state is State.ACTIVE} - self._watched
         self._rounds.telling((Side.BC, table) for table in telling)

@@ -1,6 +1,7 @@
 """Our subscriptions to Business Central's webhooks: made, renewed at half life, made again when lost (A4.1, C3, C5)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -13,11 +14,13 @@ from schemas import business_central as bc
 from schemas.errors import ApiError
 from schemas.mapping import Table
 from schemas.odata import document
-from schemas.webhooks import Kept, Step, Subscription, offers, plan, resource_of, subscription
+from schemas.webhooks import Kept, Notice, Step, Subscription, Told, offers, plan, resource_of, subscription
 
 _log = structlog.get_logger(__name__)
 _RUNTIME = "api/microsoft/runtime/beta"
 _NOT_SAID = frozenset({400, 403, 404, 405, 501})
+# How it refuses to have webhooks of a page at all; 400 also means that it has not reached us (A4.1).
+_NOT_GIVEN = frozenset({403, 404, 405, 501})
 
 
 class Keeping(Protocol):
@@ -26,6 +29,9 @@ class Keeping(Protocol):
     async def subscriptions(self) -> Mapping[str, Kept]: ...
 
     async def keep(self, kept: Kept) -> None: ...
+
+    async def note(self, notices: Sequence[Notice]) -> None:
+        """What is to be looked into; stored when this returns."""
 
 
 class State(StrEnum):
@@ -73,15 +79,20 @@ class Subscriptions:
         self.states: dict[str, State] = {}
 
     async def once(self) -> list[str]:
-        """Puts them right; the tables whose subscription is new: what happened before has to be read.
+        """Puts them right; the tables whose subscription is new. What happened before it has to be read, and is noted.
 
-        One that cannot be made or renewed does not keep the others from it. ApiError if the side is away.
+        One that cannot be made or renewed does not keep the others from it, nor does a page whose API has none.
+        ApiError if the side is away.
         """
         offered = await offered_by(self._client, self._company)
         made: list[str] = []
         for api in dict.fromkeys(table.api for table in self._tables):
             tables = [table for table in self._tables if table.api == api and self._takes(table, offered)]
-            made += await self._api(api, tables) if tables else []
+            try:
+                made += await self._api(api, tables) if tables else []
+            except ApiError as error:
+                for table in tables:
+                    self._is(table.name, State.MISSING if error.transient else State.REFUSED, str(error))
         return made
 
     def _takes(self, table: Table, offered: frozenset[str] | None) -> bool:
@@ -105,38 +116,50 @@ class Subscriptions:
         return [step.table for step in steps if await self._step(root, step, paths[step.table], kept.get(step.table))]
 
     async def _step(self, root: str, step: Step, path: str, kept: Kept | None) -> bool:
-        """True if the subscription is new."""
+        """True if the subscription is new: made now, or before, and the answer to that was lost."""
         for stray in step.end:
             await self._end(root, stray)
-        if step.has is None and kept and kept.id:
-            _log.warning("webhook_subscription_lost", table=step.table)
+        has, new = step.has, step.has is None or kept is None or kept.id != step.has.id
         try:
-            if step.has is None:
-                await self._make(root, step.table, path)
-            elif kept:
-                await self._hold(root, path, step, kept)
+            if has and kept and new:
+                await self._begun(kept, has.id)
+            if has and kept and step.renew and not await self._renewed(root, has, path, kept):
+                has, new = None, True
+            if has is None:
+                await self._make(root, step.table, path, kept)
         except ApiError as error:
             # A renewal may fail until it expires; one that is not there is tried again.
-            self._is(step.table, State.ACTIVE if step.has else State.MISSING, str(error))
+            without = State.REFUSED if error.status in _NOT_GIVEN else State.MISSING
+            self._is(step.table, State.ACTIVE if has else without, str(error))
             return False
         self._is(step.table, State.ACTIVE)
-        return step.has is None
+        return new
 
-    async def _make(self, root: str, table: str, path: str) -> None:
+    async def _make(self, root: str, table: str, path: str, before: Kept | None) -> None:
         """The secret is stored before it is given away, so that no notification can come unrecognised."""
+        if before and before.id:
+            _log.warning("webhook_subscription_lost", table=table)
         kept = Kept(table, self._url, self._new_secret())
         await self._keeping.keep(kept)
         made = subscription(await self._send("POST", root, self._body(path, kept)))
-        await self._keeping.keep(Kept(table, self._url, kept.secret, made.id))
+        await self._begun(kept, made.id)
         _log.info("webhook_subscribed", table=table)
 
-    async def _hold(self, root: str, path: str, step: Step, kept: Kept) -> None:
-        has = step.has
-        if has and kept.id != has.id:  # the answer to its making was lost
-            await self._keeping.keep(Kept(step.table, self._url, kept.secret, has.id))
-        if has and step.renew:
+    async def _begun(self, kept: Kept, made: str) -> None:
+        """Nobody tells what happened before: it is noted first, since a subscription with an id is no longer new."""
+        await self._keeping.note([Notice(kept.table, Told.ALL)])
+        await self._keeping.keep(replace(kept, id=made))
+
+    async def _renewed(self, root: str, has: Subscription, path: str, kept: Kept) -> bool:
+        """False if it is gone."""
+        try:
             await self._send("PATCH", f"{root}('{has.id}')", self._body(path, kept), has.version)
-            _log.info("webhook_renewed", table=step.table)
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        _log.info("webhook_renewed", table=kept.table)
+        return True
 
     def _body(self, path: str, kept: Kept) -> dict[str, str]:
         return {"notificationUrl": self._url, "resource": f"/{path}", "clientState": kept.secret}

@@ -39,11 +39,11 @@ class Left:
 
 
 class Care:
-    def __init__(self, new: Sequence[str] = (), **states: State) -> None:
-        self.new, self.states = new, states
+    def __init__(self, **states: State) -> None:
+        self.states = states
 
     async def once(self) -> Sequence[str]:
-        return self.new
+        return ()
 
 
 class Deleted:
@@ -145,9 +145,9 @@ async def test_a_change_wakes_capture_and_a_deletion_is_asked_for() -> None:
 
 
 async def test_a_new_subscription_has_its_table_looked_through() -> None:
-    rounds, deleted, left = Rounds(5, 300), Deleted(), Left()
+    rounds, deleted, left = Rounds(5, 300), Deleted(), Left(Notice("customers", Told.ALL))
     states = {"customers": State.ACTIVE, "items": State.REFUSED, "currencies": State.ACTIVE}
-    hooks = webhooks(left, rounds, deleted, Care(["customers"], **states))
+    hooks = webhooks(left, rounds, deleted, Care(**states))
     assert await hooks.care()
     await hooks.heed()
     await asyncio.wait_for(rounds.rest(CUSTOMERS, 3600), SOON)

@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 
 from daemon.sandbox.business_central import BcSettings
 from producers.subscriptions import State, Subscriptions
-from schemas.errors import ApiError
+from schemas.errors import ApiError, Unreachable
 from schemas.mapping import Table
 from schemas.side import Side
-from schemas.webhooks import Kept
+from schemas.webhooks import Kept, Notice, Told
 from tests.contract.clients.client_support import COMPANY, MAPPINGS, Ticker, bc, json, scripted
 from tests.support.receiver import Receiver
 
@@ -31,11 +31,24 @@ class Kepts:
 
     def __init__(self) -> None:
         self.rows: dict[str, Kept] = {}
+        self.notices: list[Notice] = []
+        self.away = False
 
     async def subscriptions(self) -> Mapping[str, Kept]:
         return dict(self.rows)
 
+    async def note(self, notices: Sequence[Notice]) -> None:
+        self.notices += notices
+
+    def looked_through(self) -> list[str]:
+        """The tables that were to be, since last asked."""
+        found = [one.table for one in self.notices if one.told is Told.ALL]
+        self.notices.clear()
+        return found
+
     async def keep(self, kept: Kept) -> None:
+        if self.away and kept.id:
+            raise Unreachable("store", "the store is away")
         self.rows[kept.table] = kept
 
 
@@ -64,6 +77,12 @@ class Place:
         for root in ROOTS:
             found += (await self.client.get(root)).raise_for_status().json()["value"]
         return found
+
+    async def fault(self, **fault: Any) -> None:
+        (await self.client.post("http://localhost:8099/_sandbox/faults", json=fault)).raise_for_status()
+
+    async def no_faults(self) -> None:
+        (await self.client.delete("http://localhost:8099/_sandbox/faults")).raise_for_status()
 
     async def end(self, row: Mapping[str, Any], root: str = ROOTS[0]) -> None:
         path = f"{root}('{row['subscriptionId']}')"
@@ -159,14 +178,70 @@ async def test_those_of_a_lost_store_are_ended() -> None:
 
 async def test_a_lost_answer_makes_no_second_subscription() -> None:
     place = Place()
-    fault = {"status": 504, "method": "POST", "path": "/api/v2.0/subscriptions", "after_commit": True}
-    (await place.client.post("http://localhost:8099/_sandbox/faults", json=fault)).raise_for_status()
+    await place.fault(status=504, method="POST", path="/api/v2.0/subscriptions", after_commit=True)
     assert await place.subscriptions.once() == NAMES[1:]
     assert place.subscriptions.states["customers"] is State.MISSING
+    assert place.kept.looked_through() == NAMES[1:]
+    assert await place.subscriptions.once() == ["customers"]
+    assert place.kept.looked_through() == ["customers"], "nobody tells what happened before it was there"
     assert await place.subscriptions.once() == []
     assert place.subscriptions.states["customers"] is State.ACTIVE
     assert len(await place.there()) == len(NAMES)
     assert all(kept.id for kept in place.kept.rows.values())
+
+
+async def test_what_happened_before_is_read_also_when_the_process_ended_as_one_was_made() -> None:
+    place = Place()
+    place.kept.away = True
+    with pytest.raises(Unreachable):
+        await place.subscriptions.once()
+    place.kept.away = False
+    place.kept.notices.clear()
+    assert await place.at(URL).once() == NAMES
+    assert place.kept.looked_through() == NAMES
+
+
+async def test_one_that_is_gone_when_it_is_to_be_renewed_is_made_again() -> None:
+    place = Place()
+    await place.subscriptions.once()
+    place.kept.looked_through()
+    place.ticker.seconds += 2 * DAY
+    await place.fault(status=404, method="PATCH", path="/api/v2.0/subscriptions")
+    await place.fault(status=400, method="POST", path="/api/v2.0/subscriptions")
+    assert await place.subscriptions.once() == []
+    assert place.subscriptions.states["customers"] is State.MISSING
+    assert await place.subscriptions.once() == ["customers"]
+    assert place.kept.looked_through() == ["customers"]
+    await place.subscriptions.once()
+    assert len(await place.there()) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "state"),
+    [
+        (403, "GET", State.REFUSED),
+        (404, "GET", State.REFUSED),
+        (403, "POST", State.REFUSED),
+        (404, "POST", State.REFUSED),
+        (400, "POST", State.MISSING),
+        (500, "GET", State.MISSING),
+    ],
+)
+async def test_an_api_that_has_no_webhooks_leaves_its_tables_to_polling_and_keeps_no_others_from_theirs(
+    status: int, method: str, state: State
+) -> None:
+    place = Place()
+    await place.fault(status=status, count=100, method=method, path=f"/{ROOTS[1]}")
+    with capture_logs() as logs:
+        assert await place.subscriptions.once() == NAMES[:2]
+        assert await place.subscriptions.once() == []
+    assert place.kept.looked_through() == NAMES[:2]
+    assert place.subscriptions.states == {NAMES[0]: State.ACTIVE, NAMES[1]: State.ACTIVE, NAMES[2]: state}
+    told = [(line["table"], line["state"]) for line in logs if line["event"] == "webhook_not_subscribed"]
+    assert told == [("resources", state.value)], "once"
+    await place.no_faults()
+    assert await place.subscriptions.once() == NAMES[2:]
+    assert set(place.subscriptions.states.values()) == {State.ACTIVE}
 
 
 async def test_a_receiver_that_cannot_be_reached_leaves_all_to_polling_until_it_can() -> None:
