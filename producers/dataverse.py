@@ -19,6 +19,8 @@ from schemas.rows import change, deletion
 # How a table without change tracking refuses it; the documentation does not say (D103).
 _NOT_TRACKED = frozenset({400, 501})
 _COUNT_CAP = 5000
+# How often to ask whether a table without change tracking has it by now.
+_ASK_SECONDS = 3600.0
 _log = structlog.get_logger(__name__)
 
 
@@ -28,7 +30,8 @@ class DeltaSource:
     A position is one of `delta` (a link to what changes next), `next` (the rest of a page chain), `resync` (read the
     whole table again) or `watermark` (no change tracking). Links are followed to the letter (B3), and belong to the
     columns they were made for: other columns mean a resync, and so does a link that the side refuses for good, such as
-    an expired one (B4.1). A resync that breaks off like that is told once before the next one begins.
+    an expired one (B4.1). A resync that breaks off like that is told once before the next one begins. A table without
+    change tracking is asked for it at the start and every hour: once it is on, the table is read again with it.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class DeltaSource:
         self._fallback = Watermark(client, table, ask, overlap=overlap, now_ms=now_ms)
         self._trail = Trail()
         self._started_over = False
+        self._clock, self._asked = overlap.clock, float("-inf")
 
     @property
     def table(self) -> Table:
@@ -72,7 +76,7 @@ class DeltaSource:
 
     async def read(self, position: Position) -> Page:
         if "watermark" in position:
-            return await self._fallback.read(position)
+            return await self._untracked(position)
         if position.get("select", self._columns) != self._columns:
             return self._start_over("other columns are mapped now")
         resync = bool(position.get("resync"))
@@ -93,6 +97,13 @@ class DeltaSource:
                 return self._watch_from_the_beginning("the answer has no delta link")
             raise ApiError(0, "unreadable-answer", "the answer to a delta link has neither a next nor a delta link")
         return Page(self._changes(found, resync), self._beyond(found, resync), more=bool(found.next))
+
+    async def _untracked(self, position: Position) -> Page:
+        if "next" not in position and self._clock() - self._asked >= _ASK_SECONDS:
+            self._asked = self._clock()
+            if await tracked(self._client, self._first):
+                return self._start_over("change tracking is on now")
+        return await self._fallback.read(position)
 
     async def _follow(self, link: str) -> Rows:
         self._trail.follow(link)
@@ -140,12 +151,22 @@ class DeltaSource:
         return Page((), {"watermark": EPOCH}, more=True)
 
     def _warn(self, reason: str) -> None:
+        self._asked = self._clock()
         _log.warning(
             "change tracking is not available, deletions come late",
             side="sales",
             table=self._table.name,
             reason=reason,
         )
+
+
+async def tracked(client: httpx.AsyncClient, link: str) -> bool:
+    """Would the side track the changes of this query? Its answer says so (B4.1). ApiError if there is none."""
+    try:
+        response = await client.get(link, headers={"Prefer": "odata.track-changes,odata.maxpagesize=1"})
+    except httpx.RequestError as error:
+        raise ApiError(0, "no-answer", f"no answer: {type(error).__name__}") from error
+    return response.is_success and "odata.track-changes" in response.headers.get("Preference-Applied", "")
 
 
 class DataverseSweep:

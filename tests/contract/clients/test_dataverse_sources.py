@@ -1,12 +1,14 @@
 """Reading Sales: delta links, the fallback, sweeps, counts (wire-protocols B3, B4)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.sandbox.dataverse import DataverseSettings
 from producers.dataverse import DataverseSweep, DeltaSource, count
@@ -232,6 +234,54 @@ async def test_tracking_switched_off_later_reads_every_row_as_changed() -> None:
         pages, after = await read_all(source(client), {"resync": True})
         assert len(keys(pages)) == 3
         assert "watermark" in after
+
+
+def switch_on(client: httpx.AsyncClient) -> None:
+    """Somebody turns change tracking of accounts on."""
+    service = state(client).service
+    object.__setattr__(service, "settings", replace(service.settings, change_tracking=frozenset({"accounts"})))
+
+
+async def test_tracking_switched_on_later_is_found_within_the_hour_and_told() -> None:
+    ticker, chosen = Ticker(), DataverseSettings(change_tracking=frozenset())
+    async with sales(ticker, chosen, accounts=accounts(3)) as client:
+        reader = source(client, overlap=Overlap(60, ticker.clock))
+        position = await reader.start()
+        switch_on(client)
+        await patch(client, 1, name="Before it is found")
+        ticker.seconds += 3500
+        pages, position = await read_all(reader, position)
+        assert (keys(pages), "watermark" in position) == ([GUID.format(1)], True)
+        await patch(client, 2, name="Just before it is found")
+        ticker.seconds += 200
+        with capture_logs() as logs:
+            pages, position = await read_all(reader, position)
+        assert set(keys(pages)) >= {GUID.format(2)}
+        assert "delta" in position
+        assert [(line["table"], line["reason"]) for line in logs] == [("accounts", "change tracking is on now")]
+        await client.delete(f"{ROOT}/accounts({GUID.format(0)})")
+        [page], _ = await read_all(reader, position)
+        assert [(change.key, change.op) for change in page.changes] == [(GUID.format(0), Op.DELETE)]
+
+
+async def test_tracking_switched_on_while_the_daemon_was_down_is_found_at_its_start() -> None:
+    chosen = DataverseSettings(change_tracking=frozenset())
+    async with sales(chosen=chosen, accounts=accounts(3)) as client:
+        position = await source(client).start()
+        switch_on(client)
+        _, position = await read_all(source(client), position)
+        assert "delta" in position
+
+
+async def test_a_side_that_says_nothing_of_tracking_is_not_read_in_full_every_hour() -> None:
+    ticker, empty = Ticker(), json(200, {"value": []})
+    async with scripted(Side.SALES, Script(*[empty] * 4)) as client:
+        reader = source(client, overlap=Overlap(60, ticker.clock))
+        position: Position = {"watermark": "2026-01-05T12:00:00.000Z", "turn": 1}
+        for _ in range(2):
+            page = await reader.read(position)
+            assert (page.changes, page.more, "watermark" in page.position) == ((), False, True)
+            position, ticker.seconds = page.position, ticker.seconds + 3600
 
 
 async def test_d_110_missing_privilege_is_said_and_not_worked_around() -> None:
