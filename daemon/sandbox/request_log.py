@@ -8,7 +8,7 @@ each part.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -25,6 +25,8 @@ from daemon.sandbox.broken_answers import break_off, collected, die, slowly, spo
 from daemon.sandbox.faults import PAGE, Dropped, Fault, Faults, fault_problem
 from daemon.sandbox.late import Late, replayed
 
+# What an injected error carries, by the request and the status of the answer.
+ErrorHeaders = Callable[[Request, int], Mapping[str, str]]
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -93,6 +95,7 @@ class Control:
         self.log = RequestLog(self.clock.now, keep)
         self.faults = Faults()
         self.error_body = error_body
+        self.error_headers: ErrorHeaders = lambda request, status: {"OData-Version": "4.0"}
         self.latency_seconds = latency_seconds
         self.late = Late(self.clock.now)
 
@@ -229,6 +232,9 @@ class ControlMiddleware:
         html = fault.kind == "html"
         body = PAGE if html else self._control.error_body(fault.status)
         headers = [(b"content-type", b"text/html" if html else b"application/json")]
+        if not html:
+            given = self._control.error_headers(Request(scope), fault.status)
+            headers += [(name.lower().encode(), value.encode()) for name, value in given.items()]
         headers.append((b"content-length", str(len(body)).encode()))
         if fault.retry_after is not None:
             headers.append((b"retry-after", f"{fault.retry_after:g}".encode()))

@@ -84,6 +84,7 @@ TOLD: Switches = {
     "notification_slash": [True],
     "pages_that_modify": [frozenset({"customers", "items"})],
     "notifications_twice": [True],
+    "notifications_overtaken": [True],
     "notifications_reversed": [True],
     "webhooks_left_out": [frozenset({"customers"})],
     "delegated_clients": [frozenset({CLIENT, PERSON})],
@@ -97,8 +98,8 @@ NO_SWITCH = (
     "notification_delay_seconds notification_retry_seconds notification_rows_limit",
     "tenant clients organisation organisation_id business_unit_id application_user_id base_currency base_currency_id "
     "audiences alternate_keys unique_columns missing_privileges without_org_read url_limit batch_url_limit "
-    "batch_limit execution_ms_per_window window_seconds concurrent_requests latency_seconds webhook_bytes_limit "
-    "webhook_timeout_seconds",
+    "batch_limit execution_ms_per_window window_seconds concurrent_requests latency_seconds dop_hint "
+    "webhook_bytes_limit webhook_timeout_seconds",
 )
 _RUNS, _OTHER = 9, 5
 

@@ -129,7 +129,7 @@ class Notifications:
             self._again(url, _Address(self._now() + timedelta(seconds=self._settings.notification_delay_seconds)))
             return
         delays = self._settings.notification_retry_seconds
-        if not (status in {0, 408, 429} or status >= 500) or address.failures >= len(delays):
+        if not may_be_told_again(status) or address.failures >= len(delays):
             for subscription in [one for one in self._all.values() if one.url == url]:
                 self.drop(subscription)
             return
@@ -166,6 +166,11 @@ class Notifications:
             "changeType": kind,
             "lastModifiedDateTime": iso(at),
         }
+
+
+def may_be_told_again(status: int) -> bool:
+    """Whether an answer (0: none) means that the address is only away (D68), not that it refuses (D69)."""
+    return status in {0, 408, 429} or status >= 500
 
 
 def _same(before: Record, after: Record) -> bool:

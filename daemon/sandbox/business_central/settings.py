@@ -84,6 +84,7 @@ class BcSettings:
     pages_that_modify: frozenset[str] = frozenset()  # A5: entity sets whose one POST is told as created and updated
     notification_slash: bool = False  # A4.1: `resource` with a leading slash
     notifications_twice: bool = False  # D72
+    notifications_overtaken: bool = False  # D72: a message waits until the next one to its address has been sent
     notifications_reversed: bool = False  # D72
     webhooks_left_out: frozenset[str] = frozenset()  # F8: entity sets a tenant does not offer
     delegated_clients: frozenset[str] = frozenset()  # D73: who cannot schedule the job that sends

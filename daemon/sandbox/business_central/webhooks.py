@@ -6,23 +6,21 @@ Subscriptions are of an API, not of a company; a custom API has its own. Request
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
-import orjson
 
 from daemon.sandbox.business_central.errors import ApiError, bad_request, dialog, no_record, no_segment
 from daemon.sandbox.business_central.notifications import Notifications, Subscription
 from daemon.sandbox.business_central.rows import Record, etag_of
 from daemon.sandbox.business_central.rules import check_form
+from daemon.sandbox.business_central.sending import Sender, Wire
 from daemon.sandbox.business_central.service import Answer, Call
 from daemon.sandbox.business_central.settings import BcSettings
 from daemon.sandbox.business_central.store import iso, to_milliseconds
@@ -45,9 +43,10 @@ class Webhooks:
     ) -> None:
         self._settings = settings
         self._now = now
-        self._http = httpx.AsyncClient(transport=wire, follow_redirects=False, timeout=None)  # noqa: S113 - see `_send`
+        self._wire = Wire(wire)
         self._versions = count(7638935861600000000)
         self._notifications = Notifications(settings, now)
+        self._sender = Sender(settings, now, self._wire, self._notifications)
         self.user = ""
 
     def watch(self, set_name: str, before: Record | None, after: Record | None) -> None:
@@ -202,43 +201,22 @@ class Webhooks:
     async def _shake(self, url: str) -> None:
         """D59, D60: 200 and the token itself, in time; nothing else will do."""
         token = uuid.uuid4().hex
-        ask = partial(self._http.build_request, self._settings.handshake_verb, url, headers=_correlated())
-        request = ask(params={**dict(parse_qsl(urlsplit(url).query)), "validationToken": token})
-        answer = await self._send(request, self._settings.handshake_timeout_seconds)
+        params = {**dict(parse_qsl(urlsplit(url).query)), "validationToken": token}
+        verb, seconds = self._settings.handshake_verb, self._settings.handshake_timeout_seconds
+        answer = await self._wire.send(verb, url, seconds, params=params)
         if answer is None or answer.status_code != 200 or answer.content.decode("utf-8", "replace") != token:
             text = f"The notification url '{url}' did not answer the validation token."
             raise bad_request(text, self._settings.handshake_failure_code)
 
     async def deliver(self) -> None:
-        """Sends what is due by now, one message per address (D63, D65)."""
-        for url in self._notifications.due():
-            taken = self._notifications.take(url)
-            status = 200
-            for _ in range(2 if self._settings.notifications_twice else 1):
-                status = await self._post(url, orjson.dumps(self._notifications.message(taken))) if taken else status
-            self._notifications.told(url, taken, status)
-
-    async def _post(self, url: str, content: bytes) -> int:
-        headers = {"Content-Type": "application/json", **_correlated()}
-        request = self._http.build_request("POST", url, content=content, headers=headers)
-        answer = await self._send(request, self._settings.notification_timeout_seconds)
-        return 0 if answer is None else answer.status_code
-
-    async def _send(self, request: httpx.Request, seconds: float) -> httpx.Response | None:
-        with contextlib.suppress(httpx.HTTPError, OSError, TimeoutError):
-            async with asyncio.timeout(seconds):
-                return await self._http.send(request)
-        return None
+        """Sends what is due by now."""
+        await self._sender.deliver()
 
     async def run(self) -> None:
         """Sends for ever. The clock may be moved at any time, so it is looked at often."""
         while True:
             await self.deliver()
             await asyncio.sleep(_LOOK_SECONDS)
-
-
-def _correlated() -> dict[str, str]:
-    return {"clientRequestId": str(uuid.uuid4()), "x-ms-correlation-id": str(uuid.uuid4())}
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

@@ -64,6 +64,7 @@ def create_app(
     )
     pages = Pages(side(service, identity, _ROOT))
     front = _Front(service, identity, control, pages)
+    control.error_headers = front.headers_of_fault
     routes = [
         Route("/", front.index, methods=["GET"]),
         Route("/_sandbox/metadata/{entity_set}", front.touch_metadata, methods=["POST"]),
@@ -132,9 +133,7 @@ class _Front:
         """One exchange."""
         host = str(http.base_url).rstrip("/")
         try:
-            client = self._identity.authorise(
-                http.headers.get("authorization"), {host, *self._service.settings.audiences}
-            )
+            client = self._client(http)
         except Unauthorised as refused:
             return self._unauthorised(str(refused))
         request = await self._request(http, host, b"")
@@ -150,6 +149,10 @@ class _Front:
         finally:
             self._limits.leave(client)
             self._service.steps.start()
+
+    def _client(self, http: HttpRequest) -> str:
+        audiences = {str(http.base_url).rstrip("/"), *self._service.settings.audiences}
+        return self._identity.authorise(http.headers.get("authorization"), audiences)
 
     async def _request(self, http: HttpRequest, host: str, body: bytes) -> Request:
         raw = http.scope.get("raw_path", http.scope["path"].encode()).decode("latin-1").partition("?")[0]
@@ -217,21 +220,35 @@ class _Front:
         return replace(request, caller=found)
 
     def _dressed(self, client: str, reply: Reply) -> Response:
-        headers = {
+        return Response(reply.body, reply.status, {**self._always(client), **reply.headers})
+
+    def _always(self, client: str) -> dict[str, str]:
+        """What every answer carries (D75, B6)."""
+        hint = self._service.settings.dop_hint
+        return {
             "OData-Version": "4.0",
             "REQ_ID": str(self._service.new_id()),
             "x-ms-service-request-id": str(self._service.new_id()),
             **self._limits.headers(client),
-            **reply.headers,
+            **({} if hint is None else {"x-ms-dop-hint": str(hint)}),
         }
-        return Response(reply.body, reply.status, headers)
 
-    def _unauthorised(self, message: str) -> Response:
+    def headers_of_fault(self, http: HttpRequest, status: int) -> dict[str, str]:
+        """What an injected error carries."""
+        try:
+            client = self._client(http)
+        except Unauthorised:
+            client = ""
+        return self._always(client) | (self._challenge() if status == 401 else {})
+
+    def _challenge(self) -> dict[str, str]:
         tenant = self._service.settings.tenant
         challenge = (
             f"Bearer authorization_uri=https://login.microsoftonline.com/{tenant}/oauth2/authorize, "
             f"resource_id={self._service.settings.audiences[0]}/"
         )
+        return {"WWW-Authenticate": challenge}
+
+    def _unauthorised(self, message: str) -> Response:
         body = {"error": {"code": "0x80040204", "message": message}}
-        headers = {"WWW-Authenticate": challenge, "OData-Version": "4.0", "REQ_ID": str(self._service.new_id())}
-        return JSONResponse(body, 401, headers)
+        return JSONResponse(body, 401, {**self._always(""), **self._challenge()})

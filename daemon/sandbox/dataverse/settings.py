@@ -66,6 +66,7 @@ class DataverseSettings:
     request_cost_ms: int = 0
     window_seconds: int = 300
     concurrent_requests: int = 52
+    dop_hint: int | None = 4  # B6: `x-ms-dop-hint`, how many requests at once are recommended
     latency_seconds: float = 0  # what every request takes; /_sandbox/latency changes it
     webhook_bytes_limit: int = 262_144  # D122: above it a message loses its parameters
     webhook_timeout_seconds: float = 60

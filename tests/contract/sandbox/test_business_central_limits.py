@@ -95,6 +95,22 @@ async def test_d_057_the_defaults_of_the_limits() -> None:
     assert (limits.queue_seconds, limits.operation_seconds) == (480, 480)
 
 
+async def test_d_057_by_default_a_hundred_run_or_wait() -> None:
+    release = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        await release.wait()
+        yield b'{"displayName": "A"}'
+
+    async with tenant() as bc:
+        url, headers = f"{ROOT}/{COMPANY}/customers", {"Content-Type": "application/json"}
+        tasks = [asyncio.create_task(bc.http.post(url, content=slow(), headers=headers)) for _ in range(101)]
+        first, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        assert [task.result().status_code for task in first] == [429]
+        release.set()
+        assert sorted(answer.status_code for answer in await asyncio.gather(*tasks)) == [201] * 100 + [429]
+
+
 async def test_d_057_waiting_too_long_is_503() -> None:
     release = asyncio.Event()
 

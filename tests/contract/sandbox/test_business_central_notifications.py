@@ -173,6 +173,34 @@ async def test_d_072_twice_and_out_of_order() -> None:
         assert (await bc.get(f"customers({row['id']})")).status_code == 404
 
 
+@pytest.mark.parametrize("overtaken", [False, True])
+async def test_d_072_a_later_message_overtakes_an_earlier_one(overtaken: bool) -> None:
+    async with subscribed(notifications_overtaken=overtaken) as (bc, receiver, _):
+        row = await make(bc)
+        await later(bc, 30)
+        await edit(bc, row, "x")
+        await later(bc, 30)
+        order = [["updated"], ["created"]]
+        assert receiver.kinds == (order if overtaken else order[::-1])
+        await edit(bc, row, "y")
+        await later(bc, 30)
+        await later(bc, 30)
+        assert receiver.kinds[2:] == [["updated"]], "one that nothing overtakes is only late"
+        await later(bc, 3600)
+        assert len(receiver.posts) == 3
+
+
+async def test_d_072_an_overtaken_message_that_is_not_taken_is_told_again() -> None:
+    async with subscribed(notifications_overtaken=True) as (bc, receiver, _):
+        receiver.status = 503
+        await make(bc)
+        await later(bc, 30)
+        await later(bc, 30)
+        receiver.status = 200
+        await later(bc, 60)
+        assert receiver.kinds == [["created"], ["created"]]
+
+
 async def test_d_073_what_a_delegated_user_changes_waits_for_another() -> None:
     clients = {"coupled": "sandbox-secret", "delegated": "sandbox-secret"}
     async with subscribed(clients=clients, delegated_clients=frozenset({"delegated"})) as (bc, receiver, _):
@@ -196,8 +224,18 @@ async def test_d_043_an_update_that_changes_nothing_is_not_told(touches: bool) -
         row = await make(bc)
         await later(bc, 30)
         await edit(bc, row, row["city"])
-        await later(bc, 30)
+        await later(bc, 3600)
         assert receiver.kinds == [["created"]]
+        await edit(bc, row, "x")
+        changed = await bc.get(f"customers({row['id']})")
+        bc.clock.advance(seconds=10)
+        await edit(bc, row, "x")
+        await later(bc, 19)
+        assert len(receiver.posts) == 1
+        await later(bc, 1)
+        ((told,),) = receiver.told[1:]
+        when = changed.json()["lastModifiedDateTime"]
+        assert (told["changeType"], told["lastModifiedDateTime"]) == ("updated", when), "not when nothing was changed"
 
 
 async def test_d_044_a_rename_is_an_update() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from daemon.sandbox.business_central import BcSettings
 from tests.contract.sandbox.business_central_support import COMPANY, CUSTOM, ROOT, Tenant, error, tenant
 from tests.support.receiver import Receiver
 
@@ -60,13 +61,33 @@ def _redirect(receiver: Receiver) -> None:
     receiver.handshake = lambda token: httpx.Response(302, headers={"Location": f"{URL}/there"})
 
 
-@pytest.mark.parametrize("spoil", [_slow, _wrong_body, _accepted, _redirect])
-async def test_d_060_a_failed_handshake_leaves_no_subscription(spoil: Any) -> None:
+def _away(receiver: Receiver) -> None:
+    receiver.failure = httpx.ConnectError("nobody listens there")
+
+
+@pytest.mark.parametrize("failure", ["BadRequest", "Application_DialogException"])
+@pytest.mark.parametrize("spoil", [_slow, _wrong_body, _accepted, _redirect, _away])
+async def test_d_060_a_failed_handshake_leaves_no_subscription(spoil: Any, failure: str) -> None:
     receiver = Receiver()
     spoil(receiver)
-    async with tenant(wire=receiver, handshake_timeout_seconds=0.05) as bc:
-        assert (await bc.send("POST", SUBSCRIPTIONS, wanted())).status_code == 400
+    async with tenant(wire=receiver, handshake_timeout_seconds=0.05, handshake_failure_code=failure) as bc:
+        answer = await bc.send("POST", SUBSCRIPTIONS, wanted())
+        assert error(answer) == (400, failure)
+        assert URL in answer.json()["error"]["message"]
+        assert len(receiver.requests) == 1, "asked once, and no redirect followed"
         assert await bc.rows(SUBSCRIPTIONS) == []
+        receiver.hangs, receiver.failure, receiver.handshake = False, None, Receiver().handshake
+        assert (await bc.send("POST", SUBSCRIPTIONS, wanted())).status_code == 201, "nothing of the first is left"
+
+
+async def test_d_059_060_the_defaults_of_the_handshake() -> None:
+    settings = BcSettings()
+    assert (settings.handshake_verb, settings.handshake_timeout_seconds) == ("POST", 5)
+    assert settings.subscription_seconds == 3 * 24 * 3600
+    async with subscribed() as (_, receiver, made):
+        (handshake,) = receiver.requests
+        assert (handshake.method, handshake.content) == ("POST", b"")
+        assert made["expirationDateTime"] == "2026-01-08T12:00:00.123Z"
 
 
 async def test_d_061_reading_one_and_all() -> None:
@@ -122,17 +143,29 @@ async def test_d_061_deleting() -> None:
 )
 async def test_d_062_unsupported_resources(resource: str) -> None:
     async with tenant(wire=Receiver()) as bc:
-        assert (await bc.send("POST", SUBSCRIPTIONS, wanted() | {"resource": resource})).status_code == 400
+        answer = await bc.send("POST", SUBSCRIPTIONS, wanted() | {"resource": resource})
+        assert error(answer) == (400, "BadRequest")
+        assert "does not support webhooks" in answer.json()["error"]["message"]
+        assert await bc.rows(SUBSCRIPTIONS) == []
 
 
 async def test_d_062_the_list_of_supported_resources() -> None:
     async with tenant(wire=Receiver(), webhooks_left_out=frozenset({"contacts"})) as bc:
         found = await bc.rows(f"{RUNTIME}/{COMPANY}/webhookSupportedResources?$filter=resource eq 'v2.0*'")
         names = [row["resource"] for row in found]
-        assert "v2.0/customers" in names
-        for entity_set in ("companyInformation", "currencies", "currencyExchangeRates", "contacts", "items"):
+        document = (await bc.get(ROOT)).json()["value"]
+        taken = []
+        for entity_set in (one["name"] for one in document):
             answer = await bc.send("POST", SUBSCRIPTIONS, wanted(entity_set))
-            assert (answer.status_code == 201) == (f"v2.0/{entity_set}" in names), entity_set
+            assert answer.status_code in {201, 400}, entity_set
+            taken += [f"v2.0/{entity_set}"] if answer.status_code == 201 else []
+        assert names == sorted(taken), "exactly those that can be subscribed to"
+        assert {"v2.0/customers", "v2.0/items"} <= set(names)
+        assert not {"v2.0/contacts", "v2.0/companies", "v2.0/currencyExchangeRates"} & set(names)
+        everything = await bc.rows(f"{RUNTIME}/{COMPANY}/webhookSupportedResources")
+        custom = await bc.rows(f"{RUNTIME}/{COMPANY}/webhookSupportedResources?$filter=resource eq 'coupled*'")
+        assert [row["resource"] for row in custom] == ["coupled/sync/v1.0/resources"]
+        assert sorted(row["resource"] for row in everything) == sorted([*names, "coupled/sync/v1.0/resources"])
 
 
 async def test_a41_resources_are_relative_or_absolute_and_custom_apis_have_their_own() -> None:

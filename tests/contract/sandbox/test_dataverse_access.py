@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
 from daemon.sandbox.dataverse import DataverseSettings
-from tests.contract.sandbox.dataverse_support import CREDENTIALS, HOST, ROOT, TOKEN_URL, accounts, code, org
+from tests.contract.sandbox.dataverse_support import CREDENTIALS, HOST, ID, ROOT, TOKEN_URL, accounts, code, org
 
 
 async def test_d_001_token_for_the_servers_own_address_and_the_documented_one() -> None:
@@ -52,15 +53,58 @@ async def test_d_074_who_am_i_and_401_without_a_token() -> None:
         assert refused.headers["WWW-Authenticate"].startswith("Bearer authorization_uri=")
 
 
+def _has_the_headers_of_every_answer(answer: httpx.Response) -> None:
+    assert answer.headers.get_list("OData-Version") == ["4.0"]
+    ids = [answer.headers[name] for name in ("REQ_ID", "x-ms-service-request-id")]
+    assert ids == [str(UUID(one)) for one in ids]
+    assert 0 <= int(answer.headers["x-ms-ratelimit-burst-remaining-xrm-requests"]) <= 6000
+    assert answer.headers["x-ms-ratelimit-time-remaining-xrm-requests"] == "1,200.00"
+    assert answer.headers["x-ms-dop-hint"] == "4"
+
+
 async def test_d_075_headers_on_every_answer() -> None:
+    async with org(DataverseSettings(requests_per_window=9), accounts=accounts(1)) as dataverse:
+        row, tag = f"accounts({ID.format(0)})", 'W/"1"'
+        answers = [
+            await dataverse.get("accounts"),
+            await dataverse.send("POST", "accounts", {"name": "x"}),
+            await dataverse.send("POST", "accounts", {"name": "x"}, Prefer="return=representation"),
+            await dataverse.get(row, If_None_Match=(await dataverse.get(row)).json()["@odata.etag"]),
+            await dataverse.get("accounts(1)"),
+            await dataverse.get("nosuchset"),
+            await dataverse.send("DELETE", "accounts"),
+            await dataverse.send("PATCH", row, {"name": "y"}, If_Match=tag),
+            await dataverse.get("accounts"),
+        ]
+        statuses = [answer.status_code for answer in answers]
+        assert statuses == [200, 204, 201, 304, 400, 404, 405, 412, 429]
+        for answer in answers:
+            _has_the_headers_of_every_answer(answer)
+        left = [answer.headers["x-ms-ratelimit-burst-remaining-xrm-requests"] for answer in answers]
+        assert left == ["8", "7", "6", "4", "3", "2", "1", "0", "0"]
+        del dataverse.http.headers["Authorization"]
+        refused = await dataverse.get("accounts")
+        assert refused.status_code == 401
+        _has_the_headers_of_every_answer(refused)
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+async def test_d_075_123_headers_on_an_injected_error(status: int) -> None:
     async with org() as dataverse:
-        for path in ("accounts", "nosuchset", "accounts(1)"):
-            answer = await dataverse.get(path)
-            assert answer.headers["OData-Version"] == "4.0"
-            assert answer.headers["REQ_ID"]
-            assert answer.headers["x-ms-service-request-id"]
-            assert int(answer.headers["x-ms-ratelimit-burst-remaining-xrm-requests"]) < 6000
-            assert answer.headers["x-ms-ratelimit-time-remaining-xrm-requests"]
+        await dataverse.http.post("/_sandbox/faults", json={"status": status, "count": 1})
+        answer = await dataverse.get("accounts")
+        assert answer.status_code == status
+        _has_the_headers_of_every_answer(answer)
+        assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+        await dataverse.http.post("/_sandbox/faults", json={"status": status, "kind": "html"})
+        assert "OData-Version" not in (await dataverse.get("accounts")).headers, "a gateway's page"
+
+
+@pytest.mark.parametrize("hint", [None, 1, 17])
+async def test_b6_the_hint_how_many_requests_at_once(hint: int | None) -> None:
+    async with org(DataverseSettings(dop_hint=hint)) as dataverse:
+        for answer in (await dataverse.get("accounts"), await dataverse.get("nosuchset")):
+            assert answer.headers.get("x-ms-dop-hint") == (None if hint is None else str(hint))
 
 
 async def test_d_076_if_none_match_null_is_ignored_on_any_verb() -> None:
@@ -69,6 +113,11 @@ async def test_d_076_if_none_match_null_is_ignored_on_any_verb() -> None:
         assert (await dataverse.send("GET", path, If_None_Match="null")).status_code == 200
         assert (await dataverse.send("PATCH", path, {"name": "x"}, If_None_Match="null")).status_code == 204
         assert (await dataverse.send("DELETE", path, If_None_Match="null")).status_code == 204
+        body = {"accountid": ID.format(0), "name": "again"}
+        assert (await dataverse.send("POST", "accounts", body, If_None_Match="null")).status_code == 204
+        put = await dataverse.send("PUT", f"{path}/name", {"value": "put"}, If_None_Match="null")
+        assert put.status_code == 204
+        assert (await dataverse.get(path, If_None_Match="null")).json()["name"] == "put"
 
 
 async def test_d_093_names_are_case_sensitive() -> None:
@@ -113,6 +162,40 @@ async def test_d_117_requests_per_window_slide_and_ignoring_retry_after_waits_lo
         assert int(again.headers["Retry-After"]) > wait
         dataverse.clock.advance(seconds=int(again.headers["Retry-After"]))
         assert (await dataverse.get("WhoAmI")).status_code == 200
+
+
+async def test_d_117_the_defaults_are_6000_requests_in_300_seconds() -> None:
+    async with org() as dataverse:
+        part = "--b\r\nContent-Type: application/http\r\n\r\nGET WhoAmI HTTP/1.1\r\n\r\n\r\n"
+        headers = {"Content-Type": "multipart/mixed;boundary=b"}
+        for _ in range(6):
+            batch = await dataverse.http.post(f"{ROOT}$batch", content=part * 1000 + "--b--\r\n", headers=headers)
+            assert batch.status_code == 200
+        refused = await dataverse.get("WhoAmI")
+        assert code(refused) == (429, "0x80072322")
+        assert refused.headers["Retry-After"] == "300"
+        text = "Number of requests exceeded the limit of 6000 over time window of 300 seconds."
+        assert refused.json()["error"]["message"] == text
+
+
+async def test_d_117_the_defaults_are_52_at_once_and_20_minutes_of_execution() -> None:
+    assert DataverseSettings().execution_ms_per_window == 1_200_000
+    async with org() as dataverse:
+        gate, started = asyncio.Event(), asyncio.Semaphore(0)
+
+        async def slow_body() -> AsyncIterator[bytes]:
+            started.release()
+            await gate.wait()
+            yield b'{"name": "slow"}'
+
+        slow = [asyncio.create_task(_post(dataverse.http.post, slow_body())) for _ in range(52)]
+        for _ in slow:
+            await started.acquire()
+        refused = await dataverse.get("WhoAmI")
+        assert code(refused) == (429, "0x80072326")
+        assert int(refused.headers["Retry-After"]) >= 1
+        gate.set()
+        assert {answer.status_code for answer in await asyncio.gather(*slow)} == {204}
 
 
 async def test_d_117_execution_time_per_window() -> None:

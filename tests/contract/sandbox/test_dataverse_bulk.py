@@ -80,7 +80,9 @@ async def test_d_113_update_and_upsert_multiple(status: int) -> None:
     settings = DataverseSettings(unsupported_bulk_status=status, alternate_keys=keys)
     async with org(settings, accounts=accounts(2)) as dataverse:
         update = [{**_TYPE, "accountid": ID.format(number), "name": f"u{number}"} for number in (0, 1)]
-        assert (await dataverse.send("POST", f"{_ACTION}UpdateMultiple", {"Targets": update})).status_code == 204
+        done = await dataverse.send("POST", f"{_ACTION}UpdateMultiple", {"Targets": update})
+        assert (done.status_code, done.content) == (204, b"")
+        assert await _names(dataverse) == ["u0", "u1"]
         missing = [{**_TYPE, "accountid": ID.format(0), "name": "lost"}, {**_TYPE, "accountid": ID.format(9)}]
         answer = await dataverse.send("POST", f"{_ACTION}UpdateMultiple", {"Targets": missing})
         assert code(answer) == (404, "0x80040217")
@@ -90,13 +92,19 @@ async def test_d_113_update_and_upsert_multiple(status: int) -> None:
             {**_TYPE, "@odata.id": "accounts(accountnumber='K1')", "name": "k1"},
             {**_TYPE, "accountid": ID.format(0), "name": "v0"},
         ]
-        assert (await dataverse.send("POST", f"{_ACTION}UpsertMultiple", {"Targets": upsert})).status_code == 204
+        done = await dataverse.send("POST", f"{_ACTION}UpsertMultiple", {"Targets": upsert})
+        assert (done.status_code, done.content) == (204, b"")
         assert await _names(dataverse) == ["v0", "u1", "n9", "k1"]
-        uoms = await dataverse.send("POST", "uoms/Microsoft.Dynamics.CRM.CreateMultiple", {"Targets": []})
-        assert uoms.status_code == status
-        deletes = await dataverse.send("POST", f"{_ACTION}DeleteMultiple", {"Targets": []})
+        for action in ("CreateMultiple", "UpdateMultiple", "UpsertMultiple"):
+            targets = [{"@odata.type": "Microsoft.Dynamics.CRM.uom", "uomid": ID.format(0), "name": "kg"}]
+            uoms = await dataverse.send("POST", f"uoms/Microsoft.Dynamics.CRM.{action}", {"Targets": targets})
+            assert uoms.status_code == status
+            assert "not supported" in uoms.json()["error"]["message"]
+        assert (await dataverse.get("uoms")).json()["value"] == []
+        deletes = await dataverse.send("POST", f"{_ACTION}DeleteMultiple", {"Targets": update})
         assert deletes.status_code == 400
         assert "DeleteMultiple has not yet been implemented" in deletes.text
+        assert await _names(dataverse) == ["v0", "u1", "n9", "k1"]
 
 
 async def test_d_114_batch_stops_at_the_first_failure_unless_told() -> None:

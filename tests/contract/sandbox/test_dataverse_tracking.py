@@ -159,10 +159,28 @@ async def test_d_109_long_deltas_page_and_lose_nothing_that_arrives_meanwhile() 
             body = await _delta(dataverse, body["@odata.nextLink"], Prefer="odata.maxpagesize=2")
             seen += _ids(body)
             pages += 1
-        assert pages >= 2
+        assert pages == 3
         assert seen == [*(ID.format(number) for number in range(4)), "-" + ID.format(9)]
-        following = _ids(await _delta(dataverse, body["@odata.deltaLink"]))
-        assert following == [ID.format(4), ID.format(7), "-" + ID.format(0)]
+        following = await _delta(dataverse, body["@odata.deltaLink"])
+        assert _ids(following) == [ID.format(4), ID.format(7), "-" + ID.format(0)]
+        assert [row["name"] for row in following["value"][:2]] == ["second 4", "late"]
+        assert _ids(await _delta(dataverse, following["@odata.deltaLink"])) == []
+
+
+async def test_d_109_a_delta_has_five_thousand_changes_to_a_page_unless_asked_for_less() -> None:
+    async with org() as dataverse:
+        link = await _start(dataverse)
+        for start in range(0, 5001, 1000):
+            count = min(1000, 5001 - start)
+            targets = [{"@odata.type": "Microsoft.Dynamics.CRM.account", "name": str(n)} for n in range(count)]
+            made = await dataverse.send("POST", "accounts/Microsoft.Dynamics.CRM.CreateMultiple", {"Targets": targets})
+            assert made.status_code == 200
+        first = await _delta(dataverse, link)
+        assert (len(first["value"]), "@odata.deltaLink" in first) == (5000, False)
+        last = await _delta(dataverse, first["@odata.nextLink"])
+        assert (len(last["value"]), "@odata.nextLink" in last) == (1, False)
+        assert len({*_ids(first), *_ids(last)}) == 5001
+        assert _ids(await _delta(dataverse, last["@odata.deltaLink"])) == []
 
 
 async def test_d_109_changes_during_the_initial_load_appear_in_the_first_delta() -> None:
