@@ -35,7 +35,8 @@ UNKNOWN = Problem("unknown", "The record failed without a reason.", "This is a m
 async def skip_repeated(connection: AsyncConnection, settled: Sequence[Settled], now: datetime) -> list[Settled]:
     """The same permanent failure twice in a row skips the record: its outcome is `skipped` (business-central-sync 3.8).
 
-    It stays so in both directions until somebody retries it. What may pass by itself never counts towards it.
+    It stays so in both directions until somebody retries it. What may pass by itself never counts towards it, nor does
+    a version that was delivered again: nobody has tried anything since.
     """
     repeated: list[int] = []
     final: list[Settled] = []
@@ -43,7 +44,7 @@ async def skip_repeated(connection: AsyncConnection, settled: Sequence[Settled],
     standing = await _standing(connection, candidates) if candidates else {}
     for one in settled:
         row = standing.get((one.mapping, one.direction.value, one.change.key)) if _permanent(one) else None
-        if row is not None and one.problem and is_alike(Problem(row.code, row.message), _stored(one.problem)):
+        if row is not None and _repeats(one, row):
             repeated.append(row.id)
             one = replace(one, outcome=Outcome.SKIPPED)  # noqa: PLW2901
         final.append(one)
@@ -55,26 +56,25 @@ async def skip_repeated(connection: AsyncConnection, settled: Sequence[Settled],
     return final
 
 
+def _repeats(one: Settled, before: Any) -> bool:
+    """Tried by another job, by a retry, or in another version; a deletion, which has none, by being told again."""
+    change = one.change
+    if one.problem is None or not is_alike(Problem(before.code, before.message), _stored(one.problem)):
+        return False
+    if change.job is not None:
+        return bool(change.job != before.job_id)
+    return change.retry or change.op is Op.DELETE or bool(change.version != before.version)
+
+
 async def hold(connection: AsyncConnection, skipped: Sequence[Settled], now: datetime) -> None:
     """A change that was skipped because its record, or its partner's, had failed is kept for the retry: it opens a
     skipped failure of its own, unless one is open."""
     if not skipped:
         return
     statement = upsert(connection, FailureRow)
-    names = (
-        "bc_id",
-        "sales_id",
-        "outcome",
-        "code",
-        "message",
-        "hint",
-        "cause",
-        "job_id",
-        "deleted",
-        "transient",
-        "waits_for",
-    )
-    new = {name: statement.excluded[name] for name in (*names, "woken", "skipped_at", "first_at", "last_at")}
+    names = ["bc_id", "sales_id", "outcome", "code", "message", "hint", "cause", "job_id", "deleted", "version"]
+    names += ["transient", "waits_for", "woken", "skipped_at", "first_at", "last_at"]
+    new = {name: statement.excluded[name] for name in names}
     statement = statement.on_conflict_do_update(
         index_elements=["mapping", "direction", "source_key"],
         set_={**new, "attempts": 1, "resolved_at": None},
@@ -96,7 +96,7 @@ async def _standing(connection: AsyncConnection, settled: Iterable[Settled]) -> 
         keys[one.mapping, one.direction.value].add(one.change.key)
     for (mapping, direction), wanted in keys.items():
         for chunk in chunks(sorted(wanted)):
-            query = select(row.id, row.source_key, row.code, row.message).where(
+            query = select(row.id, row.source_key, row.code, row.message, row.job_id, row.version).where(
                 row.mapping == mapping, row.direction == direction, row.source_key.in_(chunk)
             )
             permanent = (row.resolved_at.is_(None), row.transient.is_(False), row.waits_for.is_(None))
@@ -162,7 +162,7 @@ async def fail(connection: AsyncConnection, failing: Sequence[Settled], now: dat
     still_open = FailureRow.resolved_at.is_(None)
     replaced = (
         *("outcome", "code", "message", "hint", "cause", "job_id", "last_at", "resolved_at"),
-        *("deleted", "transient", "waits_for", "woken", "skipped_at"),
+        *("deleted", "version", "transient", "waits_for", "woken", "skipped_at"),
     )
     kept_if_unknown = {name: _or_old(new[name], name) for name in ("bc_id", "sales_id")}
     statement = statement.on_conflict_do_update(
@@ -204,6 +204,7 @@ def _failure(settled: Settled, now: datetime) -> dict[str, Any]:
         "attempts": 1,
         "job_id": settled.change.job,
         "deleted": settled.change.op is Op.DELETE,
+        "version": settled.change.version,
         "transient": settled.transient,
         "waits_for": waiting_for(settled.waits_for) if settled.waits_for else None,
         "cause": fingerprint(settled),

@@ -128,6 +128,8 @@ class FailureRow(Base):
     cause: Mapped[str] = mapped_column(default="", server_default="", index=True)
     # What failed is the word that the record is deleted.
     deleted: Mapped[bool] = mapped_column(default=False)
+    # The record's, when it failed last.
+    version: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class PositionRow(Base):

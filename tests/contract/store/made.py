@@ -1,6 +1,7 @@
 """Changes, couplings and outcomes, made short."""
 
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from consumers.ports import Applied
@@ -13,6 +14,7 @@ from schemas.side import Direction, Side
 
 CUSTOMER = "CUSTOMER"
 TOPIC = "coupled.bc.customers"
+_versions = count(1)
 NOWHERE = Applied(TOPIC, "log-1")
 
 
@@ -45,8 +47,10 @@ def ended(key: str, outcome: Outcome, *, side: Side = Side.BC, job: int | None =
 
 
 def failed(key: str, code: str = "http-400", **more: Any) -> Settled:
+    """Each time another version of the record."""
     problem = Problem(code, f"{key} is not good.", "Make it good.")
-    return ended(key, more.pop("outcome", Outcome.FAILED), problem=problem, **more)
+    made = ended(key, more.pop("outcome", Outcome.FAILED), problem=problem, **more)
+    return replace(made, change=replace(made.change, version=f'W/"{next(_versions)}"'))
 
 
 def mapping(name: str = CUSTOMER, only_coupled: bool = True) -> TableMapping:

@@ -172,8 +172,8 @@ async def test_coupled_ids_come_once_each_in_parts_without_those_skipped_for_the
     # The partner's deletion, a change that was refused, and one that could not be created again.
     theirs = failed("s2", side=Side.SALES, partner="b2")
     theirs = replace(theirs, change=replace(theirs.change, op=Op.DELETE))
-    restored = failed("s5", side=Side.SALES, partner="b5", coupling=unagreed(coupling("b5", "s5")))
     for _ in range(2):
+        restored = failed("s5", side=Side.SALES, partner="b5", coupling=unagreed(coupling("b5", "s5")))
         await store.memory.record([failed("b1"), told, theirs, restored], NOWHERE)
     parts = [list(part) async for part in coupled_ids(store.database, [CUSTOMER, "OTHER"], Side.BC, size=3)]
     assert parts == [["b0", "b1", "b2"], ["b4", "b6"]]

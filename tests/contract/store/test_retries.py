@@ -62,6 +62,17 @@ async def test_the_same_permanent_failure_twice_skips_the_record_in_both_directi
     assert (failure.state, failure.attempts) == ("skipped", 2)
 
 
+async def test_a_version_that_is_delivered_again_is_not_tried_again(store: Store) -> None:
+    live = failed("b1", partner="s1")
+    swept = replace(failed("b2"), change=replace(failed("b2").change, job=7, mapping=CUSTOMER))
+    for _ in range(3):
+        assert await record(store, live, swept) == [Outcome.FAILED] * 2
+    assert await store.memory.skipped(CUSTOMER, Side.BC) == frozenset()
+    by_a_job, by_a_retry = replace(live.change, job=8, mapping=CUSTOMER), replace(swept.change, job=None, retry=True)
+    again = [replace(live, change=by_a_job), replace(swept, change=by_a_retry)]
+    assert await record(store, *again) == [Outcome.SKIPPED] * 2
+
+
 async def test_another_message_a_success_between_or_a_transient_cause_skips_nothing(store: Store) -> None:
     await record(store, failed("b1"), failed("b2"), failed("b3", transient=True), failed("b4", waits_for=COMPANY))
     await record(store, ended("b2", Outcome.MODIFIED))
