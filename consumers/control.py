@@ -14,7 +14,7 @@ from schemas import command as commands
 from schemas.command import Answer, Command, Couple, FullSync, Match, Pause, Resume, Retry, Sync, Uncouple, Verify
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import Problem, Refused
-from schemas.job import Keep, Run, RunKind, RunState
+from schemas.job import Keep, MappingState, Run, RunKind, RunState
 from schemas.mapping import Mappings
 from schemas.side import Direction, Side
 from schemas.use import Use
@@ -52,6 +52,9 @@ class Runs(Protocol):
 
 
 class States(Protocol):
+    async def all(self) -> Mapping[str, MappingState]:
+        """By name, of those that differ or once differed from the file."""
+
     async def pause(self, names: Sequence[str], at: datetime) -> None: ...
 
     async def resume(self, names: Sequence[str]) -> Sequence[str]:
@@ -148,6 +151,7 @@ class Control:
         """Carries an accepted command out; safe to repeat."""
         try:
             await self._check_names(_named(command))
+            await self._check_pauses(command)
             state = await self._carry_out(command)
         except Refused as error:
             await self._announce(CommandOutcome(command.id, command.command, RunState.REFUSED, error=error.problem))
@@ -233,6 +237,21 @@ class Control:
             if name not in self._mappings.by_name:
                 known = ", ".join(self._mappings.by_name)
                 raise Refused("mapping-unknown", f"There is no mapping {name!r}.", f"The mappings are {known}.")
+
+    async def _check_pauses(self, command: Command) -> None:
+        """Of a paused mapping nothing is carried, so a command that names one would end well and have done nothing."""
+        match command:
+            case Sync() | FullSync(dry_run=False) | Verify(repair=True):
+                states = await self._states.all() if command.mappings else {}
+            case _:
+                return
+        for name in command.mappings or ():
+            if name in states and states[name].paused_at:
+                raise Refused(
+                    "mapping-paused",
+                    f"The mapping {name} is paused: nothing of it is carried.",
+                    f"`coupled resume {name}` ends the pause, and catches up with what was missed.",
+                )
 
 
 def _named(command: Command) -> Sequence[str] | None:

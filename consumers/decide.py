@@ -112,6 +112,8 @@ def decide(
     ignored = Settled(change, mapping.name, Outcome.IGNORED, partner=partner)
     if flags.paused:
         return replace(ignored, missed=True)
+    if not mapping.live and change.mapping is None:
+        return ignored  # of live capture; what is meant for one mapping has been asked for
     if change.op is Op.DELETE or change.after is None:
         return Deletion(change, mapping, coupling) if coupling else ignored
     if coupling and _outdated(change, coupling):

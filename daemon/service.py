@@ -149,7 +149,7 @@ class Daemon:
             self.rounds,
             self.health,
             leads=self.streams.is_leader,
-            paused=partial(self.parts.all_paused, side, table),
+            paused=partial(self.parts.unwanted, side, table),
             seconds=self.settings.capture.poll_seconds,
         )
 

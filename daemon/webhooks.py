@@ -184,9 +184,10 @@ class Webhooks:
 
 
 def webhooks_of(parts: Parts, rounds: Rounds, url: str) -> Webhooks:
-    """Every captured table of Business Central, told of at `url`."""
+    """Every captured table of Business Central that a live mapping reads, told of at `url`."""
     mappings, left = parts.mappings, parts.store.webhooks
-    tables = [mappings.reading(side, name)[0].table(side) for side, name in mappings.captured() if side is Side.BC]
+    reading = [mappings.reading(side, name) for side, name in mappings.captured() if side is Side.BC]
+    tables = [some[0].bc for some in reading if any(mapping.live for mapping in some)]
     care = Subscriptions(
         parts.sides.clients[Side.BC],
         parts.sides.company,

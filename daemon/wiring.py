@@ -29,7 +29,7 @@ from producers.runner import Pace, Runner
 from schemas.change import Change
 from schemas.command import Command
 from schemas.command_outcome import CommandOutcome
-from schemas.mapping import Mappings, Table
+from schemas.mapping import Mappings, Table, TableMapping
 from schemas.outcome import Settled
 from schemas.side import Side
 from schemas.topics import Topics
@@ -110,15 +110,19 @@ class Parts:
         topic = self.topics.table(side, table)
         return Capture(self.sides.source(side, table), topic, self.log, self.log_ids[topic], self.store.positions)
 
-    async def all_paused(self, side: Side, table: str) -> bool:
-        """Nobody wants the table's changes now."""
-        flags = await self.store.memory.flags(self.mappings.reading(side, table))
-        return all(flag.paused for flag in flags.values())
+    async def unwanted(self, side: Side, table: str) -> bool:
+        """Nobody wants the table's changes now: its mappings are paused, or without live changes."""
+        return not await self._at_work(self.mappings.reading(side, table))
+
+    async def _at_work(self, mappings: Sequence[TableMapping]) -> list[str]:
+        """Those whose changes are carried as they happen."""
+        flags = await self.store.memory.flags([mapping for mapping in mappings if mapping.live])
+        return [name for name, flag in flags.items() if not flag.paused]
 
     async def paused_tables(self, side: Side) -> Collection[str]:
         """Those whose changes nobody wants now."""
         captured = [name for at, name in self.mappings.captured() if at is side]
-        return [name for name in captured if await self.all_paused(side, name)]
+        return [name for name in captured if await self.unwanted(side, name)]
 
     def runner(self, pace: Pace) -> Runner:
         works = StoredWorks(self.sides, self.topics, self.log, self.log_ids, self.store, self.clock.now)
@@ -138,8 +142,7 @@ class Parts:
         ]
 
     async def coupled_ids(self, table: Table) -> AsyncIterator[Sequence[str]]:
-        flags = await self.store.memory.flags(self.mappings.of(table.side, table.name))
-        at_work = [name for name, flag in flags.items() if not flag.paused]
+        at_work = await self._at_work(self.mappings.of(table.side, table.name))
         async for found in coupled_ids(self.store.database, at_work, table.side):
             yield found
 

@@ -18,7 +18,7 @@ from producers.runner import Work
 from producers.sweep import NEWEST, JobSweep
 from schemas import mapping_diff
 from schemas.errors import ApiError, ConfigurationError
-from schemas.job import Job, Run, RunKind
+from schemas.job import Job, JobState, Run, RunKind
 from schemas.side import Side
 from schemas.topics import Topics
 
@@ -62,6 +62,14 @@ class StoredWorks:
                 return await self._naming(run, job)
             case _:
                 return await self._sweeping(run, job)
+
+    async def left_out(self, run: Run, job: Job) -> str:
+        carries = run.kind in (RunKind.FULL, RunKind.MODIFIED) or (run.kind is RunKind.VERIFY and run.options["repair"])
+        if job.state is not JobState.WAITING or not carries:
+            return ""
+        state = (await self._store.states.all()).get(job.mapping)
+        paused = state is not None and state.paused_at is not None
+        return f"left out: the mapping is paused (`coupled resume {job.mapping}`)" if paused else ""
 
     async def _naming(self, run: Run, job: Job) -> Work:
         ids, mapping = run.options["records"], self._sides.mappings[job.mapping]

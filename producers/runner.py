@@ -67,6 +67,9 @@ class Work(Protocol):
 class Works(Protocol):
     async def work(self, run: Run, job: Job) -> Work: ...
 
+    async def left_out(self, run: Run, job: Job) -> str:
+        """Why nothing is to be done for this job now, as its message says it; empty if there is something to do."""
+
 
 class LostLead(Exception):
     """Another worker leads now, and goes on with the run."""
@@ -140,6 +143,9 @@ class Runner:
         blocked = await self._blocked(run, job)
         if blocked:
             await self._runs.finish_job(job.id, JobState.FAILED, self._now(), f"not started, because {blocked} failed")
+            return
+        if left_out := await self._works.left_out(run, job):
+            await self._runs.finish_job(job.id, JobState.FINISHED, self._now(), left_out)
             return
         if job.state is JobState.WAITING:
             started = self._now()

@@ -98,6 +98,7 @@ class TableMapping:
     depends_on: tuple[str, ...] = ()
     uncouple_with: tuple[str, ...] = ()
     only_coupled: bool = True
+    live: bool = True
     couple_existing: bool = False
     on_update_conflict: OnUpdateConflict = OnUpdateConflict.FAIL
     on_delete: OnDelete = OnDelete.IGNORE

@@ -35,6 +35,7 @@ def _mapping(part: MappingPart, by_name: Mapping[str, MappingPart]) -> TableMapp
         depends_on=tuple(part.depends_on),
         uncouple_with=tuple(part.uncouple_with),
         only_coupled=part.only_coupled,
+        live=part.live,
         couple_existing=part.couple_existing,
         on_update_conflict=part.on_update_conflict,
         on_delete=part.on_delete,

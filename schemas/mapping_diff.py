@@ -108,6 +108,8 @@ def _concerned(setting: str, old: Definition, new: Definition) -> tuple[Directio
     ways = _ways(new)
     if setting == "direction":
         return tuple(way for way in ways if way not in _ways(old))
+    if setting == "live":
+        return ways if new.get("live", True) else ()
     side, _, name = setting.partition(".")
     if name == "filter":
         return tuple(way for way in ways if way.source.value == side)

@@ -92,6 +92,7 @@ class MappingPart(_Part):
     depends_on: list[str] = Field(default=[], examples=[["CURRENCY"]])
     uncouple_with: list[str] = Field(default=[], examples=[["CUSTOMER"]])
     only_coupled: bool = True
+    live: bool = True
     couple_existing: bool = False
     on_update_conflict: OnUpdateConflict = OnUpdateConflict.FAIL
     on_delete: OnDelete = OnDelete.IGNORE

@@ -18,7 +18,9 @@ from schemas.rest import GONE, Renamed, Rest, edited
 
 _LISTS = frozenset({"fields", "templates", "match_on", "depends_on", "uncouple_with"})
 # Without one of these a mapping means no other thing, as far as it is checked.
-_ALONE = frozenset({*_LISTS, "filter", "where", "only_coupled", "couple_existing", "on_update_conflict", "on_delete"})
+_ALONE = frozenset(
+    {*_LISTS, "filter", "where", "only_coupled", "live", "couple_existing", "on_update_conflict", "on_delete"}
+)
 
 
 @dataclass(frozen=True, slots=True)

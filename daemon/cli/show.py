@@ -48,6 +48,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "name": mapping.name,
                     "direction": mapping.direction.value,
                     "only_coupled": flags[mapping.name].only_coupled,
+                    "live": mapping.live,
                     "paused": flags[mapping.name].paused,
                     "couplings": coupled.get(mapping.name, 0),
                     "failures": failures.get(mapping.name, 0),

@@ -137,6 +137,7 @@ def _status(
         sales_table=mapping.sales.name,
         only_coupled=mapping.only_coupled if now.only_coupled is None else now.only_coupled,
         depends_on=mapping.depends_on,
+        live=mapping.live,
         paused_at=now.paused_at,
         couplings=couplings,
         failures=failures,

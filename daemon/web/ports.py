@@ -40,6 +40,7 @@ class MappingStatus:
     sales_table: str
     only_coupled: bool
     depends_on: tuple[str, ...] = ()
+    live: bool = True
     paused_at: datetime | None = None
     couplings: int = 0
     failures: int = 0

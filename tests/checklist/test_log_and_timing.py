@@ -92,6 +92,78 @@ async def test_row_120_live_changes_can_be_held_back_for_one_mapping(stage: Stag
     assert stage.sales.get(sales)["address1_city"] == "Ulm"
 
 
+async def test_row_120_a_mapping_can_do_without_live_changes(stage: Stage) -> None:
+    """`live: false`: its `sync` carries what has changed; nobody reads its tables in between."""
+    await stage.configure(CUSTOMER={"live": False})
+    bc, sales = await pair(stage)
+    marks = stage.bc.mark(), stage.sales.mark()
+    stage.bc.edit(bc, city="Ulm")
+    stage.sales.edit(sales, telephone1="7")
+    await stage.live()
+    assert [one.table for one in stage.sales.writes(marks[1])] == ["accounts"], "the edit itself, and no other"
+    assert [one for one in stage.bc.reads(marks[0]) if one.table == "customers"] == []
+    assert [one for one in stage.sales.reads(marks[1]) if one.table == "accounts"] == []
+    await stage.sync("CUSTOMER")
+    assert stage.sales.get(sales)["address1_city"] == "Ulm"
+    assert stage.bc.get(bc)["phoneNumber"] == "7"
+
+
+async def test_row_120_of_two_mappings_of_a_table_each_has_its_own_way(stage: Stage) -> None:
+    """Products are read for the one; the other ignores them, and nothing is lost to it."""
+    await stage.configure(ITEM_PRODUCT={"live": False})
+    await stage.live()
+    item = stage.bc.create("items", displayName="Kettle", baseUnitOfMeasureCode="PCS")
+    work = stage.bc.create(stage.resources, displayName="Repair", type="Person", baseUnitOfMeasureCode="PCS")
+    await stage.full_sync("UNITOFMEASURE", "ITEM-PRODUCT", "RESOURCE-PRODUCT")
+    await stage.live()
+    for made in (item, work):
+        stage.sales.edit(f"products({made['id']})", name=f"Better {made['displayName']}")
+    await stage.live()
+    assert stage.bc.get(f"items({item['id']})")["displayName"] == "Kettle"
+    assert stage.bc.get(f"{stage.resources}({work['id']})")["displayName"] == "Better Repair"
+    await stage.sync("ITEM-PRODUCT")
+    assert stage.bc.get(f"items({item['id']})")["displayName"] == "Better Kettle"
+
+
+async def test_row_120_what_fails_is_tried_again_and_what_is_chosen_is_carried_without_live_changes(
+    stage: Stage,
+) -> None:
+    await stage.configure(CUSTOMER={"live": False})
+    bc, sales = await pair(stage)
+    stage.sales.edit(sales, emailaddress1="nobody")
+    await stage.sync("CUSTOMER")
+    assert len(await stage.errors()) == 1
+    stage.sales.edit(sales, emailaddress1="ann@house.example")
+    await stage.command("retry")
+    await stage.live()
+    assert stage.bc.get(bc)["email"] == "ann@house.example"
+    assert await stage.errors() == []
+
+
+async def test_row_120_a_sync_of_a_paused_mapping_is_refused(stage: Stage) -> None:
+    """It would carry nothing of it, and end as if all were well."""
+    bc, sales = await pair(stage)
+    await stage.command("pause", mappings=["CUSTOMER"])
+    stage.bc.edit(bc, city="Ulm")
+    for command in ({"name": "sync"}, {"name": "full-sync", "answer": "restore"}, {"name": "verify", "repair": True}):
+        told = await stage.command(**command, mappings=["CURRENCY", "CUSTOMER"])
+        assert told.state == "refused"
+        assert told.error
+        assert told.error.code == "mapping-paused"
+        assert "coupled resume CUSTOMER" in told.error.hint
+    assert (await stage.command("full-sync", mappings=["CUSTOMER"], dry_run=True)).state == "done"
+
+    told = await stage.command("sync")
+    assert told.state == "done"
+    messages = {job["message"] for job in told.jobs if job["mapping"] == "CUSTOMER"}
+    assert messages == {"left out: the mapping is paused (`coupled resume CUSTOMER`)"}
+    assert {job["message"] for job in told.jobs if job["mapping"] != "CUSTOMER"} == {""}
+    assert stage.sales.get(sales)["address1_city"] is None
+    await stage.command("resume", mappings=["CUSTOMER"])
+    await stage.live()
+    assert stage.sales.get(sales)["address1_city"] == "Ulm"
+
+
 async def test_row_121_a_change_reaches_every_mapping_of_its_table(stage: Stage) -> None:
     await stage.live()
     item = stage.bc.create("items", displayName="Kettle", baseUnitOfMeasureCode="PCS")

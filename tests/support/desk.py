@@ -10,7 +10,7 @@ import orjson
 from consumers.control import Control, Stored
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import Problem, Refused
-from schemas.job import Keep, Run, RunState
+from schemas.job import Keep, MappingState, Run, RunState
 from schemas.side import Direction, Side
 from schemas.use import Use
 from tests.support.made import mappings, part
@@ -122,6 +122,9 @@ class Desk:
     async def resume(self, names: Sequence[str]) -> Sequence[str]:
         self.paused -= set(names)
         return sorted(self.missed & set(names))
+
+    async def all(self) -> Mapping[str, MappingState]:
+        return {name: MappingState(name, paused_at=datetime.now(UTC)) for name in self.paused}
 
     async def set_only_coupled(self, names: Sequence[str], value: bool | None) -> None:
         self.overridden |= dict.fromkeys(names, value)

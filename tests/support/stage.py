@@ -207,7 +207,7 @@ class Stage:
         """The changes of these sides' tables onto the topics, not further; how many."""
         found = 0
         for side, table, _ in self.captures:
-            if side in sides and not await self.parts.all_paused(side, table):
+            if side in sides and not await self.parts.unwanted(side, table):
                 found += await self._look(side, table)
         return found
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from consumers.decide import Create, Decision, Modify, decide
+from consumers.decide import Create, Decision, Deletion, Modify, decide
 from consumers.ports import Flags
 from schemas.coupling import Coupling, Reference
 from schemas.mapping import TableMapping
@@ -103,6 +103,16 @@ def test_a_record_outside_the_filter_is_ignored(known: bool) -> None:
 def test_a_paused_mapping_notes_that_it_missed_something() -> None:
     missed = settled(after_bc(bc_row(at=11, displayName="New"), flags=Flags(False, True)))
     assert (missed.outcome, missed.missed) == (Outcome.IGNORED, True)
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_without_live_changes_only_what_is_meant_for_the_mapping_is_settled(deleted: bool) -> None:
+    mapped = mapping(live=False)
+    change = deletion_of(mapped, Side.BC, BC_ID) if deleted else change_of(mapped, Side.BC, bc_row(at=11, city="Ulm"))
+    live = settled(decide(change, mapped, agreed(mapped), {}, OPEN))
+    assert (live.outcome, live.missed) == (Outcome.IGNORED, False)
+    asked_for = decide(replace(change, mapping=mapped.name), mapped, agreed(mapped), {}, OPEN)
+    assert isinstance(asked_for, Deletion if deleted else Modify)
 
 
 def test_the_deletion_of_a_record_nobody_coupled_is_ignored() -> None:

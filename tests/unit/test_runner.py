@@ -35,6 +35,7 @@ class Office:
         self.away: dict[str, int] = {}
         self.leads = True
         self.broken: set[str] = set()
+        self.paused: set[str] = set()
         self.on_pause: Callable[[], None] = lambda: None
         self.kept: list[tuple[str, ...]] = []
         self.given: list[Job] = []
@@ -108,6 +109,9 @@ class Office:
         self._step(f"only coupled {value}")
         self.kept.append(tuple(names))
 
+    async def left_out(self, run: Run, job: Job) -> str:
+        return "paused" if job.mapping in self.paused else ""
+
     async def work(self, run: Run, job: Job) -> Work:
         self.given.append(job)
         if job.mapping in self.broken:
@@ -152,6 +156,16 @@ async def test_the_work_knows_when_its_job_started() -> None:
     await office.runner().once()
     assert [job.started for job in office.given] == [job.started for job in office.jobs.values()]
     assert None not in [job.started for job in office.given]
+
+
+async def test_a_paused_mapping_is_left_out_and_its_job_says_so() -> None:
+    office = Office(RunKind.MODIFIED)
+    office.paused = {ORDER[0]}
+    await office.runner().once()
+    first, *others = office.jobs.values()
+    assert (first.state, first.message, first.started) == (JobState.FINISHED, "paused", None)
+    assert [job.message for job in others] == [""] * len(others)
+    assert office.lines("started")[0] == f"started {ORDER[1]}"
 
 
 async def test_jobs_run_one_after_the_other_in_order() -> None:
