@@ -19,7 +19,10 @@ _BLANKS = frozenset({"", ZERO_GUID, _BLANK_DATE, _BLANK_MOMENT, "_x0020_"})
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})\Z")
 _STORABLE = 2**63
-_CODE_FIELDS = frozenset({"number", "code", "country", "postalCode", "searchName", "companyNumber", "vendorNumber"})
+_CODE_FIELDS = frozenset(
+    {"number", "code", "country", "postalCode", "searchName", "companyNumber", "vendorNumber", "gtin"}
+    | {"primaryContactNumber"}  # of a custom API page: docs/setup.md
+)
 
 
 def canonical(value: Any) -> Any:

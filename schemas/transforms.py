@@ -3,6 +3,7 @@
 A step gets text, except `round` and `at_least`, which get numbers; a blank value (None) passes every step untouched.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ _Step = Callable[[Any], Any]
 _MOST_DECIMALS = 12  # Dataverse keeps no more (B2)
 # Seconds that a pattern may look at one value, since all records wait meanwhile (promise 7).
 _PATIENCE = 0.1
+# As .NET has it, whose title case is BC's: an apostrophe, straight or not, ends no word, and a digit begins none.
+_WORD = re.compile(r"[^\W\d_](?:[^\W_]|['’](?=[^\W_]))*")
 
 
 def _pairs(argument: Any) -> list[tuple[str, str]]:
@@ -148,7 +151,7 @@ _PLAIN: dict[str, _Step] = {
     "trim": str.strip,
     "upper": str.upper,
     "lower": str.lower,
-    "title": str.title,
+    "title": lambda text: _WORD.sub(lambda word: word[0][0].title() + word[0][1:].lower(), text),
     "unix_time": lambda text: int(_moment(text).timestamp()),
     "alphanumeric": lambda text: "".join(character for character in text if character.isalnum()),
 }

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from schemas.mapping_file import parse
+from tests.support.examples import DOCS
 from tests.support.house import ANN, CUSTOMERS, TO_BC, TO_SALES, account, customer, names
 from tests.support.stage import Stage
 from tests.support.stage_mappings import field
 
+PRICES = DOCS / "examples" / "price-lists.yaml"
 UNITS = ("UNITOFMEASURE", "ITEM-PRODUCT")
 PEOPLE = (*CUSTOMERS, "CONTACTS")
 
@@ -96,11 +99,39 @@ async def test_row_090_an_item_without_a_base_unit_fails(stage: Stage) -> None:
 
 
 async def test_row_091_a_new_product_becomes_active(stage: Stage) -> None:
-    """Its price list: docs/examples/price-lists.yaml, two more mappings on items."""
     key = item(stage, unitPrice=400)
     await stage.full_sync(*UNITS)
     found = stage.sales.get(f"products({key})")
     assert (found["statecode"], found["price"]) == (0, 400)
+
+
+async def test_row_091_with_two_more_mappings_it_has_a_price_list_with_its_unit_price(stage: Stage) -> None:
+    """By docs/examples/price-lists.yaml. Other price lists of the product are not touched."""
+    await stage.configure(parse(PRICES.read_text(encoding="utf-8"), PRICES.name))
+    key = item(stage, unitPrice=400)
+    await stage.full_sync()
+    await stage.live()
+    product = stage.sales.get(f"products({key})")
+    assert (product["statecode"], product["price"]) == (0, 400)
+    [prices] = stage.sales.rows("pricelevels")
+    [line] = stage.sales.rows("productpricelevels")
+    assert prices["name"] == "Bicycle Default Price List"
+    named = (line["_productid_value"], line["_pricelevelid_value"], line["_uomid_value"], line["amount"])
+    assert named == (key, prices["pricelevelid"], product["_defaultuomid_value"], 400)
+
+    currency = prices["_transactioncurrencyid_value"]
+    bind = {"transactioncurrencyid@odata.bind": f"/transactioncurrencies({currency})"}
+    other = stage.sales.create("pricelevels", name="Retail", **bind)["pricelevelid"]
+    binds = {
+        "pricelevelid@odata.bind": f"/pricelevels({other})",
+        "productid@odata.bind": f"/products({key})",
+        "uomid@odata.bind": f"/uoms({line['_uomid_value']})",
+    }
+    stage.sales.create("productpricelevels", amount=499, pricingmethodcode=1, **binds)
+    stage.bc.edit(f"items({key})", unitPrice=450)
+    await stage.live()
+    amounts = {row["_pricelevelid_value"]: row["amount"] for row in stage.sales.rows("productpricelevels")}
+    assert amounts == {prices["pricelevelid"]: 450, other: 499}
 
 
 async def test_row_092_company_contacts_and_contacts_without_company_are_ignored(stage: Stage) -> None:

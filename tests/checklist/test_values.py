@@ -9,10 +9,11 @@ import pytest
 
 from schemas.errors import ConfigurationError
 from schemas.mapping_file import parse
-from tests.support.house import CUSTOMERS, TO_SALES, customer, pair
+from tests.support.house import CUSTOMERS, TO_BC, TO_SALES, account, customer, pair
 from tests.support.stage import Stage
 from tests.support.stage_mappings import field
 
+NOBODY = "00000000-0000-4000-8000-00000000dead"
 Fields = Sequence[Mapping[str, Any]]
 
 
@@ -83,10 +84,46 @@ async def test_row_099_a_template_gives_its_values_to_new_records_only(stage: St
     assert stage.sales.get(sales)["creditonhold"] is False
 
 
-def test_row_099_a_template_that_cannot_be_applied_is_refused_before_any_record_is_created() -> None:
-    """The original fails record by record, and leaves each as an orphan."""
-    with pytest.raises(ConfigurationError, match=r"line \d+.*templates"):
-        parse(_FILE + "    templates: [{name: NEW, side: crm, values: {name: x}}]\n", "mine.yaml")
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"paymentTermsId": NOBODY}, "paymentTermsId"),
+        ({"noSuchField": "x"}, "noSuchField"),
+    ],
+)
+async def test_row_099_a_template_that_cannot_be_applied_fails_the_record_and_leaves_nothing(
+    stage: Stage, values: dict[str, Any], said: str
+) -> None:
+    """Terms that do not exist, and a field that does not: the file alone cannot know, and the start may not be told.
+
+    The original leaves the inserted record behind, without a coupling.
+    """
+    template = {"name": "NEW", "side": "bc", "values": values}
+    await stage.configure(CUSTOMER={"templates": [template]})
+    key = account(stage)
+    done = await stage.full_sync(*CUSTOMERS)
+    assert done["CUSTOMER", TO_BC] == {"failed": 1}
+    assert (stage.bc.rows("customers"), await stage.couplings("CUSTOMER")) == ([], {})
+    [error] = await stage.errors()
+    assert (error.sales_id, said in error.problem.message) == (key, True)
+
+    await stage.configure(CUSTOMER={"templates": [{**template, "values": {"taxLiable": True}}]})
+    await stage.command("retry")
+    await stage.live()
+    [made] = stage.bc.rows("customers")
+    assert (made["displayName"], made["taxLiable"]) == ("Fabrikam", True)
+    assert await stage.errors() == []
+
+
+async def test_row_099_nor_in_sales(stage: Stage) -> None:
+    template = {"name": "NEW", "side": "sales", "values": {"nosuchcolumn": 1}}
+    await stage.configure(CUSTOMER={"templates": [template]})
+    customer(stage)
+    done = await stage.full_sync(*CUSTOMERS)
+    assert done["CUSTOMER", TO_SALES] == {"failed": 1}
+    assert (stage.sales.rows("accounts"), await stage.couplings("CUSTOMER")) == ([], {})
+    [error] = await stage.errors()
+    assert "nosuchcolumn" in error.problem.message
 
 
 async def test_row_100_the_first_template_by_priority_whose_filter_matches_is_taken(stage: Stage) -> None:

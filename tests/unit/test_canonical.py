@@ -47,7 +47,9 @@ def test_false_is_not_zero_and_zero_is_no_blank_text() -> None:
     assert canonical(0) is not None
 
 
-@pytest.mark.parametrize(("field", "code"), [("currencyCode", True), ("number", True), ("displayName", False)])
+@pytest.mark.parametrize(
+    ("field", "code"), [("currencyCode", True), ("number", True), ("gtin", True), ("displayName", False)]
+)
 def test_code_fields_are_known_by_name(field: str, code: bool) -> None:
     assert is_code(field) is code
     assert as_code("eur") == "EUR"

@@ -15,6 +15,8 @@ from schemas.transforms import NAMES, apply, compiled
         ("upper", None, "aß", "ASS"),
         ("lower", None, "ÄB", "äb"),
         ("title", None, "adatum corp", "Adatum Corp"),
+        ("title", None, "MARY'S o'neil-braun", "Mary's O'neil-Braun"),
+        ("title", None, "it’s 3rd a1b éa_b", "It’s 3Rd A1b Éa_B"),
         ("alphanumeric", None, "+43 (1) 5-ä", "4315ä"),
         ("replace", {"Str.": "Straße", "St.": "Sankt"}, "Hauptstr. St.Str.", "Hauptstr. SanktStraße"),
         ("regex_replace", {"^": "NAV "}, "PCS", "NAV PCS"),
