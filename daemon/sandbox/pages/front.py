@@ -27,6 +27,7 @@ from daemon.sandbox.pages.values import as_text, body_of, changed, label_of, tex
 BASE = "/_sandbox/records"
 _HERE = Path(__file__).parent
 _PAGE = 50
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _ID = re.compile(r"[0-9a-fA-F-]{36}")
 _DONE = {"added": "Added.", "changed": "Changed.", "deleted": "Deleted.", "nothing": "Nothing was changed."}
 _Handler = Callable[["Pages", Request], Awaitable[Response]]
@@ -73,7 +74,7 @@ class Pages:
     async def records(self, request: Request) -> Response:
         """A table's records, last changed first; `search` is looked for in the columns shown and the id."""
         table, search = self._table(request), request.query_params.get("search", "").strip()
-        number = max(1, int(text)) if (text := request.query_params.get("page", "1")).isdecimal() else 1
+        number = int(text) if _NUMBER.fullmatch(text := request.query_params.get("page", "")) else 1
         start = (number - 1) * _PAGE
         found = list(islice(_matching(self._side, table, search), start, start + _PAGE + 1))
         return self._page(

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from daemon.sandbox import alone
 from tests.contract.sandbox import business_central_support as bc_support
 from tests.contract.sandbox import dataverse_support
 
@@ -120,6 +121,34 @@ async def test_the_front_page_leads_to_every_table(side: Side) -> None:
             assert shown.status_code == 200, (table, shown.text)
         assert len(tables) > 8
         assert (await place.http.get("/")).headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("which", ["bc", "sales"])
+async def test_every_table_of_the_seeded_data_has_forms_that_say_what_is_stored(which: alone.Which) -> None:
+    app = alone.app(which, 3, 1)
+    base = "http://127.0.0.1:8098"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base) as http:
+        tables = re.findall(rf'href="{BASE}/(\w+)"', (await http.get("/", headers=HTML)).text)
+        for table in tables:
+            found = await http.get(f"{BASE}/{table}", headers=HTML)
+            adds = f'href="{BASE}/{table}/new"' in found.text
+            assert (await http.get(f"{BASE}/{table}/new")).status_code == 200
+            for link in dict.fromkeys(re.findall(rf'href="({BASE}/{table}/[0-9a-f-]{{36}})"', found.text)):
+                form = await http.get(link)
+                assert form.status_code == 200, (link, form.text)
+                if fields := _Form(form.text).fields:
+                    sent = await http.post(link, data=fields, headers={"Origin": base})
+                    assert sent.headers["Location"].endswith("?done=nothing"), (link, sent.text)
+                    assert adds or table == "companyInformation"
+        writes = (await http.get("/_sandbox/requests?writes=1")).json()["entries"]
+        assert writes == [], "forms sent as they came change nothing"
+
+
+@SIDES
+@pytest.mark.parametrize("page", ["0", "-1", "x", "", "9" * 5000, "²"])
+async def test_a_page_that_is_none_is_answered(side: Side, page: str) -> None:
+    async with side(3) as place:
+        assert (await place.http.get(place.page(), params={"page": page}, headers=HTML)).status_code == 200
 
 
 @SIDES
