@@ -10,6 +10,7 @@ import typer
 from daemon.cli.progress import ARROWS
 
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
+    from daemon.store.blanks import Blank
     from daemon.store.views import Failure, FailureCause
 
 
@@ -61,6 +62,26 @@ def print_causes(found: Sequence[Mapping[str, Any]]) -> None:
             typer.echo(f"      … coupled errors --cause {one['cause']}")
     if not found:
         typer.echo("No failed records.")
+
+
+def blank(one: Blank) -> dict[str, Any]:
+    """`waits_for`: the mapping, and the name of its record by which it is looked up."""
+    return {
+        "mapping": one.mapping,
+        "direction": one.direction.value,
+        "id": one.key,
+        "waits_for": {"mapping": one.waits_for.mapping, one.waits_for.name: one.waits_for.value},
+        "again_at": one.again_at.isoformat() if one.again_at else None,
+    }
+
+
+def print_blanks(found: Sequence[Mapping[str, Any]]) -> None:
+    for one in found:
+        named = " ".join(str(value) for value in one["waits_for"].values())
+        again = f", which is coupled: again at {one['again_at']}" if one["again_at"] else ", which is not coupled"
+        typer.echo(f"{one['mapping']} {ARROWS[one['direction']]}  {one['id']}  went across without {named}{again}")
+    if not found:
+        typer.echo("Nothing went across with a blank for want of a coupling.")
 
 
 def _say(row: Mapping[str, Any]) -> None:

@@ -34,7 +34,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
         mappings = load_mappings(settings.mappings)
         flags = await store.memory.flags(mappings.all)
         coupled = await store.views.coupling_counts()
-        known = await store.definitions.known()
+        known, blanks = await store.definitions.known(), await store.blanks.counts()
         failures: dict[str, int] = {}
         for row in await store.views.failure_counts():
             failures[row.mapping] = failures.get(row.mapping, 0) + row.open
@@ -52,6 +52,7 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
                     "paused": flags[mapping.name].paused,
                     "couplings": coupled.get(mapping.name, 0),
                     "failures": failures.get(mapping.name, 0),
+                    "blanks": blanks.get(mapping.name, 0),
                     "owes": owed_commands(mapping.name, known[mapping.name].owed) if mapping.name in known else {},
                 }
                 for mapping in mappings.all
@@ -82,6 +83,9 @@ def _to_do(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"Paused, and carrying nothing: coupled resume {' '.join(paused)}"
     if failed := sum(mapping["failures"] for mapping in found["mappings"]):
         yield f"{failed:,} failed record{'' if failed == 1 else 's'}: coupled errors says why, and what to do"
+    if blanks := sum(mapping["blanks"] for mapping in found["mappings"]):
+        went = f"{blanks:,} record{'' if blanks == 1 else 's'} went across without one that is not coupled"
+        yield f"{went}, and wait for it: coupled errors --blanks"
     if not found["runs"] and not any(mapping["couplings"] for mapping in found["mappings"]):
         yield "Nothing is coupled yet. See what a first run would do: coupled full-sync --dry-run"
 
@@ -137,17 +141,21 @@ def errors(
     names: NamesArgument = None,
     everything: Annotated[bool, typer.Option("--all", help="The records one by one.")] = False,
     cause: Annotated[str | None, typer.Option("--cause", help="The records of this cause one by one.")] = None,
+    blanks: Annotated[bool, typer.Option("--blanks", help="What went across without a record it names.")] = False,
     limit: Limit = 100,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List what could not be synchronised, by cause: how many records, why, and what to do. Exit 1 if there is any."""
+    """List what could not be synchronised, by cause: how many records, why, and what to do. Exit 1 if there is any.
+    With `--blanks` what is no failure: records that went across without one they name, since it is not coupled."""
     wanted: Sequence[str | None] = names or [None]
     one_by_one = everything or cause is not None
 
     async def read(store: Store, settings: Settings) -> list[dict[str, Any]]:
         for name in names or ():
             _known(name, settings)
+        if blanks:
+            return [failures.blank(one) for name in wanted for one in await store.blanks.listed(name, limit=limit)]
         if one_by_one:
             pages = [await store.views.failures(name, limit=limit, cause=cause) for name in wanted]
             return [failures.record(row) for page in pages for row in page]
@@ -156,11 +164,13 @@ def errors(
     found = _read(config, read)
     if json:
         _json(found)
+    elif blanks:
+        failures.print_blanks(found)
     elif one_by_one:
         failures.print_records(found)
     else:
         failures.print_causes(found)
-    raise typer.Exit(Exit.FAILED_RECORDS if found else Exit.DONE)
+    raise typer.Exit(Exit.FAILED_RECORDS if found and not blanks else Exit.DONE)
 
 
 def couplings(

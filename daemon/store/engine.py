@@ -15,6 +15,7 @@ from sqlalchemy import URL, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from daemon.store.blanks import Blanks
 from daemon.store.commands import Commands
 from daemon.store.database import Database, unreachable
 from daemon.store.definitions import Definitions
@@ -50,6 +51,7 @@ class Store:
     states: MappingStates
     views: Views
     retries: Retries
+    blanks: Blanks
     webhooks: Webhooks
     surveys: Surveys
     standing: Standing
@@ -146,6 +148,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         states=MappingStates(database),
         views=Views(database, now),
         retries=Retries(database),
+        blanks=Blanks(database),
         webhooks=Webhooks(database),
         surveys=Surveys(database, now),
         standing=Standing(database),

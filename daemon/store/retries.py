@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from itertools import count, takewhile
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 from sqlalchemy.orm import aliased
 
+from daemon.store.blanks import still_coupled
 from daemon.store.database import Database, chunks
 from daemon.store.owing import LATER
-from daemon.store.tables import CouplingRow, FailureRow, OwedReferenceRow
+from daemon.store.tables import FailureRow, OwedReferenceRow
 from daemon.store.waking import LateWakes
 from producers.retry import Due
 from schemas.side import Direction, Side
@@ -84,13 +85,11 @@ class Retries:
 
 def _owing(served: Collection[tuple[str, Direction]], now: datetime) -> Select[str, str, str]:
     """If they went through, coupled ones only: one uncoupled since must not get a partner by way of a retry."""
-    row, pair = OwedReferenceRow, CouplingRow
-    ids = ((Direction.TO_SALES, pair.bc_id), (Direction.TO_BC, pair.sales_id))
-    coupled = or_(*(and_(row.direction == way.value, row.source_key == column) for way, column in ids))
+    row = OwedReferenceRow
     places = or_(*(and_(row.mapping == mapping, row.direction == way.value) for mapping, way in served))
     return (
         select(row.mapping, row.direction, row.source_key)
-        .where(row.due_at <= now, places, or_(row.left_out, exists().where(pair.mapping == row.mapping, coupled)))
+        .where(row.due_at <= now, places, or_(row.left_out, still_coupled()))
         .distinct()
     )
 

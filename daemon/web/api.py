@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, HTTPException, Query
 from pydantic import BaseModel
 
+from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, Services, SideStatus, Wanted
 from schemas.command import Command
@@ -142,6 +143,11 @@ def _add_records(routes: APIRouter, services: Services) -> None:
     async def causes(mapping: str | None = None, code: str | None = None) -> Sequence[FailureCause]:
         """Open failures by cause, the most numerous first, each with up to three of its records."""
         return await reader.causes(Wanted(mapping, code))
+
+    @routes.get("/blanks")
+    async def blanks(mapping: str | None = None, offset: Offset = 0, limit: Limit = 50) -> Page[Blank]:
+        """Records that went across without one they name, which is not coupled; filled in by itself once it is."""
+        return await reader.blanks(mapping, offset, limit)
 
     @routes.get("/couplings")
     async def couplings(

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from daemon.metrics import Figures
+from daemon.store.blanks import Blank
 from daemon.store.engine import Store
 from daemon.store.views import CouplingView, Failure, FailureCause, FailureCount, PositionView
 from daemon.web.formats import percent
@@ -39,7 +40,8 @@ class StoreReader:
             )
             for each in self.mapped.all
         )
-        return [replace(each, owes=owed.get(each.name, {})) for each in shown]
+        blanks = await self.store.blanks.counts()
+        return [replace(each, owes=owed.get(each.name, {}), blanks=blanks.get(each.name, 0)) for each in shown]
 
     async def runs(self, limit: int) -> Sequence[Run]:
         return await self.store.jobs.runs(limit)
@@ -65,6 +67,9 @@ class StoreReader:
 
     async def failure_codes(self) -> Sequence[str]:
         return sorted({count.code for count in await self.store.views.failure_counts() if count.open})
+
+    async def blanks(self, mapping: str | None, offset: int, limit: int) -> Page[Blank]:
+        return _page(await self.store.blanks.listed(mapping, limit + 1, offset), offset, limit)
 
     async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
         found = await self.store.views.couplings(mapping, limit + 1, offset, text)

@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from daemon.metrics import Metrics
 from daemon.settings import Web
+from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from schemas.command import Command
 from schemas.errors import Problem
@@ -32,6 +33,7 @@ class MappingStatus:
     """A mapping as it is set right now. `lag` is the age in seconds of the oldest unapplied change, per direction.
 
     `owes`: the commands still to run since the mapping was changed, each with the settings it is owed for.
+    `blanks`: how many records went across without one they name, which is not coupled.
     """
 
     name: str
@@ -44,6 +46,7 @@ class MappingStatus:
     paused_at: datetime | None = None
     couplings: int = 0
     failures: int = 0
+    blanks: int = 0
     lag: Mapping[Direction, float] = field(default_factory=dict)
     owes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -127,6 +130,9 @@ class Reader(Protocol):
 
     async def failure_codes(self) -> Sequence[str]:
         """The codes that open failures have, in order."""
+
+    async def blanks(self, mapping: str | None, offset: int, limit: int) -> Page[Blank]:
+        """What went across without a record that it names, in order of mapping, direction and id."""
 
     async def findings(self, job: int, kind: str | None, offset: int, limit: int) -> Page[Found]:
         """What a job that only looked has found, in its order; None: of every kind."""

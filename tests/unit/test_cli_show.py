@@ -14,7 +14,15 @@ from schemas.job import Job, JobState
 from schemas.outcome import Outcome
 from schemas.side import Direction
 
-QUIET = {"direction": "both", "only_coupled": True, "paused": False, "couplings": 9, "failures": 0, "owes": {}}
+QUIET = {
+    "direction": "both",
+    "only_coupled": True,
+    "paused": False,
+    "couplings": 9,
+    "failures": 0,
+    "blanks": 0,
+    "owes": {},
+}
 
 
 def told(monkeypatch: pytest.MonkeyPatch, found: Any, *words: str) -> str:
@@ -38,6 +46,7 @@ RUN = {"id": "r-1", "kind": "full-sync", "state": "done", "mappings": ["CUSTOMER
         ([{**RUN, "state": "awaiting_answer"}], {}, "coupled answer r-1 keep|restore"),
         ([RUN], {"paused": True}, "coupled resume CUSTOMER"),
         ([RUN], {"failures": 1}, "1 failed record: coupled errors"),
+        ([RUN], {"blanks": 2}, "2 records went across without one that is not coupled"),
         ([RUN], {"failures": 1200}, "1,200 failed records: coupled errors"),
         (
             [RUN],
@@ -55,6 +64,13 @@ def test_status_ends_with_what_waits_for_a_person(
 
 def test_status_asks_for_nothing_when_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     assert status(monkeypatch, [RUN]).splitlines()[-1].split() == ["r-1", "full-sync", "done"]
+
+
+def test_what_went_across_with_a_blank_is_listed_and_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = {"mapping": "CONTACTS", "number": "CT1"}
+    found = [{"mapping": "CUSTOMER", "direction": "to_sales", "id": "b1", "waits_for": waits, "again_at": None}]
+    said = told(monkeypatch, found, "errors", "--blanks")
+    assert "b1  went across without CONTACTS CT1, which is not coupled" in said
 
 
 AT = datetime(2026, 11, 22, 20, 44, 59, tzinfo=UTC)

@@ -43,6 +43,22 @@ async def test_a_record_is_due_as_soon_as_what_it_owes_is_coupled(store: Store, 
     assert await store.retries.due(clock(), 10, [(CUSTOMER, TO_BC)]) == []
 
 
+async def test_it_is_to_be_seen_until_it_is_filled_in(store: Store, clock: Clock) -> None:
+    await record(store, owing(FIRST, SECOND), owing(FIRST, key="b2"), owing(FIRST, key="b3"))
+    await record(store, uncoupled("b3"), replace(ended("b4", Outcome.IGNORED), owed=(FIRST,)))
+    assert await store.blanks.counts() == {CUSTOMER: 2}
+    found = await store.blanks.listed(CUSTOMER)
+    assert [(one.key, one.waits_for, one.again_at) for one in found] == [
+        ("b1", FIRST, None),
+        ("b1", SECOND, None),
+        ("b2", FIRST, None),
+    ]
+    await record(store, coupled("b9", "s9", contact="CT1"))
+    assert [one.again_at for one in await store.blanks.listed()] == [clock(), None, clock()]
+    await record(store, ended("b1", Outcome.MODIFIED), ended("b2", Outcome.MODIFIED))
+    assert (await store.blanks.counts(), await store.blanks.listed()) == ({}, [])
+
+
 async def test_taken_it_is_not_due_again_and_going_through_ends_it(store: Store, clock: Clock) -> None:
     await record(store, owing(FIRST))
     await record(store, coupled("b9", "s9", contact="CT1"))

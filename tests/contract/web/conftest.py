@@ -9,11 +9,13 @@ import httpx
 import pytest
 
 from daemon.metrics import Metrics
+from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.web import Access, Services, create_app
 from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, SideStatus, Wanted
 from schemas.change import Change, Op
 from schemas.command import Command
+from schemas.coupling import Reference
 from schemas.errors import Problem
 from schemas.job import Job, JobState, Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
@@ -70,6 +72,10 @@ class FakeReader:
     async def failures(self, wanted: Wanted, offset: int, limit: int) -> Page[Failure]:
         found = [each for each in self.failure_list if matches(each, wanted)]
         return page(found, offset, limit)
+
+    async def blanks(self, mapping: str | None, offset: int, limit: int) -> Page[Blank]:
+        reference = Reference("CONTACTS", Side.BC, "number", "CT1")
+        return page([Blank("CUSTOMER", Direction.TO_SALES, "c-1", reference, None)], offset, limit)
 
     async def causes(self, wanted: Wanted) -> Sequence[FailureCause]:
         found = [

@@ -133,10 +133,16 @@ async def test_an_error_of_ours_tells_nothing_of_the_inside(monkeypatch):
     assert [each["path"] for each in logged] == ["/api/status", "/"]
 
 
+async def test_what_went_across_with_a_blank(browser):
+    (one,) = (await browser.get("/api/blanks")).json()["items"]
+    assert (one["mapping"], one["key"], one["waits_for"]["mapping"], one["again_at"]) == (
+        "CUSTOMER", "c-1", "CONTACTS", None)  # fmt: skip
+
+
 async def test_openapi_describes_it(browser):
     paths = (await browser.get("/api/openapi.json")).json()["paths"]
     assert set(paths) >= {"/api/status", "/api/mappings", "/api/runs", "/api/jobs", "/api/jobs/{number}",
-                          "/api/failures", "/api/couplings", "/api/commands"}  # fmt: skip
+                          "/api/failures", "/api/blanks", "/api/couplings", "/api/commands"}  # fmt: skip
     assert all(path.startswith("/api/") for path in paths)
 
 

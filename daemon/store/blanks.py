@@ -1,0 +1,64 @@
+"""What went across with a blank for want of a coupling, to be seen: it is no failure, and nothing else tells of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+
+from daemon.store.database import Database
+from daemon.store.failing import reference_of
+from daemon.store.tables import CouplingRow, OwedReferenceRow
+from schemas.coupling import Reference
+from schemas.side import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A coupled record whose partner lacks a look-up. `key`: its id on the side it comes from; `waits_for`: what has to
+    be coupled; `again_at`: when it is carried again, set once that is coupled.
+    """
+
+    mapping: str
+    direction: Direction
+    key: str
+    waits_for: Reference
+    again_at: datetime | None
+
+
+class Blanks:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many records, by mapping."""
+        row = OwedReferenceRow
+        records = func.count(func.distinct(row.direction + "|" + row.source_key))
+        query = select(row.mapping, records).where(*_standing()).group_by(row.mapping)
+        async with self._database.read() as connection:
+            return {mapping: int(number) for mapping, number in await connection.execute(query)}
+
+    async def listed(self, mapping: str | None = None, limit: int = 100, offset: int = 0) -> list[Blank]:
+        """In the order of mapping, direction and id."""
+        row = OwedReferenceRow
+        wanted = (*_standing(), *((row.mapping == mapping,) if mapping else ()))
+        key = (row.mapping, row.direction, row.source_key, row.waits_for)
+        query = select(*key, row.due_at).where(*wanted).order_by(*key).limit(limit).offset(offset)
+        async with self._database.read() as connection:
+            return [
+                Blank(one.mapping, Direction(one.direction), one.source_key, reference_of(one.waits_for), one.due_at)
+                for one in await connection.execute(query)
+            ]
+
+
+def _standing() -> tuple[ColumnElement[bool], ...]:
+    """Of coupled records: what has been uncoupled since is nobody's blank."""
+    return ~OwedReferenceRow.left_out, still_coupled()
+
+
+def still_coupled() -> ColumnElement[bool]:
+    """Is the record that owes the look-up coupled now?"""
+    row, pair = OwedReferenceRow, CouplingRow
+    ids = ((Direction.TO_SALES, pair.bc_id), (Direction.TO_BC, pair.sales_id))
+    coupled = or_(*(and_(row.direction == way.value, row.source_key == column) for way, column in ids))
+    return exists().where(pair.mapping == row.mapping, coupled)
