@@ -39,7 +39,7 @@ def write(item: Item) -> Write:
 def again(item: Item, error: ApiError) -> Item:
     """To be tried once more; unless it was refused before it was begun, it may have been carried out."""
     if isinstance(item, Create):
-        return replace(item, look=error.status != 429)
+        return replace(item, look=error.status != 429, tried=item.tried or error.status != 429)
     return item if isinstance(item, Delete) else replace(item, sent=item.sent or error.status != 429)
 
 

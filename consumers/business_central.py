@@ -48,7 +48,7 @@ class BusinessCentralTarget:
     def _size(self, group: _Group) -> Size:
         *_, blind = group
         most = min(self._batch_size, _LARGEST_BLIND_BATCH) if blind else self._batch_size
-        return self._sizes.setdefault(group, Size(most))
+        return self._sizes.setdefault(group, Size(most, blind=blind))
 
     async def _send(self, writes: Sequence[Write]) -> Sequence[Answer]:
         root = bc.api_root(writes[0].mapping.bc.api)

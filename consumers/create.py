@@ -4,18 +4,17 @@ Sales: the BC record's id is the new row's id, so a second try finds the first. 
 be sent, our own number among them, are stored as an intent before they are sent, and looked for after a crash.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from consumers import problems
 from consumers.answered import Item
-from consumers.decide import Create, Decision, Modify, adopt
+from consumers.decide import Create, Decision
+from consumers.existing import bears, generated, numbered, uncoupled
 from consumers.matching import keys, take_up
 from consumers.ports import Memory, Row, Target
 from schemas import rows
 from schemas.canonical import is_code
-from schemas.coupling import Lookups
 from schemas.errors import ApiError
 from schemas.field_mapping import FieldRule
 from schemas.mapping import TableMapping
@@ -43,12 +42,12 @@ class Creation:
 
     async def _intend(self, mapping: TableMapping, creates: Mapping[str, Create]) -> dict[str, Create]:
         begun = await self._memory.intents(mapping.name, creates)
-        rule = _generated(mapping, list(creates.values()))
+        rule = generated(mapping, list(creates.values()))
         prepared = {key: _begun(item, begun[key], rule) if key in begun else item for key, item in creates.items()}
         fresh = [item for key, item in prepared.items() if key not in begun]
         if rule and fresh:
             first = await self._memory.numbers(mapping.name, len(fresh))
-            fresh = [_numbered(item, rule, first + offset) for offset, item in enumerate(fresh)]
+            fresh = [numbered(item, rule, first + offset) for offset, item in enumerate(fresh)]
             prepared |= {item.change.key: item for item in fresh}
         await self._memory.intend([Intent(mapping.name, item.change.key, item.fields) for item in fresh])
         return prepared
@@ -69,9 +68,9 @@ class Creation:
         if not creates:
             return set()
         if self._side is Side.BC:
-            return set(await self._uncoupled(mapping, (await self._own(mapping, creates)).values()))
+            return set(await uncoupled(self._memory, mapping, self._side, (await self._own(mapping, creates)).values()))
         begun = await self._memory.open_intents(mapping.name)
-        return {item.change.key for item in creates if any(_bears(item.source.base, one.fields) for one in begun)}
+        return {item.change.key for item in creates if any(bears(item.source.base, one.fields) for one in begun)}
 
     async def find(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
         """The partners that exist already, by the source's id, for the creates that want a look."""
@@ -95,12 +94,12 @@ class Creation:
             if field := _probe(mapping, item.traces):
                 probes.setdefault(field, []).append(item.traces[field])
         found = [row for field, values in probes.items() for row in await self._target.find(mapping, field, values)]
-        free = await self._uncoupled(mapping, found) if found else {}
+        free = await uncoupled(self._memory, mapping, self._side, found) if found else {}
         own: dict[str, Row] = {}
         for item in creates:
             for key, row in free.items():
                 seen = rows.values(mapping, self._side, row)
-                if _bears(seen, item.traces):
+                if bears(seen, item.traces):
                     own[item.change.key] = free.pop(key)
                     break
         return own
@@ -116,27 +115,13 @@ class Creation:
             sought = [_sought(item, mine, theirs) for item in wanted]
             if sought:
                 found += await self._target.find(mapping, theirs, sought, ignore_case=fold)
-        free = {key: row for key, row in (await self._uncoupled(mapping, found)).items() if key not in taken}
+        free = {
+            key: row
+            for key, row in (await uncoupled(self._memory, mapping, self._side, found)).items()
+            if key not in taken
+        }
         taken_up = take_up(known, {key: keys(mapping, side, row) for key, row in free.items()})
         return {key: free[partner] for key, partner in taken_up.items()}
-
-    async def _uncoupled(self, mapping: TableMapping, found: Iterable[Row]) -> dict[str, Row]:
-        by_id = {rows.record_id(mapping.table(self._side), row): row for row in found}
-        coupled = await self._memory.couplings([mapping.name], self._side, by_id)
-        return {key: row for key, row in by_id.items() if (mapping.name, key) not in coupled}
-
-    async def taken(self, item: Create) -> Decision:
-        """The side says it exists: ours from an earlier try, or somebody else's with our number."""
-        rule = _generated(item.mapping, [item]) if self._side is Side.BC else None
-        if rule:
-            again = _numbered(item, rule, await self._memory.numbers(item.mapping.name, 1))
-            await self._memory.intend([Intent(item.mapping.name, item.change.key, again.fields)])
-            return again
-        if self._side is Side.SALES and not item.looked:
-            return replace(item, look=True)
-        key = item.mapping.table(self._side).key or item.mapping.table(self._side).id
-        problem = problems.number_taken(self._side, key, item.fields.get(key, item.change.key))
-        return Settled(item.change, item.mapping.name, Outcome.FAILED, problem=problem)
 
     async def complete(self, mapping: TableMapping, steps: Sequence[Decision]) -> list[Decision]:
         """New couplings get the references that only child rows tell."""
@@ -168,35 +153,15 @@ def _with_template(item: Create) -> Create:
     return replace(item, fields={n: v for n, v in {**item.fields, **template.values}.items() if v is not None})
 
 
-def adopted(item: Create, row: Row, lookups: Lookups) -> Settled | Modify:
-    """The existing record becomes the partner and takes over what differs, but for what we set by a template on it."""
-    step = adopt(item.change, item.mapping, row, lookups)
-    seen = rows.values(item.mapping, item.change.side.other, row)
-    if isinstance(step, Settled) or not (step.partner.id == item.change.key or _bears(seen, item.traces)):
-        return step
-    left = {n: v for n, v in step.fields.items() if n not in item.fields or seen.get(n) != item.fields[n]}
-    if left:
-        return replace(step, fields=left)
-    return Settled(item.change, item.mapping.name, step.outcome, step.coupling, partner=step.partner.id)
-
-
 def _is_new(step: Decision) -> bool:
     return isinstance(step, Settled) and step.outcome in (Outcome.INSERTED, Outcome.COUPLED) and bool(step.coupling)
-
-
-def _generated(mapping: TableMapping, creates: Sequence[Create]) -> FieldRule | None:
-    rules = mapping.rules(creates[0].change.direction) if creates else ()
-    return next((rule for rule in rules if rule.generate), None)
-
-
-def _numbered(item: Create, rule: FieldRule, number: int) -> Create:
-    return replace(item, fields={**item.fields, rule.bc[0]: rule.generate.format(number)})
 
 
 def _begun(item: Create, intent: Intent, rule: FieldRule | None) -> Create:
     """An earlier try, of unknown fate: its traces to look for, and its number to be used again."""
     number = {name: intent.fields[name] for name in (rule.bc if rule else ()) if name in intent.fields}
-    return replace(item, fields={**item.fields, **number}, sent=intent.fields, look=True)
+    began = replace(item, fields={**item.fields, **number}, sent=intent.fields, look=True)
+    return replace(began, tried=True, lost_at=intent.lost_at)
 
 
 def _probe(mapping: TableMapping, traces: Mapping[str, Any]) -> str:
@@ -204,10 +169,6 @@ def _probe(mapping: TableMapping, traces: Mapping[str, Any]) -> str:
     if mapping.bc.key in traces:
         return mapping.bc.key
     return next((name for name, value in traces.items() if isinstance(value, str) and not is_code(name)), "")
-
-
-def _bears(seen: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    return all(seen.get(name, value) == value for name, value in sent.items())
 
 
 def _sought(item: Create, mine: str, theirs: str) -> Any:

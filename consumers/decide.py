@@ -5,6 +5,7 @@ No read of the other side: the coupling's base says what both sides last agreed 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from consumers.owed import left_blank, owed_by
@@ -37,7 +38,8 @@ class Create:
 
     `looked`: that was done, and there is none. `sent`: what a try before a crash sent, if not `fields`: the record may
     have changed since, so it is found by the one and created with the other. `replaces`: the coupling with the deleted
-    partner that the new one stands in for.
+    partner that the new one stands in for. `tried`: an earlier try may have made one, or may make one yet, if
+    the connection was lost (`lost_at`). `taken`: the side says that there is one.
     """
 
     change: Change
@@ -48,6 +50,9 @@ class Create:
     looked: bool = False
     sent: Values | None = None
     replaces: Coupling | None = None
+    tried: bool = False
+    lost_at: datetime | None = None
+    taken: bool = False
 
     @property
     def traces(self) -> Values:

@@ -130,18 +130,21 @@ def rejected(side: Side, error: ApiError) -> Problem:
             "It is tried again by itself. If it stays so, see what changes the record: a flow, or another integration.",
         )
     if error.transient:
-        hint = f"{side.label} did not recover in time; the record is tried again by itself, or by `coupled retry`."
+        late = f"{side.label} did not recover in time; the record is tried again by itself, or by `coupled retry`."
+        hint = error.problem.hint or late
     else:
         hint = _HINTS.get(error.status, f"Correct the record, {_AGAIN}")
     text = error.problem.message
     return Problem(error.problem.code, f"{side.label} refused the record ({error.status}): {text}", hint)
 
 
-def number_taken(side: Side, field: str, value: Any) -> Problem:
+def number_taken(side: Side, field: str, value: Any, other: str = "", command: str = "") -> Problem:
+    """`other` tells which record has it; `command` couples the two, if that one has no partner."""
+    instead = f" Or, if both are one, couple them: `{command}`." if command else ""
     return Problem(
         "number-taken",
-        f"{side.label} already has another record with {field} {value!r}.",
-        f"Change the number of one of the two records, {_AGAIN}",
+        f"{side.label} already has another record with {field} {value!r}{f': {other}' if other else ''}.",
+        f"Change the number of one of the two records, {_AGAIN}{instead}",
     )
 
 

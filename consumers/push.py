@@ -6,6 +6,7 @@ it is created. After a try whose outcome is unknown nothing is repeated blindly:
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -23,9 +24,11 @@ from consumers.answered import (
     unknown_version,
     write,
 )
-from consumers.create import Creation, adopted
+from consumers.create import Creation
 from consumers.decide import Create, Decision, Delete, Modify
 from consumers.deletions import deleted, found_gone
+from consumers.existing import Existing, adopted
+from consumers.lost import Lateness, lost, to_note
 from consumers.patience import Patience, Rounds
 from consumers.ports import Memory, Target
 from consumers.resolve import resolve
@@ -52,12 +55,13 @@ class Push:
         side: Side,
         sleep: Callable[[float], Awaitable[object]],
         patience: Patience,
+        now: Callable[[], datetime],
+        lateness: Lateness = Lateness(),  # noqa: B008 — frozen
     ) -> None:
-        self._target = target
-        self._side = side
-        self._creation = Creation(target, memory, side)
-        self._sleep = sleep
-        self._patience = patience
+        self._target, self._memory, self._side = target, memory, side
+        self._creation, self._existing = Creation(target, memory, side), Existing(target, memory, side)
+        self._sleep, self._patience = sleep, patience
+        self._now, self._lateness = now, lateness
 
     @property
     def target(self) -> Target:
@@ -130,11 +134,13 @@ class Push:
         except ApiError as error:
             return [], list(items), [error]
         later = [step for step in looked if not is_ready(step)]
+        errors += [self._lateness.waiting(step) for step in later if isinstance(step, Create) and self._may_come(step)]
         ready = await self._creation.renew(mapping, [step for step in looked if is_ready(step)])
         answers = await self._target.write([write(item) for item in ready]) if ready else []
         steps = [
             await self._answered(item, answer, lookups, errors) for item, answer in zip(ready, answers, strict=True)
         ]
+        await self._memory.intend(to_note(steps))
         steps = await self._creation.complete(mapping, [*later, *steps])
         settled = [step for step in steps if isinstance(step, Settled)]
         return settled, [step for step in steps if not isinstance(step, Settled)], errors
@@ -166,8 +172,7 @@ class Push:
         for item in items:
             if isinstance(item, Create):
                 row = partners.get(item.change.key)
-                missed = replace(item, look=False, looked=item.looked or item.look)
-                steps.append(in_place(item, adopted(item, row, lookups)) if row else missed)
+                steps.append(in_place(item, adopted(item, row, lookups) if row else await self._missed(item, lookups)))
             elif isinstance(item, Delete) or item.partner.version:
                 steps.append(item)
             elif item.partner.id in found:
@@ -175,6 +180,15 @@ class Push:
             else:
                 steps.append(in_place(item, await self._gone(item, lookups)))
         return steps
+
+    async def _missed(self, item: Create, lookups: Lookups) -> Decision:
+        """It was looked for, if it was to be, and nothing is there that is known for its partner."""
+        if item.taken:
+            return await self._existing.resolved(item, lookups)
+        return replace(item, look=self._may_come(item), looked=item.looked or item.look)
+
+    def _may_come(self, item: Create) -> bool:
+        return self._lateness.may_still_come(item, self._now())
 
     async def _answered(self, item: Item, answer: Answer, lookups: Lookups, errors: list[ApiError]) -> Decision:
         try:
@@ -188,14 +202,14 @@ class Push:
         """The next step of an item after its write was answered."""
         if isinstance(answer, ApiError) and answer.transient:
             errors.append(answer)
-            return again(item, answer)
+            return lost(again(item, answer), answer, self._now())
         if isinstance(item, Delete):
             return deleted(item, answer)
         if isinstance(answer, Written):
             return created(item, answer) if isinstance(item, Create) else modified(item, answer)
         if isinstance(item, Create):
             if is_duplicate(self._side, answer):
-                return await self._creation.taken(item)
+                return await self._existing.taken(item)
             # Only the answer to the write itself says that nothing of it can be there.
             return replace(failed(item, answer), refused=True)
         if is_missing(self._side, answer, item.partner.id):

@@ -8,6 +8,8 @@ from schemas.errors import ApiError, Unreachable
 NOTHING_DONE = frozenset({413, 414, 431})
 # Not let in, throttled, or too busy: a smaller batch fares no better.
 _WHATEVER_ITS_SIZE = frozenset({401, 429, 503})
+# The connection, or the gateway's patience, ended before the operation did; any other answer comes after its end (A6).
+STILL_AT_WORK = frozenset({0, 502, 504})
 _NEVER_ARRIVED = (Unreachable, httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # So many batches in a row must go through before a larger one is tried; twice as many each time that fails.
 _PROOF, _MOST_PROOF = 8, 512
@@ -15,7 +17,12 @@ _PROOF, _MOST_PROOF = 8, 512
 
 def for_its_size(error: ApiError) -> bool:
     """May a smaller batch succeed where this one has failed as a whole?"""
-    return error.status not in _WHATEVER_ITS_SIZE and not isinstance(error.__cause__, _NEVER_ARRIVED)
+    return error.status not in _WHATEVER_ITS_SIZE and not never_arrived(error)
+
+
+def never_arrived(error: ApiError) -> bool:
+    """Did the request not even reach the side?"""
+    return isinstance(error.__cause__, _NEVER_ARRIVED)
 
 
 class Size:
@@ -23,10 +30,13 @@ class Size:
     batches that went through.
 
     A write that fails alone as its batches did was the cause, and not their size: then the size is as before.
+
+    `blind` writes, which cannot be sent again before what was lost can no longer come, go alone at once after a loss.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, blind: bool = False) -> None:
         self.now = self._most = self._before = most
+        self._blind = blind
         self._status: int | None = None
         self._in_a_row, self._proof, self._on_trial = 0, _PROOF, False
 
@@ -38,7 +48,8 @@ class Size:
             self._proof = min(2 * self._proof, _MOST_PROOF)
         if self._status is None:
             self._before = self.now
-        self.now, self._status = max(1, count // 2), status
+        alone = self._blind and status in STILL_AT_WORK
+        self.now, self._status = 1 if alone else max(1, count // 2), status
         self._in_a_row, self._on_trial = 0, False
 
     def went(self, count: int) -> None:

@@ -5,12 +5,13 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 from consumers.control import Control
+from consumers.lost import Lateness
 from daemon import preflight
 from daemon.capturing import Capturing
 from daemon.governor import Hooks
@@ -239,7 +240,8 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
         stack.push_async_callback(log.close)
         cluster = Cluster(settings.kafka, bootstrap)
         streams = Streams(settings.kafka.topic_prefix, cluster, settings.batch, trouble=health.stuck)
-        parts = Parts(mappings, store, sides, log, topics, log_ids, clock)
+        late = Lateness(timedelta(seconds=settings.business_central.late_seconds))
+        parts = Parts(mappings, store, sides, log, topics, log_ids, clock, late)
         rounds = Rounds(settings.capture.poll_seconds, settings.capture.webhook_poll_seconds)
         receiver = settings.business_central.webhooks.receiver
         webhooks = webhooks_of(parts, rounds, receiver) if receiver else None

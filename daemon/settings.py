@@ -127,6 +127,7 @@ class BusinessCentral(_Part):
     url: Endpoint
     company: Named
     auth: Auth
+    late_seconds: float = Field(default=960, ge=0, le=86_400)
     webhooks: Webhooks = Webhooks()
 
     @model_validator(mode="after")

@@ -5,13 +5,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
 
 from consumers.control import Control, Stored
+from consumers.lost import Lateness
 from consumers.pairing import Pairing
 from consumers.patience import Patience
 from consumers.push import Push
@@ -72,10 +73,12 @@ class Parts:
     topics: Topics
     log_ids: Mapping[str, str]
     clock: Clock
+    lateness: Lateness = field(default_factory=Lateness)
 
     def synchronise(self, observe: Callable[[Sequence[Settled]], None]) -> Synchronise:
         patience, memory = Patience(), self.store.memory
-        pushes = {side: Push(self.sides.target(side), memory, side, self.clock.sleep, patience) for side in Side}
+        sleep, now, late = self.clock.sleep, self.clock.now, self.lateness
+        pushes = {side: Push(self.sides.target(side), memory, side, sleep, patience, now, late) for side in Side}
         records = {side: self.sides.records(side) for side in Side}
         return Synchronise(self.mappings, memory, pushes, observe, self._publish, records)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from schemas.change import Change, Op
@@ -79,9 +80,11 @@ class Settled:
 class Intent:
     """A BC record about to be created: written down first, so that a crash after the write finds its own work.
 
-    `fields` are the BC values that will be sent, our chosen code among them (promise 2).
+    `fields` are the BC values that will be sent, our chosen code among them (promise 2). `lost_at`: when the connection
+    was lost before the answer came, so that BC may still have been at work.
     """
 
     mapping: str
     sales_id: str
     fields: Mapping[str, object]
+    lost_at: datetime | None = None

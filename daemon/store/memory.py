@@ -97,9 +97,10 @@ class SqlMemory:
         row, found = IntentRow, {}
         async with self._database.read() as connection:
             for chunk in chunks(sales_ids):
-                query = select(row.sales_id, row.fields).where(row.mapping == mapping, row.sales_id.in_(chunk))
-                for sales_id, fields in await connection.execute(query):
-                    found[sales_id] = Intent(mapping, sales_id, fields)
+                query = select(row.sales_id, row.fields, row.lost_at)
+                query = query.where(row.mapping == mapping, row.sales_id.in_(chunk))
+                for sales_id, fields, lost_at in await connection.execute(query):
+                    found[sales_id] = Intent(mapping, sales_id, fields, lost_at)
         return found
 
     async def open_intents(self, mapping: str) -> list[Intent]:
@@ -114,12 +115,18 @@ class SqlMemory:
             return
         now = self._now()
         rows = [
-            {"mapping": one.mapping, "sales_id": one.sales_id, "fields": dict(one.fields), "created_at": now}
+            {
+                "mapping": one.mapping,
+                "sales_id": one.sales_id,
+                "fields": dict(one.fields),
+                "created_at": now,
+                "lost_at": one.lost_at,
+            }
             for one in sorted(intents, key=lambda one: (one.mapping, one.sales_id))
         ]
         async with self._database.write() as connection:
             statement = upsert(connection, IntentRow)
-            new = {name: statement.excluded[name] for name in ("fields", "created_at")}
+            new = {name: statement.excluded[name] for name in ("fields", "created_at", "lost_at")}
             await connection.execute(
                 statement.on_conflict_do_update(index_elements=["mapping", "sales_id"], set_=new), rows
             )

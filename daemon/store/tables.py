@@ -205,6 +205,7 @@ class IntentRow(Base):
     sales_id: Mapped[str] = mapped_column(primary_key=True)
     fields: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+    lost_at: Mapped[datetime | None]
 
 
 class SequenceRow(Base):

@@ -1,6 +1,7 @@
 """A bench for creating partners: one mapping, both sides, one push, and a memory that records as the store would."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from consumers.decide import Decision, decide
@@ -18,13 +19,17 @@ CITY = {"bc": "city", "sales": "address1_city"}
 
 
 class Bench:
-    """One mapping, both sides, and everything pushed from `source` recorded as the store would."""
+    """One mapping, both sides, and everything pushed from `source` recorded as the store would. Sleeping moves time."""
+
+    delays: Sequence[float] = (1, 1)
 
     def __init__(self, source: Side, **settings: Any) -> None:
         self.mapping: TableMapping = mapping(**(settings or {"fields": [NAME, CITY]}))
         self.sides = {side: FakeSide(side) for side in Side}
         self.source, self.target = self.sides[source], self.sides[source.other]
         self.memory = FakeMemory()
+        self.now = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+        self.at: list[tuple[datetime, Callable[[], object]]] = []
 
     def new(self, **fields: Any) -> str:
         return self.source.put(self.mapping.table(self.source.side), **fields)
@@ -41,8 +46,24 @@ class Bench:
         return [decide(one, self.mapping, held.get(one.key), {}, Flags(False, False)) for one in changes]
 
     async def carried_out(self, *keys: str) -> list[Settled]:
-        push = Push(self.target, self.memory, self.target.side, _at_once, Patience((1, 1)))
+        patience = Patience(self.delays, jitter=lambda: 0.5)
+        push = Push(self.target, self.memory, self.target.side, self.sleep, patience, self.clock)
         return await push.carry_out(self.mapping, self.decided(*keys), {})
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.later(seconds)
+
+    def later(self, seconds: float) -> None:
+        """Time passes, and what was to happen in it does."""
+        self.now += timedelta(seconds=seconds)
+        due = [what for when, what in self.at if when <= self.now]
+        self.at = [one for one in self.at if one[0] > self.now]
+        for happens in due:
+            happens()
 
     async def push(self, *keys: str) -> Sequence[Settled]:
         return await self.memory.record(await self.carried_out(*keys), Applied("topic", "log"))
@@ -50,7 +71,3 @@ class Bench:
     @property
     def partners(self) -> list[dict[str, Any]]:
         return list(self.target.tables[self.mapping.table(self.target.side).name].values())
-
-
-async def _at_once(seconds: float) -> None:
-    assert seconds > 0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from consumers.patience import Patience
@@ -36,9 +37,13 @@ class River:
         self.bc, self.sales = self.sides[Side.BC], self.sides[Side.SALES]
         self.memory = FakeMemory()
         self.observed: list[Settled] = []
-        pushes = {side: Push(self.sides[side], self.memory, side, at_once, Patience((1, 1))) for side in Side}
+        pushes = {side: Push(self.sides[side], self.memory, side, at_once, Patience((1, 1)), self.now) for side in Side}
         self.synchronise = Synchronise(self.mappings, self.memory, pushes, self.observed.extend)
         self._offsets: dict[str, int] = {}
+
+    @staticmethod
+    def now() -> datetime:
+        return datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
     def table(self, side: Side) -> Table:
         return self.mapping.table(side)

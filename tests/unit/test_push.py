@@ -10,6 +10,7 @@ from consumers.decide import Decision, decide
 from consumers.patience import Patience
 from consumers.ports import Flags
 from consumers.push import Push
+from daemon.store.engine import utc_now
 from schemas.change import Op
 from schemas.coupling import Coupling
 from schemas.errors import ApiError
@@ -59,7 +60,7 @@ class Bench:
         return next(one for one in self.memory.kept.values() if one.bc.id == key)
 
     async def push(self, decisions: Sequence[Decision], patience: Patience = PATIENCE) -> list[Settled]:
-        push = Push(self.sales, self.memory, Side.SALES, self.wait, patience)
+        push = Push(self.sales, self.memory, Side.SALES, self.wait, patience, utc_now)
         return await push.carry_out(self.mapping, decisions, {})
 
     def account(self, key: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What a batch leaves behind besides couplings: counters, failures, intents, progress, all or nothing."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from consumers.ports import Applied
@@ -164,6 +166,15 @@ async def test_intents_live_until_their_change_has_ended(store: Store) -> None:
     await store.memory.record(batch, NOWHERE)
 
     assert set(await store.memory.intents(CUSTOMER, ["s1", "s2"])) == {"s2"}
+
+
+async def test_when_a_creation_was_lost_outlasts_a_stop_and_is_over_with_the_next_try(store: Store) -> None:
+    """Promise 2: what may still come is not made again before."""
+    lost = Intent(CUSTOMER, "s1", {"code": "A"}, datetime(2026, 1, 1, 12, 0, 0, 5000, tzinfo=UTC))
+    await store.memory.intend([lost])
+    assert await store.memory.intents(CUSTOMER, ["s1"]) == {"s1": lost}
+    await store.memory.intend([Intent(CUSTOMER, "s1", {"code": "A"})])
+    assert (await store.memory.intents(CUSTOMER, ["s1"]))["s1"].lost_at is None
 
 
 async def test_changes_that_a_pause_let_by_are_remembered(store: Store) -> None:

@@ -90,5 +90,5 @@ def _river() -> River:
 
 
 def _over(river: River, store: Store) -> Synchronise:
-    pushes = {side: Push(river.sides[side], store.memory, side, at_once, Patience((1,))) for side in Side}
+    pushes = {side: Push(river.sides[side], store.memory, side, at_once, Patience((1,)), river.now) for side in Side}
     return Synchronise(river.mappings, store.memory, pushes)
