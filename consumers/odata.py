@@ -12,7 +12,7 @@ from consumers.sizes import NOTHING_DONE, Size, for_its_size
 from schemas.answers import unknown_version
 from schemas.errors import ApiError, BatchError, Unreachable
 from schemas.mapping import Table
-from schemas.odata import Row, document, own_link, rows
+from schemas.odata import Row, Trail, document, own_link, rows
 from schemas.side import Side
 from schemas.write import Answer, Write, Written
 
@@ -58,16 +58,13 @@ async def get_all(client: httpx.AsyncClient, urls: Iterable[str], parallel: int)
 
 
 async def _pages(client: httpx.AsyncClient, url: str) -> list[Row]:
-    found: list[Row] = []
-    followed: set[str] = set()
+    found, trail = list[Row](), Trail()
     while url:
-        if url in followed:
-            raise ApiError(200, "paging-loop", "the side's next link leads back to a page already read")
-        followed.add(url)
+        trail.follow(url)
         response = await call(client, "GET", own_link(str(client.base_url), url))
         page = rows(response.status_code, response.content, str(response.url))
         found += page.rows
-        url = page.next
+        url = trail.check(page.next)
     return found
 
 

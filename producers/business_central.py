@@ -10,7 +10,7 @@ import structlog
 
 from producers import currencies
 from producers.currencies import Currencies, Rates
-from producers.odata import Overlap, Pages, Query, Watermark, get, get_count
+from producers.odata import Overlap, Pages, Query, Watermark, get_count, rows_of
 from producers.ports import Page, Position
 from schemas import business_central as bc
 from schemas import pushdown
@@ -143,13 +143,7 @@ async def count(client: httpx.AsyncClient, company_id: str, table: Table, since:
 
 async def companies(client: httpx.AsyncClient) -> Sequence[Row]:
     """The companies of the environment: id, name, displayName."""
-    found: list[Row] = []
-    link = f"{bc.api_root('')}/companies"
-    while link:
-        page = await get(client, link)
-        found += page.rows
-        link = page.next
-    return found
+    return await rows_of(client, f"{bc.api_root('')}/companies")
 
 
 async def resolve_company(client: httpx.AsyncClient, id_or_name: str) -> str:

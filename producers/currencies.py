@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 import httpx
 import structlog
 
-from producers.odata import get
+from producers.odata import get, rows_of
 from schemas import business_central as bc
 from schemas.errors import ApiError
 from schemas.mapping import Table
@@ -53,9 +53,7 @@ class Rates:
         found: list[Row] = []
         for text in any_of("code", codes):
             link = bc.path(self._table, self._company) + query(select=",".join(select), filter=text)
-            while link:
-                page = await get(self._client, link)
-                found, link = [*found, *page.rows], page.next
+            found += await rows_of(self._client, link)
         return found
 
 
@@ -128,14 +126,11 @@ async def current_rates(client: httpx.AsyncClient, company: str, now_ms: int) ->
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
     newest: dict[str, tuple[str, Decimal]] = {}
     link = f"{bc.api_root('')}/companies({company})/currencyExchangeRates{query(select=_RATE_COLUMNS)}"
-    while link:
-        found = await get(client, link)
-        for row in found.rows:
-            code, start = str(row.get("currencyCode", "")).upper(), str(row.get("startingDate", ""))
-            rate = _rate(row)
-            if rate is not None and start <= today and start >= newest.get(code, ("", rate))[0]:
-                newest[code] = start, rate
-        link = found.next
+    for row in await rows_of(client, link):
+        code, start = str(row.get("currencyCode", "")).upper(), str(row.get("startingDate", ""))
+        rate = _rate(row)
+        if rate is not None and start <= today and start >= newest.get(code, ("", rate))[0]:
+            newest[code] = start, rate
     return {code: rate for code, (_, rate) in newest.items()}
 
 

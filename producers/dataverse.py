@@ -7,13 +7,13 @@ from typing import Any
 import httpx
 import structlog
 
-from producers.odata import EPOCH, Overlap, Pages, Query, Trail, Watermark, get, get_count
+from producers.odata import EPOCH, Overlap, Pages, Query, Watermark, get, get_count
 from producers.ports import Page, Position
 from schemas import dataverse
 from schemas.change import Change, Op
 from schemas.errors import ApiError
 from schemas.mapping import Table
-from schemas.odata import Row, Rows, both, instant, query
+from schemas.odata import Row, Rows, Trail, both, instant, query
 from schemas.rows import change, deletion
 
 # How a table without change tracking refuses it; the documentation does not say (D103).

@@ -13,7 +13,7 @@ import structlog
 
 from producers import currencies
 from producers.currencies import Currencies
-from producers.odata import Pages, get
+from producers.odata import Pages, rows_of
 from producers.ports import Log, Position
 from schemas import business_central as bc
 from schemas import dataverse
@@ -148,11 +148,8 @@ class TableIds:
     async def there(self, ids: Collection[str]) -> Collection[str]:
         found: set[str] = set()
         for text in any_of(self._table.id, ids, self._table.id):
-            link = self._path + query(select=self._table.id, filter=text)
-            while link:
-                page = await get(self._client, link)
-                found |= {record_id(self._table, row) for row in page.rows}
-                link = page.next
+            asked = await rows_of(self._client, self._path + query(select=self._table.id, filter=text))
+            found |= {record_id(self._table, row) for row in asked}
         return found
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from producers.ports import Page, Position
 from schemas.change import Op
 from schemas.errors import ApiError
 from schemas.mapping import Table
-from schemas.odata import Row, Rows, instant, own_link, query, rows
+from schemas.odata import Row, Rows, Trail, instant, own_link, query, rows
 from schemas.rows import change, record_id
 
 _REMEMBERED = 100_000
@@ -43,6 +43,21 @@ async def get(client: httpx.AsyncClient, url: str, prefer: str = "") -> Rows:
     return rows(response.status_code, response.content, str(response.url))
 
 
+async def pages_of(client: httpx.AsyncClient, link: str) -> AsyncIterator[Rows]:
+    """The pages of a query. ApiError if one cannot be read, or its link leads back to one already read (C30)."""
+    trail = Trail()
+    while link:
+        trail.follow(link)
+        page = await get(client, link)
+        link = trail.check(page.next)
+        yield page
+
+
+async def rows_of(client: httpx.AsyncClient, link: str) -> list[Row]:
+    """The rows of all pages of a query; ApiError as `pages_of`."""
+    return [row async for page in pages_of(client, link) for row in page.rows]
+
+
 async def get_count(client: httpx.AsyncClient, url: str) -> int | None:
     """The number a `/$count` answers, perhaps after a byte order mark (wire-protocols B3); None if it is none."""
     try:
@@ -51,27 +66,6 @@ async def get_count(client: httpx.AsyncClient, url: str) -> int | None:
         return None
     text = response.content.decode("utf-8-sig", "replace").strip()
     return int(text) if response.is_success and text.isdigit() else None
-
-
-class Trail:
-    """The links followed since a query began: a side that leads us back to one of them is in a loop (C30)."""
-
-    def __init__(self) -> None:
-        self._links: list[str] = []
-
-    def follow(self, link: str) -> None:
-        """Following a link again, after a failure or from an older position, forgets what came after it."""
-        if link in self._links:
-            del self._links[self._links.index(link) :]
-        self._links.append(link)
-
-    def start(self) -> None:
-        self._links.clear()
-
-    def check(self, link: str) -> str:
-        if link and link in self._links:
-            raise ApiError(200, "paging-loop", "the side's next link leads back to a page already read")
-        return link
 
 
 class Pages:

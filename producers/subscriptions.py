@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import httpx
 import structlog
 
-from producers.odata import get
+from producers.odata import rows_of
 from schemas import business_central as bc
 from schemas.errors import ApiError
 from schemas.mapping import Table
@@ -47,17 +47,13 @@ class State(StrEnum):
 
 async def offered_by(client: httpx.AsyncClient, company: str) -> frozenset[str] | None:
     """The resources that have webhooks; None if the service does not say."""
-    link, found = f"{_RUNTIME}/companies({company})/webhookSupportedResources", set[str]()
     try:
-        while link:
-            page = await get(client, link)
-            found |= {str(row.get("resource", "")).strip("/").lower() for row in page.rows}
-            link = page.next
+        found = await rows_of(client, f"{_RUNTIME}/companies({company})/webhookSupportedResources")
     except ApiError as error:
         if error.status in _NOT_SAID:
             return None
         raise
-    return frozenset(found)
+    return frozenset(str(row.get("resource", "")).strip("/").lower() for row in found)
 
 
 class Subscriptions:
@@ -106,11 +102,7 @@ class Subscriptions:
         root = f"{bc.api_root(api)}/subscriptions"
         paths = {table.name: bc.path(table, self._company) for table in tables}
         wanted = {name: resource_of(path) for name, path in paths.items()}
-        there, link = list[Subscription](), root
-        while link:
-            page = await get(self._client, link)
-            there += map(subscription, page.rows)
-            link = page.next
+        there = [subscription(row) for row in await rows_of(self._client, root)]
         kept = await self._keeping.subscriptions()
         steps = plan(wanted, kept, there, self._url, self._now())
         return [step.table for step in steps if await self._step(root, step, paths[step.table], kept.get(step.table))]

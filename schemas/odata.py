@@ -105,6 +105,27 @@ def rows(status: int, content: bytes, asked: str) -> Rows:
     return Rows(tuple(found), following and _absolute(base, following), delta and _absolute(base, delta))
 
 
+class Trail:
+    """The links followed since a query began: a side that leads us back to one of them is in a loop (C30)."""
+
+    def __init__(self) -> None:
+        self._links: list[str] = []
+
+    def follow(self, link: str) -> None:
+        """Following a link again, after a failure or from an older position, forgets what came after it."""
+        if link in self._links:
+            del self._links[self._links.index(link) :]
+        self._links.append(link)
+
+    def start(self) -> None:
+        self._links.clear()
+
+    def check(self, link: str) -> str:
+        if link and link in self._links:
+            raise ApiError(200, "paging-loop", "the side's next link leads back to a page already read")
+        return link
+
+
 def _absolute(base: str, link: str) -> str:
     """A relative link counts from the answer's context, which counts from the request (OData JSON 4.0, 4.5.1).
 
