@@ -106,7 +106,7 @@ def _bound(service: Service, request: Request, table: Table, name: str, value: A
     if not isinstance(value, str):
         raise bad_payload(table.entity_set, f"The value of '{name}{BIND}' must be a URL.")
     _allow_link(service, request, table, column, target)
-    return _link(column, target, _referred(service, request, target, value))
+    return _link(column, *_referred(service, request, column, target.navigation, value))
 
 
 def _allow_link(service: Service, request: Request, table: Table, column: Column, target: Target) -> None:
@@ -118,17 +118,19 @@ def _allow_link(service: Service, request: Request, table: Table, column: Column
     allow(service, request, service.store.tables[target.entity_set], "AppendTo")
 
 
-def _referred(service: Service, request: Request, target: Target, value: str) -> str:
+def _referred(service: Service, request: Request, column: Column, navigation: str, value: str) -> tuple[Target, str]:
     url = _expand_content_id(request, value)
     address = parse_reference(service.store, url, request.base)
-    if address.table.entity_set != target.entity_set:
-        detail = f"The reference '{value}' is not of the type that '{target.navigation}' points to."
+    pointed = (one for one in column.targets if one.navigation == navigation)
+    target = next((one for one in pointed if one.entity_set == address.table.entity_set), None)
+    if target is None:
+        detail = f"The reference '{value}' is not of the type that '{navigation}' points to."
         raise bad_payload(address.table.entity_set, detail)
     row = find(service.store, address)
     if row is None:
         shown = address.row_id or address.text
         raise does_not_exist(address.table.logical, shown, service.settings.missing_bind_status)
-    return str(row[address.table.primary_id])
+    return target, str(row[address.table.primary_id])
 
 
 def _expand_content_id(request: Request, value: str) -> str:

@@ -55,7 +55,7 @@ def _audit(logical: str) -> list[Column]:
 
 def _owned() -> list[Column]:
     return [
-        lookup("ownerid", ("systemusers", "ownerid")),
+        lookup("ownerid", ("systemusers", "ownerid"), ("teams", "ownerid")),
         lookup("owningbusinessunit", ("businessunits", "owningbusinessunit"), read_only=True),
     ]
 
@@ -198,6 +198,16 @@ def _systemuser() -> list[Column]:
     ]
 
 
+def _team() -> list[Column]:
+    return [
+        text("name", 160, required=True),
+        choice("teamtype", {0: "Owner", 1: "Access"}, default=0),
+        flag("isdefault"),
+        lookup("businessunitid", ("businessunits", "businessunitid")),
+        plain("ownerid", Kind.GUID, read_only=True),
+    ]
+
+
 def _table(names: tuple[str, str, str], code: int, primary_name: str, columns: list[Column], **rules: object) -> Table:
     entity_set, logical, schema = names
     made = {column.prop: column for column in [*_audit(logical), *columns]}
@@ -216,6 +226,7 @@ def catalogue() -> Mapping[str, Table]:
             ("systemusers", "systemuser", "SystemUser"), 8, "fullname", _systemuser(), multiple=False,
             deletable=False, key_property="ownerid",
         ),
+        _table(("teams", "team", "Team"), 9, "name", _team(), multiple=False, key_property="ownerid"),
         _table(currency, 9105, "currencyname", _currency(), multiple=False, org_owned=True),
         _table(("uomschedules", "uomschedule", "UoMSchedule"), 1056, "name", _uomschedule()),
         _table(("uoms", "uom", "UoM"), 1055, "name", _uom(), multiple=False),

@@ -139,9 +139,9 @@ def _related(service: Service, request: Request, table: Table, row: Row, name: s
     bind = table.binds.get(name)
     if bind is None:
         raise no_segment(name)
-    column, target = bind
-    related = row.get(column.prop)
-    if related is None or target_of(table, column, row) != target:
+    column, related = bind[0], row.get(bind[0].prop)
+    target = target_of(table, column, row)
+    if related is None or target is None or target.navigation != name:
         return Reply(204)
     other = service.store.tables[target.entity_set]
     return get_row(service, request, Address(other, related, text=related))

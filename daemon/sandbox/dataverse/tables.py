@@ -118,8 +118,11 @@ class Table:
 
     @cached_property
     def binds(self) -> Mapping[str, tuple[Column, Target]]:
-        """Navigation property name to lookup column and target; names are case-sensitive (B2)."""
-        return {target.navigation: (column, target) for column in self.lookups for target in column.targets}
+        """Navigation property name to lookup column and target; names are case-sensitive (B2).
+
+        Of several targets of one property (an owner is a user or a team) the first.
+        """
+        return {target.navigation: (column, target) for column in self.lookups for target in reversed(column.targets)}
 
 
 def text(name: str, length: int, **rules: object) -> Column:
