@@ -63,6 +63,8 @@ class Killed(BaseException):
 class Stage:
     """Two systems and a daemon between them. Records are made and looked at through `bc` and `sales`.
 
+    With another stage `beside` it, both work on that one's Sales.
+
     `meanwhile` is awaited whenever a job has published a page; raising `Killed` there ends the process in mid-run.
     """
 
@@ -74,13 +76,17 @@ class Stage:
         mappings: Mappings | None = None,
         systems: Systems | None = None,
         wire: httpx.AsyncBaseTransport = _NOBODY,
+        beside: Stage | None = None,
     ) -> None:
-        self.clock = Clock()
+        self.clock = beside.clock if beside else Clock()
         systems = _with_person(systems or Systems())
         apps = {
             Name.BC: business_central.create_app(systems.bc, bc, self.clock.now, wire=wire),
-            Name.SALES: dataverse.create_app(systems.sales, sales, self.clock.now),
+            Name.SALES: beside.apps[Name.SALES]
+            if beside
+            else dataverse.create_app(systems.sales, sales, self.clock.now),
         }
+        self.apps = apps
         # Business Central sends what notifications are due by now.
         self.tell: Callable[[], Awaitable[None]] = apps[Name.BC].state.webhooks.deliver
         # All that became of changes, in order, also of those tried again.
