@@ -31,7 +31,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguity:
-    """Records that agree in a group, more than one on a side: which belong together is for a person to say."""
+    """Records that agree in a group, more than one on a side: which belong together is for a person to say. Some of
+    them may have found a partner by another group.
+    """
 
     group: int
     bc: tuple[str, ...]
@@ -45,29 +47,26 @@ class Matched:
 
 
 def match(bc: Mapping[str, Keys], sales: Mapping[str, Keys]) -> Matched:
-    """The groups in order, again and again until no two records are left that belong to each other alone.
-
-    So the order of the records makes no difference, and matching what is left once more finds nothing.
+    """The groups in order. Two records are one if no other agrees with them in the group, whether or not it has found
+    its partner: who is left when others have gone is no match.
     """
-    free_bc, free_sales = dict(bc), dict(sales)
+    free_bc, free_sales = set(bc), set(sales)
     pairs: list[Pair] = []
     groups = range(max((len(keys) for keys in (*bc.values(), *sales.values())), default=0))
-    settled = False
-    while not settled:
-        settled = True
-        for group in groups:
-            for one in _agreeing(free_bc, free_sales, group):
-                if len(one.bc) == len(one.sales) == 1:
-                    pairs.append(Pair(one.bc[0], one.sales[0], group))
-                    del free_bc[one.bc[0]], free_sales[one.sales[0]]
-                    settled = False
-    told = [one for group in groups for one in _agreeing(free_bc, free_sales, group)]
-    return Matched(tuple(pairs), tuple(_first_told(told)))
+    agreeing = [one for group in groups for one in _agreeing(bc, sales, group)]
+    for one in agreeing:
+        if len(one.bc) == len(one.sales) == 1 and one.bc[0] in free_bc and one.sales[0] in free_sales:
+            pairs.append(Pair(one.bc[0], one.sales[0], one.group))
+            free_bc.remove(one.bc[0])
+            free_sales.remove(one.sales[0])
+    left = [one for one in agreeing if free_bc.intersection(one.bc) and free_sales.intersection(one.sales)]
+    return Matched(tuple(pairs), tuple(_first_told(left)))
 
 
 def take_up(mine: Mapping[str, Keys], theirs: Mapping[str, Keys]) -> dict[str, str]:
-    """The existing partner of each of my records that are about to be created, one after the other: the only free one
-    that agrees, in the first group in which there is one. What does not get it is created (`couple_existing`).
+    """The existing partner of each of my records that are about to be created, one after the other: the only one that
+    agrees, if it is free, in the first group in which there is one. What does not get it is created
+    (`couple_existing`).
     """
     found: dict[str, str] = {}
     groups = range(max((len(known) for known in mine.values()), default=0))
@@ -75,10 +74,10 @@ def take_up(mine: Mapping[str, Keys], theirs: Mapping[str, Keys]) -> dict[str, s
     taken: set[str] = set()
     for record, known in mine.items():
         for group in groups:
-            free = [one for one in by_key[group].get(known[group] or (), ()) if one not in taken]
-            if len(free) == 1:
-                found[record] = free[0]
-                taken.add(free[0])
+            agreeing = by_key[group].get(known[group] or (), ())
+            if len(agreeing) == 1 and agreeing[0] not in taken:
+                found[record] = agreeing[0]
+                taken.add(agreeing[0])
                 break
     return found
 

@@ -42,13 +42,21 @@ def test_the_order_of_the_records_makes_no_difference(bc: list[Keys], sales: lis
 
 
 @given(Known, Known)
-def test_matching_what_is_left_finds_nothing_more_and_tells_the_same(bc: list[Keys], sales: list[Keys]) -> None:
+def test_a_pair_is_alone_in_its_group_among_all_records_and_nobody_who_is_goes_without(
+    bc: list[Keys], sales: list[Keys]
+) -> None:
     mine, theirs = named("b", bc), named("s", sales)
-    first = match(mine, theirs)
-    for one in first.pairs:
-        del mine[one.bc], theirs[one.sales]
-    again = match(mine, theirs)
-    assert (again.pairs, again.ambiguous) == ((), first.ambiguous)
+    pairs = match(mine, theirs).pairs
+    alone = {
+        (b[0], s[0], group)
+        for group in range(2)
+        for key in {known[group] for known in mine.values()} - {None}
+        if len(b := [one for one, known in mine.items() if known[group] == key]) == 1
+        if len(s := [one for one, known in theirs.items() if known[group] == key]) == 1
+    }
+    assert {(one.bc, one.sales, one.group) for one in pairs} <= alone
+    taken = {name for one in pairs for name in (one.bc, one.sales)}
+    assert all(b in taken or s in taken for b, s, _ in alone)
 
 
 @given(Known, Known)
@@ -71,6 +79,21 @@ def test_an_earlier_group_decides_and_a_later_one_helps_where_it_cannot() -> Non
     found = match(bc, sales)
     assert set(found.pairs) == {Pair("b3", "s3", 0), Pair("b2", "s1", 1)}
     assert found.ambiguous == ()
+
+
+def test_who_is_left_when_others_have_gone_is_no_match() -> None:
+    """That b1 has found its partner by name does not say that b2 is the one of that e-mail address."""
+    bc: dict[str, Keys] = {"b1": (("x",), ("n",)), "b2": (("x",), None)}
+    sales: dict[str, Keys] = {"s1": (("x",), None), "s2": (None, ("n",))}
+    found = match(bc, sales)
+    assert found.pairs == (Pair("b1", "s2", 1),)
+    assert found.ambiguous == (Ambiguity(0, ("b1", "b2"), ("s1",)),)
+
+
+def test_of_two_that_agree_neither_is_taken_up_when_the_other_has_gone() -> None:
+    mine: dict[str, Keys] = {"a": (None, ("n",)), "b": (("x",), None)}
+    theirs: dict[str, Keys] = {"1": (("x",), ("n",)), "2": (("x",), None)}
+    assert take_up(mine, theirs) == {"a": "1"}
 
 
 def test_several_on_either_side_are_left_and_told_once() -> None:
