@@ -5,7 +5,7 @@ Fields are compared as the mapping would carry them: transformed, cut to the sho
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,18 @@ def match(bc: Mapping[str, Keys], sales: Mapping[str, Keys]) -> Matched:
             free_sales.remove(one.sales[0])
     left = [one for one in agreeing if free_bc.intersection(one.bc) and free_sales.intersection(one.sales)]
     return Matched(tuple(pairs), tuple(_first_told(left)))
+
+
+def alike(side: Mapping[str, Keys], coupled: Set[str]) -> list[tuple[int, tuple[str, ...]]]:
+    """The records of one side that agree with each other in a group, with its number, if one of them is coupled: the
+    others are told by `match`. Each set once, under the first group that says so.
+    """
+    found: dict[tuple[str, ...], int] = {}
+    for group in range(max((len(known) for known in side.values()), default=0)):
+        for records in _by_key(side, group).values():
+            if len(records) > 1 and not coupled.isdisjoint(records):
+                found.setdefault(tuple(sorted(records)), group)
+    return sorted((group, records) for records, group in found.items())
 
 
 def take_up(mine: Mapping[str, Keys], theirs: Mapping[str, Keys]) -> dict[str, str]:

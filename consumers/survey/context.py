@@ -37,13 +37,20 @@ class Context:
         """The envelope of a row, as this job's sweep would publish it."""
         return rows.change(self.mapping.table(side), row, Op.READ, self.now_ms(), (self.job, self.mapping.name))
 
+    async def known(self, side: Side) -> tuple[dict[str, Keys], set[str]]:
+        """(what the staged records of a side are known by, by id; which of them are coupled)."""
+        known: dict[str, Keys] = {}
+        coupled: set[str] = set()
+        async for page in staged(self.job, side, self.staging):
+            found = await self.memory.couplings([self.mapping.name], side, [key for key, _ in page])
+            known |= {key: keys(self.mapping, side, row) for key, row in page}
+            coupled |= {key for _, key in found}
+        return known, coupled
+
     async def uncoupled(self, side: Side) -> dict[str, Keys]:
         """What the staged records of a side that no coupling has are known by, by id."""
-        free: dict[str, Keys] = {}
-        async for page in staged(self.job, side, self.staging):
-            coupled = await self.memory.couplings([self.mapping.name], side, [key for key, _ in page])
-            free |= {key: keys(self.mapping, side, row) for key, row in page if (self.mapping.name, key) not in coupled}
-        return free
+        known, coupled = await self.known(side)
+        return {key: one for key, one in known.items() if key not in coupled}
 
     async def labels(self, side: Side, ids: Sequence[str]) -> dict[str, str]:
         """How people call the staged records; a record that is not staged goes by its id."""

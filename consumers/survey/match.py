@@ -59,6 +59,16 @@ async def tell_ambiguous(context: Context, ambiguous: Sequence[Ambiguity], kind:
         await context.add([Finding(kind, Direction.BOTH, one.bc[0], one.sales[0], label, detail)])
 
 
+async def tell_alike(context: Context, side: Side, sets: Sequence[tuple[int, tuple[str, ...]]]) -> None:
+    """Records of one side that look like one thing, in the direction that they travel."""
+    way, place = Direction.from_side(side), int(side is Side.SALES)
+    for group, ids in sets:
+        labels = await context.labels(side, ids)
+        by = [pair[place] for pair in context.mapping.match_on[group]]
+        detail = {"by": by, side.value: labels}
+        await context.add([one_sided(Kind.DUPLICATE, way, ids[0], " / ".join(labels.values()), detail)])
+
+
 def one_sided(
     kind: Kind,
     way: Direction,

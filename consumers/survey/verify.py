@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from consumers.matching import match
+from consumers.matching import Keys, alike, match
 from consumers.outside import outside
 from consumers.survey.context import Context, label
 from consumers.survey.drift import Drift, Halves, drifts, looked_up
-from consumers.survey.match import tell_ambiguous, tell_pairs
+from consumers.survey.match import tell_alike, tell_ambiguous, tell_pairs
 from consumers.survey.ports import Row
 from schemas import rows
 from schemas.coupling import Coupling, Lookups
@@ -161,10 +161,19 @@ async def _begun(context: Context, counts: Counter[str]) -> None:
 
 
 async def _duplicates(context: Context, counts: Counter[str]) -> None:
-    """Uncoupled records of both sides that match: told only, since `coupled match` couples them."""
+    """Told only: uncoupled records of both sides that match, which `coupled match` couples, and records of one side
+    that match each other, coupled ones among them, of which a person removes one.
+    """
     if not context.mapping.match_on:
         return
-    found = match(await context.uncoupled(Side.BC), await context.uncoupled(Side.SALES))
+    free: dict[Side, dict[str, Keys]] = {}
+    for side in Side:
+        known, coupled = await context.known(side)
+        free[side] = {key: one for key, one in known.items() if key not in coupled}
+        twice = alike(known, coupled)
+        await tell_alike(context, side, twice)
+        counts[Kind.DUPLICATE] += len(twice)
+    found = match(free[Side.BC], free[Side.SALES])
     await tell_pairs(context, found.pairs, Kind.DUPLICATE)
     await tell_ambiguous(context, found.ambiguous, Kind.DUPLICATE)
     counts[Kind.DUPLICATE] += len(found.pairs) + len(found.ambiguous)

@@ -244,6 +244,30 @@ async def test_duplicates_are_told_and_left(stage: Stage) -> None:
     assert await stage.couplings("CUSTOMER") == {}
 
 
+async def test_records_of_one_side_that_look_alike_are_told_if_one_is_coupled(stage: Stage) -> None:
+    """Two couplings of what is one thing: full synchronisation made a partner for each."""
+    await stage.full_sync("CURRENCY")
+    first, again = (customer(stage, name, email="a@adatum.example") for name in ("Adatum", "Adatum Ltd"))
+    await stage.full_sync("CUSTOMER")
+    account(stage, "ADATUM")
+    for name in ("Nobody", "Nobody"):
+        account(stage, name)
+    told = await stage.command("verify", mappings=["CUSTOMER"], id="v")
+    assert found(told) == {"equal": 2, "duplicate": 3}
+    by_side = {
+        (one.direction, tuple(one.detail["by"])): one.detail["bc" if one.bc_id else "sales"]
+        for one in await findings(stage, "v")
+    }
+    assert set(by_side) == {
+        ("to_sales", ("email",)),
+        ("to_bc", ("emailaddress1",)),
+        ("to_bc", ("name",)),
+    }
+    assert set(by_side["to_sales", ("email",)]) == {first, again}
+    assert set(by_side["to_bc", ("emailaddress1",)]) == {first, again}
+    assert {label.casefold() for label in by_side["to_bc", ("name",)].values()} == {"adatum"}
+
+
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
