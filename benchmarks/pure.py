@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from consumers.decide import Create, Decision, Modify, decide
-from consumers.ports import Flags
 from daemon.sandbox.seed import seed
 from schemas import mapping_file, rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half, Lookups, Reference
+from schemas.flags import Flags
 from schemas.mapping import TableMapping
 from schemas.outcome import Settled
 from schemas.side import Side

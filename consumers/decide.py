@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from consumers.owed import left_blank, owed_by
-from consumers.ports import Flags
 from consumers.translate import (
     LeftOut,
     Untranslatable,
@@ -24,6 +23,7 @@ from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half, Lookups, Reference
 from schemas.field_mapping import FieldRule, When
+from schemas.flags import Flags
 from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side

@@ -6,20 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from schemas.coupling import Coupling, Lookups, Reference
+from schemas.flags import Flags
 from schemas.mapping import Table, TableMapping
 from schemas.outcome import Intent, Settled
 from schemas.side import Side
 from schemas.write import Answer, Write
 
 Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """How a mapping is set right now: the file's settings, overridden by runs and answers."""
-
-    only_coupled: bool
-    paused: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from consumers import problems
 from consumers.decide import Decision, Deletion, decide
 from consumers.lookups import LookUps
 from consumers.owed import owing
-from consumers.ports import Applied, Flags, Memory, Overtaken
+from consumers.ports import Applied, Memory, Overtaken
 from consumers.push import Push
 from consumers.survivors import Publish, Records, Survivors
 from schemas.change import Change, Op, decode
 from schemas.coupling import Coupling, Lookups
 from schemas.errors import CoupledError
+from schemas.flags import Flags
 from schemas.mapping import Mappings, TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side

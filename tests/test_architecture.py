@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("daemon", "consumers", "producers", "schemas")
 LARGEST = 300
+# Of the standard library, what computes.
+PURE = frozenset({"collections", "contextlib", "dataclasses", "decimal", "enum", "itertools", "typing"})
 # The one place that looks again and again at what real processes show.
 POLLING = Path("tests/support/waiting.py")
 # Spelled apart, so that this file does not name what no file may name.
@@ -51,6 +54,34 @@ def test_imports_run_one_way() -> None:
     linted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
     assert linted.returncode == 0, linted.stdout + linted.stderr
     assert "Contracts: 4 kept, 0 broken" in linted.stdout
+
+
+def test_rules_import_words_other_rules_and_what_comes_with_python() -> None:
+    """So that nothing they need has to be there, running or faked: not even the ports of what surrounds them."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (pure,) = (one for one in contracts if one["name"] == "the rules are pure")
+    rules = pure["source_modules"]
+    found = {
+        f"{rule}: {imported}"
+        for rule in rules
+        for imported in imports(ROOT / f"{rule.replace('.', '/')}.py")
+        if not (imported in rules or imported.split(".")[0] in {"schemas", *PURE})
+    }
+    assert found == set()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules named in a module's imports: of `from consumers import problems`, that one."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                yield from (name.name for name in names)
+            case ast.ImportFrom(module="consumers" | "consumers.survey" as package, names=names):
+                yield from (f"{package}.{name.name}" for name in names)
+            case ast.ImportFrom(module=str(module)):
+                yield module
 
 
 def test_no_module_is_too_long_to_read_at_once() -> None:

@@ -9,7 +9,6 @@ from consumers import problems
 from consumers.decide import Create, Decision, Deletion, Modify, adopt, decide, named
 from consumers.deletions import found_gone
 from consumers.outside import outside
-from consumers.ports import Flags
 from consumers.resolve import resolve
 from consumers.survey.context import Context
 from consumers.survey.ports import Row
@@ -17,6 +16,7 @@ from schemas import rows
 from schemas.chain import FieldLookup
 from schemas.change import Change
 from schemas.coupling import Coupling, Lookups, Reference
+from schemas.flags import Flags
 from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from consumers.matching import match, take_up
-from consumers.ports import Flags
 from consumers.survey.context import Context, label
 from consumers.survey.forecast import NEW, Forecast, Item, Step, looked_up
 from consumers.survey.match import Free, one_sided, tell_ambiguous, tell_pairs
@@ -15,6 +14,7 @@ from consumers.survey.ports import Row
 from consumers.survey.staging import staged
 from schemas import rows
 from schemas.coupling import Coupling, Reference
+from schemas.flags import Flags
 from schemas.mapping import TableMapping
 from schemas.side import Direction, Side
 from schemas.survey import Finding, Kind, counted

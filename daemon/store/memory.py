@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from consumers.ports import Applied, Flags
+from consumers.ports import Applied
 from daemon.store.coupling_rows import coupling, id_column, load_references
 from daemon.store.database import Database, chunks, upsert
 from daemon.store.lookups import look_up
@@ -25,6 +25,7 @@ from daemon.store.tables import (
     SequenceRow,
 )
 from schemas.coupling import Coupling, Lookups, Reference
+from schemas.flags import Flags
 from schemas.job import RunState
 from schemas.mapping import TableMapping
 from schemas.outcome import Intent, Settled

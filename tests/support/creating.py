@@ -6,8 +6,9 @@ from typing import Any
 
 from consumers.decide import Decision, decide
 from consumers.patience import Patience
-from consumers.ports import Applied, Flags
+from consumers.ports import Applied
 from consumers.push import Push
+from schemas.flags import Flags
 from schemas.mapping import TableMapping
 from schemas.outcome import Settled
 from schemas.side import Side

@@ -11,11 +11,12 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from consumers.ports import Applied, Flags, Overtaken
+from consumers.ports import Applied, Overtaken
 from schemas import dataverse, rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Lookups, Reference
 from schemas.errors import ApiError, Problem
+from schemas.flags import Flags
 from schemas.mapping import Table, TableMapping
 from schemas.outcome import Intent, Outcome, Settled
 from schemas.side import Side

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from consumers.decide import Create, Decision, Deletion, Modify, decide
-from consumers.ports import Flags
 from schemas.coupling import Coupling, Reference
+from schemas.flags import Flags
 from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side

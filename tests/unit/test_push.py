@@ -8,12 +8,12 @@ import pytest
 
 from consumers.decide import Decision, decide
 from consumers.patience import Patience
-from consumers.ports import Flags
 from consumers.push import Push
 from daemon.store.engine import utc_now
 from schemas.change import Op
 from schemas.coupling import Coupling
 from schemas.errors import ApiError
+from schemas.flags import Flags
 from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from consumers.decide import Modify, decide
-from consumers.ports import Flags
 from consumers.resolve import resolve
+from schemas.flags import Flags
 from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side

@@ -12,7 +12,6 @@ from consumers.business_central import BusinessCentralTarget
 from consumers.dataverse import DataverseTarget
 from consumers.decide import decide
 from consumers.patience import Patience
-from consumers.ports import Flags
 from consumers.push import Push
 from consumers.sizes import Size
 from daemon.sandbox.business_central import BcSettings, create_app
@@ -21,6 +20,7 @@ from daemon.sandbox.dataverse import create_app as create_dataverse
 from daemon.sessions import session
 from schemas.change import Op
 from schemas.errors import BatchError
+from schemas.flags import Flags
 from schemas.outcome import Outcome, Settled
 from schemas.rows import change
 from schemas.side import Side
