@@ -17,7 +17,7 @@ from schemas.side import Side
 from tests.support.house import CUSTOMERS, account, customer
 from tests.support.stage import Killed, Stage
 from tests.support.stage_mappings import field, standard
-from tests.support.verifying import NAMES, city, findings, found, overlook, pairs, verify
+from tests.support.verifying import NAMES, after_reading, city, findings, found, overlook, pairs, verify
 
 
 async def test_what_is_overlooked_is_not_carried_by_itself(stage: Stage) -> None:
@@ -233,6 +233,38 @@ async def test_half_a_coupling_follows_the_side_that_was_to_win(stage: Stage) ->
     await stage.live()
     assert stage.sales.get(f"accounts({sales})")["name"] == "Adatum"
     assert await verify(stage) == {"equal": 1}
+
+
+@pytest.mark.parametrize("edited", list(Side))
+async def test_what_is_carried_after_its_side_was_read_is_no_drift(stage: Stage, edited: Side) -> None:
+    """Business Central is read first, Sales later, and the couplings last."""
+    keys = await pairs(stage, "Adatum", "Contoso")
+
+    async def edit() -> None:
+        if edited is Side.BC:
+            stage.bc.edit(f"customers({keys['Adatum']})", city="Bonn")
+        else:
+            stage.sales.edit(f"accounts({keys['Adatum']})", address1_city="Bonn")
+        await stage.live()
+        assert city(stage, keys["Adatum"]) == ("Bonn", "Bonn")
+
+    after_reading(stage, Side.BC, edit)
+    assert await verify(stage) == {"equal": 2}
+
+
+async def test_what_is_gone_since_its_side_was_read_and_was_carried_before_is_told(stage: Stage) -> None:
+    keys = await pairs(stage, "Adatum")
+
+    async def remove() -> None:
+        stage.bc.edit(f"customers({keys['Adatum']})", city="Bonn")
+        await stage.live()
+        stage.sales.delete(f"accounts({keys['Adatum']})")
+
+    after_reading(stage, Side.SALES, remove)
+    told = await stage.command("verify", mappings=["CUSTOMER"], id="v")
+    assert found(told) == {"orphan": 1, "left": 1}
+    (one,) = await findings(stage, "v")
+    assert one.detail["gone"] == ["sales"]
 
 
 async def test_duplicates_are_told_and_left(stage: Stage) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from consumers.survey.ports import Position
+from schemas.change import Change
 from schemas.command_outcome import CommandOutcome
 from schemas.job import RunState
+from schemas.side import Side
 from schemas.survey import Finding
 from tests.support.house import CUSTOMERS, customer
 from tests.support.stage import Stage
@@ -49,6 +53,19 @@ def found(told: CommandOutcome, mapping: str = "CUSTOMER") -> dict[str, int]:
 
 async def findings(stage: Stage, run: str) -> list[Finding]:
     return [one for _, _, one in await stage.store.findings.of_run(run)]
+
+
+def after_reading(stage: Stage, last: Side, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    """What happens once a comparison has read this side: of Business Central, before it reads Sales."""
+    kept = stage.store.surveys
+    plain = kept.stage
+
+    async def staged(job: int, side: Side, changes: Sequence[Change], position: Position) -> None:
+        await plain(job, side, changes, position)
+        if side is last:
+            await meanwhile()
+
+    kept.stage = staged  # type: ignore[method-assign]
 
 
 def city(stage: Stage, key: str) -> tuple[Any, Any]:
