@@ -15,7 +15,7 @@ TESTS ?= tests
 # Test files at once. Most of a flow test is waiting, so more than there are cores.
 JOBS ?= 3
 
-.PHONY: help setup demo test check bench kafka docs lock clean
+.PHONY: help setup demo test large check bench kafka docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: setup  ## all tests; those on Apache Kafka if Maven and Java are there, th
 	@$(BIN)/python deploy/kafka/run_kafka.py --fetch >/dev/null 2>&1 || true  # the closing lines of the tests say why
 	@$(BIN)/python -m tests.support.strangers >/dev/null 2>&1 || true
 	@$(BIN)/python -m pytest $(TESTS) -n $(JOBS) --dist loadfile $(ARGS)
+
+large: setup  ## the tests that need minutes: a hundred thousand records in each table of a simulator
+	@COUPLED_LARGE=1 $(BIN)/python -m pytest tests -m large $(ARGS)
 
 check: setup  ## what must hold before a commit, in under a minute: style, types, layers, unit tests
 	@$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -25,6 +26,14 @@ _NOISE = (
 def pytest_configure(config: pytest.Config) -> None:
     for warning in _NOISE:
         config.addinivalue_line("filterwarnings", warning)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("COUPLED_LARGE") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("large"):
+            item.add_marker(pytest.mark.skip(reason="needs minutes: make large"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -36,7 +36,9 @@ def run(config: ConfigOption = None) -> None:
 def sandbox(
     side: Annotated[Which | None, typer.Argument(help="bc or sales: that side alone; without: both.")] = None,
     port: Annotated[int, typer.Option(help="Port of the one side; 0: any free one.")] = 0,
-    records: Annotated[int, typer.Option(min=1, help="Rows of the largest table of the one side.")] = 1000,
+    records: Annotated[
+        int, typer.Option(min=1, help="Customers and items, or accounts and products, of the one side; contacts too.")
+    ] = 1000,
     bc_port: Annotated[int, typer.Option(help="Port of the Business Central simulator; 0: any free one.")] = 0,
     sales_port: Annotated[int, typer.Option(help="Port of the Sales (Dataverse) simulator; 0: any free one.")] = 0,
     customers: Customers = 100,

@@ -27,7 +27,7 @@ def rows(which: Which, records: int, seed: int) -> dict[str, list[dict[str, Any]
 
 
 def app(which: Which, records: int, seed: int, latency: float = 0) -> ASGIApp:
-    """The simulator with about `records` rows in its largest table. Its rows stay: the collector need not look."""
+    """The simulator with `records` rows in each main table. Its rows stay: the collector need not look."""
     gc.disable()
     try:
         if which == "bc":
@@ -53,6 +53,7 @@ Tenant    {settings.tenant}
 Client    {client}
 Secret    {secret}
 Scope     {scope}
+Records   {host}/  in a browser: look at them, edit them
 
 curl -fsS '{first}' -H "Authorization: Bearer {token}"
 """

@@ -28,28 +28,32 @@ class Seed:
 
 
 def of_business_central(records: int, seed: int) -> dict[str, list[dict[str, Any]]]:
-    """Business Central alone, with about so many rows in its largest table, the contacts."""
+    """Business Central alone: so many customers, as many items, half as many again contacts; a few of the rest."""
     bc = BusinessCentral(Maker(seed))
     bc.tables()
     for index in range(records):
-        if len(bc.rows["contacts"]) >= records:
-            break
-        bc.customer(index)
-    for index in range(len(bc.rows["customers"]) // 2):
+        bc.customer(index, people=index % 2)
+    for index in range(records):
         bc.item(index)
+    for index in range(_few(records)):
+        bc.resource(index)
+        bc.vendor(index)
     return bc.rows
 
 
 def of_sales(records: int, seed: int) -> dict[str, list[dict[str, Any]]]:
-    """Sales alone, with about so many rows in its largest table, the contacts."""
+    """Sales alone: so many accounts, as many contacts and products."""
     sales = Sales(Maker(seed))
     sales.tables()
     for index in range(records):
-        if len(sales.rows["contacts"]) >= records:
-            break
-        sales.account(index)
-    sales.products()
+        sales.account(index, people=1)
+    sales.products(records)
     return sales.rows
+
+
+def _few(records: int) -> int:
+    """How many of what a company has fewer of."""
+    return max(1, records // 10)
 
 
 def seed(customers: int = 100, seed: int = 1) -> Seed:

@@ -87,8 +87,8 @@ class BusinessCentral:
             commisionPercent=5,
         )
 
-    def customer(self, index: int) -> None:
-        """A BC customer with its company contact and, unless it is blocked, its people."""
+    def customer(self, index: int, people: int | None = None) -> None:
+        """A BC customer with its company contact and so many people; by itself two to four, unless it is blocked."""
         make, firm = self.make, self.make.firm(AWKWARD_FIRMS[index] if index < len(AWKWARD_FIRMS) else "")
         name = f"{firm.name}{LONG_TAIL}"[:100].strip() if index % 40 == 11 else firm.name
         code = make.random.choice(("", LOCAL_CURRENCY, LOCAL_CURRENCY, LOCAL_CURRENCY, *_CURRENCIES))
@@ -112,7 +112,9 @@ class BusinessCentral:
             _contactNumber=contact["number"],
             **_place(firm.place),
         )
-        for _ in range(make.random.randint(2, 4) if blocked == "_x0020_" else 0):
+        if people is None:
+            people = make.random.randint(2, 4) if blocked == "_x0020_" else 0
+        for _ in range(people):
             self.person(firm, contact["number"], name)
 
     def vendor(self, index: int, name: str = "") -> None:

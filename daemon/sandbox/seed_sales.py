@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.sandbox.seed_firms import Firm, Maker, Person, Place
-from daemon.sandbox.seed_words import AWKWARD_PROSPECTS, LONG_TAIL, USERS, User
+from daemon.sandbox.seed_words import AWKWARD_PROSPECTS, ITEM_KINDS, ITEM_NOUNS, LONG_TAIL, USERS, User
 
 Row = dict[str, Any]
 BASE_CURRENCY_ID = "0e2f6a52-6c3c-4a5e-9b0e-6d1c5f0a7b04"  # the Dataverse simulator's base currency
@@ -79,12 +79,13 @@ class Sales:
         if user.works:
             self._owners.append(row["systemuserid"])
 
-    def account(self, index: int) -> None:
-        """A customer account that only Sales knows, with its people; typed by hand, as salespeople do."""
+    def account(self, index: int, people: int | None = None) -> None:
+        """A customer account that only Sales knows, with so many people (by itself up to three); typed by hand, as
+        salespeople do."""
         make = self.make
         firm = make.firm(AWKWARD_PROSPECTS[index] if index < len(AWKWARD_PROSPECTS) else "")
         row = self._account(firm, index, customertypecode=3)
-        for _ in range(make.random.randint(0, 3)):
+        for _ in range(make.random.randint(0, 3) if people is None else people):
             self._contact(make.person(firm), row["accountid"])
 
     def _account(self, firm: Firm, index: int, **values: Any) -> Row:
@@ -117,10 +118,13 @@ class Sales:
             **values,
         )
 
-    def products(self) -> None:
+    def products(self, count: int = len(_NEW_PRODUCTS)) -> None:
         """Products that a salesperson has begun: active, not yet priced, for prices come from BC."""
-        for number, name in _NEW_PRODUCTS:
+        for number, name in _NEW_PRODUCTS[:count]:
             self._product(number, name, statecode=0, statuscode=1)
+        for index in range(len(_NEW_PRODUCTS), count):
+            name = f"{self.make.random.choice(ITEM_NOUNS)} {self.make.random.choice(ITEM_KINDS)}"
+            self._product(f"NEU-{index:06d}", name, statecode=0, statuscode=1)
 
     def _product(self, number: str, name: str, **values: Any) -> None:
         self._add(
