@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from schemas.job import RunState
@@ -98,3 +99,19 @@ async def test_row_129_named_records_do_not_move_what_a_sync_begins_from(stage: 
     await stage.command("sync", mappings=["CUSTOMER"], records=[late])
     await stage.sync("CUSTOMER")
     assert stage.sales.get(there)["address1_city"] == "Ulm"
+
+
+async def test_row_129_two_requests_at_once_do_not_disturb_each_other(stage: Stage) -> None:
+    await stage.live()
+    first, second = customer(stage, "Adatum"), customer(stage, "Contoso")
+    await stage.full_sync(*CUSTOMERS)
+    await stage.live()
+    for number, key in enumerate((first, second)):
+        stage.bc.edit(f"customers({key})", city=f"Ulm {number}")
+        asked = {"id": f"quick-{number}", "command": "sync", "mappings": ["CUSTOMER"], "records": [key]}
+        stage.log.put(stage.topics.control, None, orjson.dumps(asked))
+    await stage.work()
+    for number, key in enumerate((first, second)):
+        told = stage.outcomes(f"quick-{number}")[-1]
+        assert (told.state, jobs(told)["CUSTOMER", TO_SALES]) == (RunState.DONE, {"modified": 1})
+        assert stage.sales.get(f"accounts({key})")["address1_city"] == f"Ulm {number}"
