@@ -29,7 +29,7 @@ class BusinessCentralTarget:
     """Creates with POST (the service chooses the id), changes and deletes only what is still at the known version."""
 
     def __init__(
-        self, client: httpx.AsyncClient, company_id: str, batch_size: int = _LARGEST_BATCH, parallel: int = 4
+        self, client: httpx.AsyncClient, company_id: str, batch_size: int = _LARGEST_BATCH, parallel: int = 5
     ) -> None:
         self._client, self._company = client, company_id
         self._batch_size, self._parallel = min(batch_size, _LARGEST_BATCH), parallel

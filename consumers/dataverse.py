@@ -24,9 +24,11 @@ _REPRESENTATION = "return=representation"
 class DataverseTarget:
     """Creates under ids we chose (`If-None-Match: *`, promise 2), changes and deletes only what is still at the
     known version.
+
+    `parallel` requests are made ready at once; how many of them run, the governor decides (promise 9).
     """
 
-    def __init__(self, client: httpx.AsyncClient, batch_size: int = 100, parallel: int = 4) -> None:
+    def __init__(self, client: httpx.AsyncClient, batch_size: int = 100, parallel: int = 48) -> None:
         self._client, self._batch_size, self._parallel = client, min(batch_size, 1000), parallel
         self._sizes: dict[str, Size] = {}
 

@@ -116,27 +116,35 @@ class Governor(httpx.AsyncBaseTransport):
                 _log.warning("side_throttled", side=self._side.value, wait_seconds=round(seconds))
 
     async def _send(self, request: httpx.Request, operation: str) -> httpx.Response:
-        """One try, body included, in a slot of its own; whoever holds a slot still waits while the side is held.
+        """One try, body included, in a slot of its own, not while the side is held.
 
         `extensions["parts"]` of the request says how many requests its batch counts for. `extensions["refused"]` of the
         response takes the status and headers of each part.
         """
-        async with self._slots:
-            if wait := self._pace.take(int(request.extensions.get("parts", 1)), self._time.clock()):
-                await self._time.sleep(wait)
-            while (wait := self._held_until - self._time.clock()) > 0:
-                await self._time.sleep(wait)
-            started, status = self._time.clock(), 0
-            try:
-                response = await self._whole(request)
-                status = response.status_code
-            finally:
-                self._hooks.observe(self._side, operation, status, self._time.clock() - started)
+        parts = int(request.extensions.get("parts", 1))
+        while True:
+            async with self._slots:
+                if wait := self._pace.take(parts, self._time.clock()):
+                    await self._time.sleep(wait)
+                parts = 0
+                if (wait := self._held_until - self._time.clock()) <= 0:
+                    return await self._answered(request, operation)
+            await self._time.sleep(wait)
+
+    async def _answered(self, request: httpx.Request, operation: str) -> httpx.Response:
+        started, status = self._time.clock(), 0
+        try:
+            response = await self._whole(request)
+            status = response.status_code
+        finally:
+            self._hooks.observe(self._side, operation, status, self._time.clock() - started)
         self._pace.heard(response.headers)
         self._slots.heard(response.headers)
         self._heed(started, status, response.headers)
-        if status not in _THROTTLED and operation != "batch":  # a batch that is taken may have parts that are not
-            self._refusals.taken(started)
+        if status not in _THROTTLED:
+            self._slots.went(started)
+            if operation != "batch":  # a batch that is taken may have parts that are not
+                self._refusals.taken(started)
         response.extensions["refused"] = partial(self._heed, started)
         return response
 
@@ -152,6 +160,8 @@ class Governor(httpx.AsyncBaseTransport):
 
     def _heed(self, sent: float, status: int, headers: Mapping[str, str]) -> None:
         """Holds the side after a 429 or 503: as long as it asks for, else longer each time."""
+        if status == 429:
+            self._slots.refused(sent, self._time.clock())
         if status in _THROTTLED:
             wait = retry_after(headers, self._time.now())
             self.hold(self._refusals.refused(sent, self._time.clock()) if wait is None else wait)

@@ -39,28 +39,50 @@ class Pace:
 
     def take(self, parts: int, now: float) -> float:
         """Takes the tokens for a request, and tells how many seconds to wait before it is sent."""
-        if not self._rate or not self._on:
+        if not self._rate or not self._on or not parts:
             return 0.0
         self._full = max(self._full, now) + parts / self._rate.per_second
         return max(0.0, self._full - now - self._rate.burst / self._rate.per_second)
 
 
 class Slots:
-    """How many requests run at once: `usual` until the side recommends another number, and never above `most`."""
+    """How many requests run at once, `usual` at first and never more than `most`.
+
+    As many as the side recommends, if it does (B6). If not, one more each time as many as that have gone well. Half as
+    many when it refuses, and from there one more at a time, up to what it recommends. Without `most` always `usual`.
+    """
 
     def __init__(self, usual: int, most: int = 0) -> None:
-        self._now, self._most = usual, max(usual, most)
+        self._now, self._most = float(usual), max(usual, most)
+        self._adapts = most > 0
+        self._recommended: int | None = None
+        self._refused_at: float | None = None
         self._running, self._changed = 0, asyncio.Condition()
 
     def heard(self, headers: Mapping[str, str]) -> None:
         """Takes note of what an answer recommends."""
         hint = headers.get(_AT_ONCE, "")
-        if hint.isdigit():
-            self._now = max(1, min(int(hint), self._most))
+        if self._adapts and hint.isdigit():
+            self._recommended = max(1, min(int(hint), self._most))
+            self._now = min(self._now, self._recommended) if self._refused_at is not None else float(self._recommended)
+
+    def went(self, sent: float) -> None:
+        """A request that was sent then went well."""
+        if not self._adapts or (self._refused_at is not None and sent <= self._refused_at):
+            return
+        ceiling = self._recommended or self._most
+        self._now = min(self._now + 1 / self._now, ceiling)
+        if self._now >= ceiling:
+            self._refused_at = None
+
+    def refused(self, sent: float, now: float) -> None:
+        """A request that was sent then was refused for there being too many. Those under way together count once."""
+        if self._adapts and (self._refused_at is None or sent > self._refused_at):
+            self._now, self._refused_at = max(1.0, self._now / 2), now
 
     async def __aenter__(self) -> None:
         async with self._changed:
-            await self._changed.wait_for(lambda: self._running < self._now)
+            await self._changed.wait_for(lambda: self._running < int(self._now))
             self._running += 1
 
     async def __aexit__(self, *_: object) -> None:

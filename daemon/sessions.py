@@ -21,6 +21,23 @@ _LIMITS = {
     Side.BC: Limits(concurrency=5, write_seconds=660, rate=Rate(per_second=18, burst=600)),
     Side.SALES: Limits(concurrency=16, most=48, rate=Rate(per_second=20, below=300)),
 }
+
+
+def limits_of(workers: int) -> dict[Side, Limits]:
+    """What each of so many workers may take of a side's limits, if they sign in as the same user."""
+    return {side: _part(limits, workers) for side, limits in _LIMITS.items()}
+
+
+def _part(limits: Limits, workers: int) -> Limits:
+    rate = limits.rate
+    return replace(
+        limits,
+        concurrency=max(1, limits.concurrency // workers),
+        most=limits.most and max(1, limits.most // workers),
+        rate=rate and replace(rate, per_second=rate.per_second / workers, burst=max(1, rate.burst // workers)),
+    )
+
+
 # A person waits for the answer: a side that is away is told of soon.
 BRIEF = {side: replace(one, attempts=2, timeout_seconds=30.0, patience_seconds=30.0) for side, one in _LIMITS.items()}
 _HEADERS = {

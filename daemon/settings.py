@@ -266,6 +266,7 @@ class Settings(_Part):
     web: Web = Web()
     logs: Logs = Logs()
     mappings: Named = STANDARD
+    workers: int = Field(default=1, ge=1, le=48)
 
     @field_validator("mappings", mode="after")
     @classmethod

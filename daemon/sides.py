@@ -13,7 +13,7 @@ from consumers.named import Records
 from consumers.ports import Row, Target
 from daemon.governor import Hooks, Limits
 from daemon.oauth import Credentials
-from daemon.sessions import SideSettings, session
+from daemon.sessions import SideSettings, limits_of, session
 from daemon.settings import BusinessCentral, Sales, Settings
 from producers import business_central, currencies, dataverse
 from producers.business_central import BusinessCentralSweep, ModifiedSource
@@ -39,9 +39,8 @@ def sessions(
 ) -> dict[Side, httpx.AsyncClient]:
     """One client per side: reads and writes share its sign-in and its throttle budget (promise 9)."""
     parts = {Side.BC: side_settings(settings.business_central), Side.SALES: side_settings(settings.sales)}
-    return {
-        side: session(side, part, hooks=hooks, limits=limits[side] if limits else None) for side, part in parts.items()
-    }
+    given = limits or limits_of(settings.workers)
+    return {side: session(side, part, hooks=hooks, limits=given[side]) for side, part in parts.items()}
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from daemon.sandbox.pages.of_dataverse import side
 from daemon.sandbox.request_log import Control, ControlMiddleware, json_object
 
 _ROOT = "/api/data/v9.2"
+_AFFINITY = "ARRAffinity"
 _METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
 
@@ -136,6 +137,14 @@ class _Front:
             client = self._client(http)
         except Unauthorised as refused:
             return self._unauthorised(str(refused))
+        server = self._limits.server(http.cookies.get(_AFFINITY, ""))
+        response = await self._served(http, host, f"{client} on {server}")
+        if self._service.settings.servers > 1:
+            response.set_cookie(_AFFINITY, str(server), httponly=True)
+        return response
+
+    async def _served(self, http: HttpRequest, host: str, client: str) -> Response:
+        """What the web server answers; `client` names it too, since it limits each by itself."""
         request = await self._request(http, host, b"")
         try:
             self._limits.enter(client)

@@ -20,12 +20,21 @@ class _Usage:
 
 
 class Limits:
-    """A sliding window per user; a request made while blocked is refused and lengthens the block (D117)."""
+    """A sliding window per user and web server, which `user` names both; a request made while blocked is refused and
+    lengthens the block (D117)."""
 
     def __init__(self, settings: DataverseSettings, now: Callable[[], datetime]) -> None:
         self._settings = settings
         self._now = now
         self._users: dict[str, _Usage] = {}
+        self._next_server = 0
+
+    def server(self, cookie: str) -> int:
+        """The web server that takes a request: the one its affinity cookie names, or each in turn (B6)."""
+        if cookie.isdigit() and int(cookie) < self._settings.servers:
+            return int(cookie)
+        self._next_server = (self._next_server + 1) % self._settings.servers
+        return self._next_server
 
     def admit(self, user: str) -> None:
         """Count one request, or refuse it with 429 and `Retry-After`."""

@@ -66,6 +66,7 @@ class DataverseSettings:
     request_cost_ms: int = 0
     window_seconds: int = 300
     concurrent_requests: int = 52
+    servers: int = 1  # B6: each has limits of its own; the affinity cookie leads back to the one that answered
     dop_hint: int | None = 4  # B6: `x-ms-dop-hint`, how many requests at once are recommended
     latency_seconds: float = 0  # what every request takes; /_sandbox/latency changes it
     webhook_bytes_limit: int = 262_144  # D122: above it a message loses its parameters

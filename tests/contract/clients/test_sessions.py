@@ -8,15 +8,29 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from consumers.dataverse import DataverseTarget
 from daemon.governor import Hooks
 from daemon.oauth import Credentials
 from daemon.pace import retry_after
-from daemon.sessions import SideSettings, session
+from daemon.sessions import SideSettings, limits_of, session
 from daemon.settings import Auth, BusinessCentral, Sales
 from daemon.sides import side_settings
 from schemas.errors import ApiError, ConfigurationError, Unreachable
 from schemas.side import Side
-from tests.contract.clients.client_support import HOST, Script, Ticker, bc, json, sales, scripted, settings, state
+from schemas.write import Write
+from tests.contract.clients.client_support import (
+    CUSTOMER,
+    GUID,
+    HOST,
+    Script,
+    Ticker,
+    bc,
+    json,
+    sales,
+    scripted,
+    settings,
+    state,
+)
 
 OK = {"value": []}
 
@@ -322,26 +336,103 @@ async def test_no_more_requests_at_once_than_the_side_takes() -> None:
     assert most == 4
 
 
-@pytest.mark.parametrize(("hint", "at_once"), [("2", 2), ("7", 7), ("99", 8), ("0", 1), ("many", 4)])
-async def test_as_many_at_once_as_the_side_recommends_up_to_its_limit(hint: str, at_once: int) -> None:
-    running, most = 0, 0
+class Crowd:
+    """Answers after a while, or refuses beyond its limit; `most` is how many requests have run at once."""
 
-    async def answer(request: httpx.Request) -> httpx.Response:
-        nonlocal running, most
+    def __init__(self, ticker: Ticker | None = None, limit: int = 999, **headers: str) -> None:
+        self.ticker, self.limit, self.headers = ticker or Ticker(), limit, headers
+        self.running = self.most = self.refused = 0
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("token"):
             return json(200, {"access_token": "t", "expires_in": 3599})
-        running += 1
-        most = max(most, running)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        refused = self.running > self.limit
         for _ in range(20):
             await asyncio.sleep(0)
-        running -= 1
-        return json(200, OK, x_ms_dop_hint=hint)
+        self.ticker.seconds += 0.01
+        self.running -= 1
+        if refused:
+            self.refused += 1
+            return json(429, {"error": {"code": "0x80072326", "message": "concurrent requests"}}, Retry_After="1")
+        return json(200, OK, **self.headers)
 
-    async with scripted(Side.SALES, answer, most=8) as client:
+    async def ask(self, client: httpx.AsyncClient, count: int) -> int:
+        """How many ran at once."""
+        self.most = 0
+        answers = await asyncio.gather(*(client.get("x") for _ in range(count)))
+        assert {one.status_code for one in answers} == {200}
+        return self.most
+
+
+@pytest.mark.parametrize(("hint", "at_once"), [("2", 2), ("7", 7), ("99", 8), ("0", 1)])
+async def test_as_many_at_once_as_the_side_recommends_up_to_its_limit(hint: str, at_once: int) -> None:
+    crowd = Crowd(x_ms_dop_hint=hint)
+    async with scripted(Side.SALES, crowd, most=8) as client:
         await client.get("x")
-        most = 0
-        await asyncio.gather(*(client.get("x") for _ in range(20)))
-    assert most == at_once
+        assert await crowd.ask(client, 20) == at_once
+
+
+async def test_without_a_recommendation_ever_more_at_once_up_to_the_limit() -> None:
+    crowd = Crowd()
+    async with scripted(Side.SALES, crowd, most=8) as client:
+        assert 4 <= await crowd.ask(client, 8) < 8
+        await crowd.ask(client, 60)
+        assert await crowd.ask(client, 60) == 8
+
+
+@pytest.mark.parametrize("headers", [{}, {"x_ms_dop_hint": "40"}], ids=["no hint", "hint"])
+async def test_b6_too_many_at_once_halves_their_number_and_it_grows_by_one_from_there(headers: dict[str, str]) -> None:
+    crowd = Crowd(limit=20, **headers)
+    async with scripted(Side.SALES, crowd, crowd.ticker, concurrency=16, most=48) as client:
+        await crowd.ask(client, 400)
+        assert 0 < crowd.refused < 80
+        crowd.refused = 0
+        assert await crowd.ask(client, 100) <= 21
+
+
+async def test_b6_a_part_of_a_batch_that_says_so_counts_too() -> None:
+    crowd = Crowd()
+    async with scripted(Side.SALES, crowd, crowd.ticker, concurrency=16, most=48) as client:
+        response = await client.get("x")
+        crowd.ticker.seconds += 1
+        (await client.get("x")).extensions["refused"](429, httpx.Headers({"Retry-After": "1"}))
+        assert response.is_success
+        assert await crowd.ask(client, 8) == 8
+        assert await crowd.ask(client, 30) < 16
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("side", list(Side))
+def test_workers_that_share_a_user_share_its_limits(side: Side, workers: int) -> None:
+    whole, part = limits_of(1)[side], limits_of(workers)[side]
+    assert whole == limits_of(1)[side]
+    assert part.concurrency * workers <= max(whole.concurrency, workers)
+    assert part.most * workers <= whole.most
+    assert whole.rate is not None
+    assert part.rate is not None
+    assert part.rate.per_second * workers == pytest.approx(whole.rate.per_second)
+    assert part.rate.burst * workers <= max(whole.rate.burst, workers)
+    assert part.rate.below == whole.rate.below
+
+
+async def test_business_central_never_gets_more_than_five_at_once() -> None:
+    crowd = Crowd(x_ms_dop_hint="40")
+    transport = httpx.MockTransport(crowd)
+    async with session(Side.BC, settings(Side.BC), transport=transport, clocks=crowd.ticker.time) as client:
+        await client.get("x")
+        assert await crowd.ask(client, 200) == 5
+
+
+async def test_sales_gets_as_many_batches_at_once_as_it_recommends() -> None:
+    crowd = Crowd(x_ms_dop_hint="32")
+    transport = httpx.MockTransport(crowd)
+    async with session(Side.SALES, settings(Side.SALES), transport=transport, clocks=crowd.ticker.time) as client:
+        target = DataverseTarget(client, batch_size=10)
+        await client.get("x")
+        await target.write([Write(CUSTOMER, GUID.format(n), {"name": "x"}) for n in range(1000)])
+    assert crowd.most == 32
 
 
 async def test_metrics_hear_of_every_answer() -> None:

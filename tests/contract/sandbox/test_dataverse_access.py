@@ -198,6 +198,18 @@ async def test_d_117_the_defaults_are_52_at_once_and_20_minutes_of_execution() -
         assert {answer.status_code for answer in await asyncio.gather(*slow)} == {204}
 
 
+async def test_d_117_each_web_server_limits_by_itself_and_the_affinity_cookie_leads_back_to_one() -> None:
+    async with org(await _limited(requests_per_window=3, servers=2)) as dataverse:
+        dataverse.http.cookies.clear()
+        statuses = []
+        for _ in range(7):
+            statuses.append((await dataverse.get("WhoAmI")).status_code)
+            dataverse.http.cookies.clear()
+        assert statuses == [200] * 6 + [429]
+    async with org(await _limited(requests_per_window=3, servers=2)) as dataverse:
+        assert [(await dataverse.get("WhoAmI")).status_code for _ in range(4)] == [200] * 3 + [429]
+
+
 async def test_d_117_execution_time_per_window() -> None:
     async with org(await _limited(execution_ms_per_window=2000, request_cost_ms=1000)) as dataverse:
         await dataverse.get("WhoAmI")
