@@ -15,7 +15,7 @@ TESTS ?= tests
 # Test files at once. Most of a flow test is waiting, so more than there are cores.
 JOBS ?= 3
 
-.PHONY: help setup demo test large check bench kafka docs lock clean
+.PHONY: help setup demo test large check bench chaos kafka docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ check: setup  ## what must hold before a commit, in under a minute: style, types
 
 bench: setup  ## measure on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: setup  ## kill the daemon 500 times at named steps, and check what is left (ARGS="--kills 40", ARGS="--seed 7" replays a world)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 kafka: setup  ## Apache Kafka on 127.0.0.1:9092 from its own jars, until Ctrl-C (ARGS="--port 9093")
 	@$(BIN)/python deploy/kafka/run_kafka.py $(ARGS)

@@ -1,0 +1,87 @@
+"""Bugs, each of which breaks a promise, and the test that must not let it pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """In `file`, `old` (there exactly once) reads `new`; then `test` fails."""
+
+    promise: int
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+MUTANTS = {
+    "the position is stored before the acknowledgement": Mutant(
+        1,
+        "producers/capture.py",
+        """                published = await self._log.publish(self.topic, page.changes, packed=False)
+                await self._positions.published(self.name, page.position, published, len(page.changes))
+""",
+        """                from producers.ports import Published
+                await self._positions.published(self.name, page.position, Published(self.topic, {}), len(page.changes))
+                await self._log.publish(self.topic, page.changes, packed=False)
+""",
+        "tests/unit/test_capture.py::test_a_page_is_stored_after_kafka_has_acknowledged_it",
+    ),
+    "the offset is committed before the outcome": Mutant(
+        1,
+        "daemon/streams.py",
+        """                await self._hand_over(topic, handler, [_message(event) for event in events])
+                for event in events:
+                    event.ack()
+""",
+        """                for event in events:
+                    event.ack()
+                await self._hand_over(topic, handler, [_message(event) for event in events])
+""",
+        "tests/flow/test_streams.py::test_a_batch_that_a_stop_cuts_short_is_delivered_again",
+    ),
+    "an account is created without If-None-Match": Mutant(
+        2,
+        "consumers/dataverse.py",
+        '{"If-None-Match": "*"} if write.version is None else',
+        "dict[str, str]() if write.version is None else",
+        "tests/contract/clients/test_dataverse_target.py",
+    ),
+    "no intent is stored before Business Central is asked to create": Mutant(
+        2,
+        "consumers/create.py",
+        "        await self._memory.intend([Intent(mapping.name, item.change.key, item.fields) for item in fresh])\n",
+        "",
+        "tests/unit/test_create.py::test_a_customer_created_before_a_crash_is_found_by_its_intent",
+    ),
+    "a record is changed whatever its version": Mutant(
+        3,
+        "consumers/dataverse.py",
+        'else {"If-Match": write.version}',
+        'else {"If-Match": "*"}',
+        "tests/contract/clients/test_dataverse_target.py",
+    ),
+    "another log's position is believed": Mutant(
+        5,
+        "daemon/store/positions.py",
+        "        if marks.log_id == log_id:\n",
+        "        if marks.log_id:\n",
+        "tests/contract/store/test_positions.py",
+    ),
+    "a command is obeyed again when it is delivered again": Mutant(
+        8,
+        "daemon/store/commands.py",
+        "return (await connection.scalar(statement.returning(CommandRow.number))) is not None",
+        "return (await connection.scalar(statement.returning(CommandRow.number))) is not None or True",
+        "tests/contract/store/test_jobs_and_commands.py",
+    ),
+    "the time that a throttled side names is passed over": Mutant(
+        9,
+        "daemon/governor.py",
+        "self.hold(self._refusals.refused(sent, self._time.clock()) if wait is None else wait)",
+        "self.hold(0.0)",
+        "tests/contract/clients/test_sessions.py",
+    ),
+}

@@ -1,0 +1,43 @@
+"""Each planted bug turns its test red: the promises are held by tests that can fail."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.mutants import MUTANTS
+
+ROOT = Path(__file__).parents[2]
+_COPIED = ("daemon", "consumers", "producers", "schemas", "tests", "deploy", "pyproject.toml")
+_FAILED = 1
+
+
+def _mutated(name: str, into: Path) -> Path:
+    mutant = MUTANTS[name]
+    for one in _COPIED:
+        copy = shutil.copytree if (ROOT / one).is_dir() else shutil.copy
+        copy(ROOT / one, into / one)
+    file = into / mutant.file
+    text = file.read_text(encoding="utf-8")
+    assert text.count(mutant.old) == 1, f"{mutant.file} has changed: plant this bug anew"
+    file.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    return into
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_planted_bug_is_found(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "-p", "tests.mutants.ends"]
+    done = subprocess.run(
+        [*command, MUTANTS[name].test],
+        cwd=_mutated(name, tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == _FAILED, done.stdout[-2000:] + done.stderr[-1000:]
+    assert "F" in done.stdout.splitlines()[0], done.stdout[-2000:]
