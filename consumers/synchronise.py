@@ -234,9 +234,16 @@ def _newest(changes: Sequence[Change]) -> tuple[dict[str, Change], list[Change]]
         earlier = newest.get(change.key)
         if earlier is None:
             newest[change.key] = change
-        elif change.op is Op.DELETE or earlier.op is Op.DELETE or change.sequence >= earlier.sequence:
+        elif _follows(change, earlier):
             superseded.append(earlier)
             newest[change.key] = change
         else:
             superseded.append(change)
     return newest, superseded
+
+
+def _follows(change: Change, earlier: Change) -> bool:
+    """Is the later message the newer version? A sequence of 0 is unknown: the order of the log counts."""
+    if change.op is Op.DELETE or earlier.op is Op.DELETE or not change.sequence:
+        return True
+    return change.sequence >= earlier.sequence

@@ -26,9 +26,9 @@ from daemon.streams import Cluster, Streams
 from daemon.webhooks import Webhooks, webhooks_of
 from daemon.wiring import Clock, Parts
 from producers.deletions import Deletions
-from producers.odata import Overlap
 from producers.runner import Pace, run_forever
 from producers.subscriptions import State
+from producers.watermark import Overlap
 from schemas.errors import ApiError, ConfigurationError, CoupledError
 from schemas.mapping_file import MappingsFile
 from schemas.outcome import Settled

@@ -1,7 +1,7 @@
 """Both sides as the daemon uses them: sessions, live sources, sweeps and targets, made from settings and mappings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,13 @@ from daemon.sessions import SideSettings, limits_of, session
 from daemon.settings import BusinessCentral, Sales, Settings
 from producers import business_central, currencies, dataverse
 from producers.business_central import BusinessCentralSweep, ModifiedSource
+from producers.clocks import SideClock
 from producers.currencies import Currencies
 from producers.dataverse import DataverseSweep, DeltaSource
 from producers.deletions import TableIds, business_central_ids, sales_ids
-from producers.odata import Overlap
 from producers.ports import Source, Sweep
 from producers.retry import Reader
+from producers.watermark import Overlap
 from schemas import rows
 from schemas.job import Job
 from schemas.mapping import Mappings, Table, TableMapping
@@ -52,6 +53,11 @@ class Sides:
     mappings: Mappings
     overlap: Overlap
     now_ms: Callable[[], int]
+    clocks: Mapping[Side, SideClock] = field(init=False)
+
+    def __post_init__(self) -> None:
+        heard = {side: SideClock(client, self.now_ms) for side, client in self.clients.items()}
+        object.__setattr__(self, "clocks", heard)
 
     def target(self, side: Side) -> Target:
         if side is Side.BC:
@@ -70,8 +76,9 @@ class Sides:
         """The live changes of a table, with the columns that any of its mappings reads."""
         reading = self.mappings.reading(side, name)
         table, select = reading[0].table(side), rows.select(side, name, reading)
+        overlap = replace(self.overlap, side=self.clocks[side])
         if side is Side.SALES:
-            return DeltaSource(self.clients[side], table, select, now_ms=self.now_ms, overlap=self.overlap)
+            return DeltaSource(self.clients[side], table, select, now_ms=self.now_ms, overlap=overlap)
         mapped = {field for mapping in reading for field in mapping.mapped(side)}
         return ModifiedSource(
             self.clients[side],
@@ -80,7 +87,7 @@ class Sides:
             select,
             now_ms=self.now_ms,
             mapped=mapped,
-            overlap=self.overlap,
+            overlap=overlap,
         )
 
     def ids(self, table: Table) -> TableIds:

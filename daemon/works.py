@@ -1,7 +1,9 @@
 """What the jobs of the runner do: which table, from which position, since when (`producers.runner.Works`)."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from consumers.uncouple import Uncoupling
@@ -11,8 +13,9 @@ from daemon.store.engine import Store
 from daemon.store.positions import SqlPositions
 from daemon.surveying import surveying
 from daemon.verifying import verifying
+from producers.clocks import SideClock, unordered
 from producers.named import NamedSweep
-from producers.ports import Log, Sweep
+from producers.ports import Log, Page, Position, Sweep
 from producers.retry import FailedFirst
 from producers.runner import Work
 from producers.sweep import NEWEST, JobSweep
@@ -21,6 +24,9 @@ from schemas.errors import ApiError, ConfigurationError
 from schemas.job import Job, JobState, Run, RunKind
 from schemas.side import Side
 from schemas.topics import Topics
+
+# How the side's clock stood to ours when a mark was made, and how far it had been before it was set back.
+_AHEAD, _BEFORE = "ahead", "before"
 
 
 class StoredWorks:
@@ -80,15 +86,18 @@ class StoredWorks:
 
     async def _sweeping(self, run: Run, job: Job) -> Work:
         modified = run.kind is RunKind.MODIFIED
-        since = await self._since(job) if modified and not run.options.get("all") else None
-        await self._expect(job, since)
-        sweep, side = self._sides.sweep(job, since), job.direction.source
+        narrow = modified and not run.options.get("all")
+        await self._expect(job, (await self._mark(job)).since if narrow else None)
+        mark = await self._mark(job)  # now that the side has just answered, its clock is known
+        side = job.direction.source
+        sweep: Sweep = Unordered(self._sides.sweep(job, mark.since if narrow else None), mark.before)
         mapping = self._sides.mappings[job.mapping]
         if modified:
             work = (job.id, job.direction)
             sweep = FailedFirst(sweep, self._failures, self._sides.reader(side), mapping, work, self._now)
         pays = self._definitions if run.kind is RunKind.FULL else None
-        return Sweeping(sweep, self._part(job, side), job, self._positions, pays=pays)
+        clock = self._sides.clocks[side]
+        return Sweeping(sweep, self._part(job, side), job, self._positions, pays=pays, clock=clock, before=mark.before)
 
     def _part(self, job: Job, side: Side, part: str = "") -> JobSweep:
         topic = self._topics.table(side, self._sides.mappings[job.mapping].table(side).name)
@@ -103,17 +112,45 @@ class StoredWorks:
         if total is not None and job.started:
             await self._jobs.start_job(job.id, job.started, total)
 
-    async def _since(self, job: Job) -> datetime | None:
+    async def _mark(self, job: Job) -> Mark:
+        """Since when; earlier by as much as the side's clock was set back since."""
         marks = await self._positions.load(_name(job))
-        newest = marks.applied.get(NEWEST) if marks else None
-        return datetime.fromtimestamp(newest / 1000, UTC) if newest else None
+        kept = marks.applied if marks else {}
+        newest, before = int(kept.get(NEWEST, 0)), int(kept.get(_BEFORE, 0))
+        ahead = self._sides.clocks[job.direction.source].ahead
+        step = ahead.back_since(int(kept[_AHEAD])) if ahead and _AHEAD in kept else 0
+        return Mark(newest - step, max(before, newest) if step else before)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far the last sweep came, in ms of the side's clock, and where that stood `before` it was set back."""
+
+    newest: int = 0
+    before: int = 0
+
+    @property
+    def since(self) -> datetime | None:
+        return datetime.fromtimestamp(self.newest / 1000, UTC) if self.newest > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Unordered:
+    """A sweep while the side's clock stands earlier than it has stood (`producers.clocks`)."""
+
+    sweep: Sweep
+    before: int
+
+    async def read(self, position: Position | None) -> Page:
+        page = await self.sweep.read(position)
+        return replace(page, changes=tuple(unordered(change, self.before) for change in page.changes))
 
 
 @dataclass(frozen=True, slots=True)
 class Sweeping:
     """A sweep as the work of a job (`producers.runner.Work`). `remembers`: it says since when the next one is.
 
-    `pays`: it reads all there is, and so carries what changes of the mapping still owe.
+    `pays`: it reads all there is, and so carries what changes of the mapping still owe. `clock` is the side's.
     """
 
     sweep: Sweep
@@ -122,6 +159,8 @@ class Sweeping:
     positions: SqlPositions
     remembers: bool = True
     pays: Definitions | None = None
+    clock: SideClock | None = None
+    before: int = 0
 
     async def run(self, progress: Callable[[int], Awaitable[None]]) -> None:
         await self.position.run(self.sweep, progress)
@@ -134,10 +173,13 @@ class Sweeping:
         what is modified before it (business-central-sync 3.4)."""
         marks = await self.positions.load(self.position.name)
         newest = marks.applied.get(NEWEST) if marks else None
+        ahead = self.clock.ahead if self.clock else None
         if newest and self.job.started:
-            newest = min(newest, int(self.job.started.timestamp() * 1000))
+            newest = min(newest, int(self.job.started.timestamp() * 1000) + (ahead.high if ahead else 0))
         if newest and self.remembers:
-            await self.positions.begin(_name(self.job), {NEWEST: newest}, "")
+            clock = {_AHEAD: ahead.low} if ahead else {}
+            before = {_BEFORE: self.before} if self.before > newest else {}
+            await self.positions.begin(_name(self.job), {NEWEST: newest, **clock, **before}, "")
         await self.positions.forget(self.position.name)
         if self.pays:
             await self.pays.swept(self.job.id, mapping_diff.Sweep.FULL)

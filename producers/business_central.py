@@ -10,8 +10,9 @@ import structlog
 
 from producers import currencies
 from producers.currencies import Currencies, Rates
-from producers.odata import Overlap, Pages, Query, Watermark, get_count, rows_of
+from producers.odata import Pages, get_count, rows_of
 from producers.ports import Page, Position
+from producers.watermark import Overlap, Query, Watermark
 from schemas import business_central as bc
 from schemas import pushdown
 from schemas.change import Change, Op

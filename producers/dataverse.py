@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import structlog
 
-from producers.odata import EPOCH, Overlap, Pages, Query, Watermark, get, get_count
+from producers.odata import Pages, get, get_count
 from producers.ports import Page, Position
+from producers.watermark import EPOCH, Overlap, Query, Watermark
 from schemas import dataverse
 from schemas.change import Change, Op
 from schemas.errors import ApiError

@@ -28,8 +28,8 @@ from daemon.store.views import Failure
 from daemon.wiring import Clock as Wired
 from daemon.wiring import Parts
 from producers.capture import Capture
-from producers.odata import Overlap
 from producers.runner import Pace
+from producers.watermark import Overlap
 from schemas import command_outcome
 from schemas.command_outcome import CommandOutcome, job_dict
 from schemas.errors import CoupledError

@@ -6,13 +6,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from daemon.sandbox.dataverse import DataverseSettings
+from schemas.job import Keep
 from tests.support.equality import differences, numbers
+from tests.support.in_process import Systems
 from tests.support.main_job import coupled_customers, do_it, two_systems
 from tests.support.records import Records
 from tests.support.stage import Stage
 
 HOUR = 3600
+# How many records of each kind there are, whatever the clocks say.
+_EXPECTED: dict[str, int] = {}
 
 
 @pytest.fixture
@@ -46,3 +52,93 @@ async def test_a_modified_only_synchronisation_finds_what_was_edited_under_a_wro
     await stage.command("resume")
     await stage.sync()
     assert differences(Records(stage), expected) == []
+
+
+@pytest.fixture
+async def untracked(tmp_path: Path) -> AsyncIterator[Stage]:
+    """Sales goes by time of change too."""
+    sales = DataverseSettings(change_tracking=frozenset())
+    async with two_systems(tmp_path, Systems(sales=sales)) as made:
+        _EXPECTED.update(numbers(Records(made)))
+        await made.full_sync(answer=Keep.KEEP)
+        made.clock.tick(60)
+        await made.live()
+        yield made
+
+
+def _edit(stage: Stage, word: str) -> None:
+    """On both sides, each of another pair."""
+    (customer, _), (_, account) = coupled_customers(stage)[:2]
+    stage.bc.edit(customer, city=f"{word} of BC")
+    stage.sales.edit(account, telephone1=f"+61 {word}")
+
+
+@pytest.mark.parametrize("quiet", [0, 300, 1800])
+async def test_a_clock_that_steps_back_hides_no_edit(quiet: int, untracked: Stage) -> None:
+    stage = untracked
+    _edit(stage, "Before")
+    await stage.live()
+    stage.clock.tick(quiet)
+    await stage.live()
+    stage.clock.tick(5)
+    _wrong_by(stage, -HOUR, -HOUR)
+    for minutes in range(0, 90, 10):
+        _edit(stage, f"After {minutes}")
+        await stage.live()
+        assert differences(Records(stage), _EXPECTED) == [], minutes
+        stage.clock.tick(600)
+
+
+@pytest.mark.parametrize("minutes", [30, 90])
+async def test_a_clock_that_steps_back_while_the_daemon_is_down_hides_no_edit(minutes: int, untracked: Stage) -> None:
+    """After 90 minutes the clock is past where it stood, and shows nothing of it."""
+    stage = untracked
+    _edit(stage, "Before")
+    await stage.live()
+    stage.clock.tick(1200)
+    _wrong_by(stage, -HOUR, -HOUR)
+    _edit(stage, "After")
+    stage.clock.tick(60 * minutes)
+    await stage.restart()
+    await stage.live()
+    assert differences(Records(stage), _EXPECTED) == []
+
+
+async def test_a_clock_that_was_ahead_and_is_put_right_hides_no_edit(untracked: Stage) -> None:
+    stage = untracked
+    _wrong_by(stage, HOUR, HOUR)
+    _edit(stage, "Ahead")
+    await stage.live()
+    stage.clock.tick(60)
+    _wrong_by(stage, 0, 0)
+    _edit(stage, "Right")
+    await stage.live()
+    assert differences(Records(stage), _EXPECTED) == []
+
+
+async def test_a_clock_that_steps_back_is_told_once(untracked: Stage) -> None:
+    stage = untracked
+    _wrong_by(stage, 0, -HOUR)
+    with capture_logs() as logs:
+        for _ in range(3):
+            await stage.live()
+            stage.clock.tick(60)
+    told = [(one["side"], one["table"]) for one in logs if one["event"] == "clock_stepped_back"]
+    assert told
+    assert len(set(told)) == len(told)
+    assert {side for side, _ in told} == {"sales"}
+
+
+async def test_a_modified_only_synchronisation_finds_what_was_edited_after_a_step_back(untracked: Stage) -> None:
+    """What a mapping missed while it was paused is found by its modified-only run."""
+    stage = untracked
+    _edit(stage, "Before")
+    await stage.live()
+    await stage.sync()
+    await stage.command("pause", mappings=["CUSTOMER"])
+    _wrong_by(stage, -HOUR, -HOUR)
+    _edit(stage, "After")
+    stage.clock.tick(60)
+    await stage.command("resume", mappings=["CUSTOMER"])
+    await stage.sync("CUSTOMER")
+    assert differences(Records(stage), _EXPECTED) == []

@@ -21,8 +21,9 @@ from producers.business_central import (
     resolve_company,
 )
 from producers.currencies import precision
-from producers.odata import EPOCH, Overlap, get
+from producers.odata import get
 from producers.ports import Page
+from producers.watermark import EPOCH, Overlap
 from schemas.change import Op
 from schemas.errors import ApiError, ConfigurationError
 from schemas.filters import Filter

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from daemon.sandbox.dataverse import DataverseSettings
 from producers.dataverse import DataverseSweep, DeltaSource, count
-from producers.odata import Overlap
 from producers.ports import Page, Position
+from producers.watermark import Overlap
 from schemas.change import Op
 from schemas.errors import ApiError
 from schemas.side import Side
