@@ -110,8 +110,10 @@ class Parts:
         await self.store.commands.announced(outcome.id, outcome.state)
 
     def capture(self, side: Side, table: str) -> Capture:
-        topic = self.topics.table(side, table)
-        return Capture(self.sides.source(side, table), topic, self.log, self.log_ids[topic], self.store.positions)
+        topic, source = self.topics.table(side, table), self.sides.source(side, table)
+        followed = [one for one in self.deletions() if (one.table.side, one.table.name) == (side, table)]
+        deleted = followed[0].once if followed else None
+        return Capture(source, topic, self.log, self.log_ids[topic], self.store.positions, deleted)
 
     async def unwanted(self, side: Side, table: str) -> bool:
         """Nobody wants the table's changes now: its mappings are paused, or without live changes."""

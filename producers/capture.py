@@ -4,27 +4,39 @@ The position has two marks (promise 5): *published*, what Kafka has acknowledged
 store. On the same log capture goes on from published; if the log is a new one, from applied.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from producers.ports import Log, Position, Positions, Source
-from schemas.errors import CoupledError
+from schemas.errors import ApiError, ConfigurationError, CoupledError
 
 _log = structlog.get_logger(__name__)
 Clock = Callable[[], float]
 
 
 class Capture:
-    """Reads one table's changes to its topic. One instance per table, on one worker at a time."""
+    """Reads one table's changes to its topic. One instance per table, on one worker at a time.
 
-    def __init__(self, source: Source, topic: str, log: Log, log_id: str, positions: Positions) -> None:
+    `deleted` publishes the deletions that nobody told, where a gap in what is told may hide some; see `Deletions.once`.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        topic: str,
+        log: Log,
+        log_id: str,
+        positions: Positions,
+        deleted: Callable[[], Awaitable[int]] | None = None,
+    ) -> None:
         self.name = f"live:{source.table.side.value}:{source.table.name}"
         self.topic = topic
         self._source = source
         self._log = log
         self._log_id = log_id
         self._positions = positions
+        self._deleted = deleted
         self._position: Position | None = None
 
     async def once(self) -> int:
@@ -42,13 +54,26 @@ class Capture:
         count, more = 0, True
         while more:
             page = await self._source.read(self._position)
-            if page.changes:
-                published = await self._log.publish(self.topic, page.changes, packed=False)
+            published = await self._log.publish(self.topic, page.changes, packed=False) if page.changes else None
+            if page.gap:
+                await self._close()
+            if published:
                 await self._positions.published(self.name, page.position, published, len(page.changes))
             self._position, more = page.position, page.more
             count += len(page.changes)
         await self._positions.settle(self.name)
         return count
+
+    async def _close(self) -> None:
+        """Before the position passes the gap. What a person has to look into first is told, and keeps nothing else."""
+        if self._deleted is None:
+            return
+        try:
+            await self._deleted()
+        except CoupledError as error:
+            if not isinstance(error, ConfigurationError) and (not isinstance(error, ApiError) or error.transient):
+                raise
+            _log.warning("deletions_not_looked_for", table=self.name, error=str(error))
 
     def rest(self) -> None:
         """Another worker captures now: when it is our turn again, the position is read anew."""

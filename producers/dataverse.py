@@ -31,8 +31,9 @@ class DeltaSource:
     A position is one of `delta` (a link to what changes next), `next` (the rest of a page chain), `resync` (read the
     whole table again) or `watermark` (no change tracking). Links are followed to the letter (B3), and belong to the
     columns they were made for: other columns mean a resync, and so does a link that the side refuses for good, such as
-    an expired one (B4.1). A resync that breaks off like that is told once before the next one begins. A table without
-    change tracking is asked for it at the start and every hour: once it is on, the table is read again with it.
+    an expired one (B4.1). A resync tells of no deletion, so its end is a gap; one that breaks off for good is told once
+    before the next one begins. A table without change tracking is asked for it at the start and every hour: once it is
+    on, the table is read again with it.
     """
 
     def __init__(
@@ -97,7 +98,8 @@ class DeltaSource:
             if resync:
                 return self._watch_from_the_beginning("the answer has no delta link")
             raise ApiError(0, "unreadable-answer", "the answer to a delta link has neither a next nor a delta link")
-        return Page(self._changes(found, resync), self._beyond(found, resync), more=bool(found.next))
+        last = not found.next
+        return Page(self._changes(found, resync), self._beyond(found, resync), more=not last, gap=resync and last)
 
     async def _untracked(self, position: Position) -> Page:
         if "next" not in position and self._clock() - self._asked >= _ASK_SECONDS:
@@ -149,7 +151,7 @@ class DeltaSource:
     def _watch_from_the_beginning(self, reason: str) -> Page:
         """Tracking was switched off since: where it stopped is not known, so every row is read as changed."""
         self._warn(reason)
-        return Page((), {"watermark": EPOCH}, more=True)
+        return Page((), {"watermark": EPOCH}, more=True, gap=True)
 
     def _warn(self, reason: str) -> None:
         self._asked = self._clock()

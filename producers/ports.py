@@ -13,11 +13,15 @@ Position = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some changes, the position after them, and whether there is more to read at once."""
+    """Some changes, the position after them, and whether there is more to read at once.
+
+    `gap`: before it records may have been deleted of which nothing tells (wire-protocols B4.1).
+    """
 
     changes: tuple[Change, ...]
     position: Position
     more: bool
+    gap: bool = False
 
 
 class Source(Protocol):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from producers.dataverse import DeltaSource
 from schemas.side import Side
 from tests.support.house import TO_BC, TO_SALES, names, pair
 from tests.support.stage import Stage
@@ -298,3 +301,36 @@ async def test_row_132_a_deleted_salesperson_loses_its_coupling(stage: Stage) ->
     await stage.live()
     assert await stage.couplings("SALESPEOPLE") == {}
     assert await stage.errors() == []
+
+
+def break_off(stage: Stage, after: int) -> None:
+    """Sales goes away after so many pages of accounts."""
+    stage.sales.arm(status=503, count=100, method="GET", path="/accounts", skip=after)
+
+
+@pytest.mark.parametrize("pending", [False, True])
+@pytest.mark.parametrize("broken", [False, True])
+async def test_a_deletion_that_an_expired_delta_link_would_have_told_is_found(
+    stage: Stage, pending: bool, broken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The full read that follows tells of none (wire-protocols B4.1). `pending`: the link expires between two pages;
+    `broken`: the full read breaks off, and another process goes on with it."""
+    monkeypatch.setattr("daemon.sides.DeltaSource", partial(DeltaSource, page_size=2))
+    bc, sales = await coupled(stage, "delete")
+    for number in range(8):
+        stage.sales.create("accounts", name=f"Other {number}")
+        if number == 3:
+            await stage.live()
+    if pending:
+        break_off(stage, after=1)
+        await stage.capture({Side.SALES})
+        stage.sales.disarm()
+    stage.sales.delete(sales)
+    stage.clock.tick(8 * 86_400)
+    if broken:
+        break_off(stage, after=3)
+        await stage.capture({Side.SALES})
+        stage.sales.disarm()
+        await stage.restart()
+    await stage.live()
+    assert stage.bc.http.get(bc).status_code == 404

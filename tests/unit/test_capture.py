@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from producers.capture import Capture
 from producers.ports import Marks, Page, Position, Published
 from schemas.change import Change
-from schemas.errors import ApiError, Unreachable
+from schemas.errors import ApiError, ConfigurationError, CoupledError, Unreachable
 from schemas.mapping import Table
 from schemas.side import Side
 from tests.support.made import bc_row, change_of, mapping
@@ -24,6 +25,7 @@ class FakeSource:
     def __init__(self, count: int) -> None:
         self.changes = [change_of(MAPPING, Side.BC, bc_row(at=number + 1)) for number in range(count)]
         self.faults: list[Exception] = []
+        self.gaps: set[int] = set()
 
     @property
     def table(self) -> Table:
@@ -37,7 +39,7 @@ class FakeSource:
             raise self.faults.pop(0)
         start = position["at"]
         end = min(start + 3, len(self.changes))
-        return Page(tuple(self.changes[start:end]), {"at": end}, end < len(self.changes))
+        return Page(tuple(self.changes[start:end]), {"at": end}, end < len(self.changes), end in self.gaps)
 
 
 class FakeLog:
@@ -131,6 +133,39 @@ async def test_a_side_that_is_away_keeps_the_position() -> None:
     with pytest.raises(ApiError):
         await reader.once()
     assert await reader.once() == 2
+
+
+@pytest.mark.parametrize("error", [ApiError(503, "", "away"), Unreachable("kafka", "away")])
+async def test_deletions_in_a_gap_are_looked_for_before_the_position_passes_it(error: CoupledError) -> None:
+    source, log, faults = FakeSource(4), FakeLog(), [error]
+    source.gaps.add(4)
+
+    async def deleted() -> int:
+        log.story.append(("looked for deletions",))
+        if faults:
+            raise faults.pop()
+        return 0
+
+    reader = Capture(source, "coupled.bc.customers", log, "log-1", log, deleted)
+    with pytest.raises(type(error)):
+        await reader.once()
+    assert log.marks[reader.name].published == {"at": 3}
+    log.story.clear()
+    await reader.once()
+    assert log.story == [("acknowledged", 1), ("looked for deletions",), ("stored", 4, 1, {0: 4}), ("settled",)]
+
+
+@pytest.mark.parametrize("error", [ApiError(403, "", "no"), ConfigurationError("deletions-held-back", "too many")])
+async def test_deletions_that_cannot_be_looked_for_are_told_and_stop_no_changes(error: CoupledError) -> None:
+    source, log = FakeSource(4), FakeLog()
+    source.gaps.add(4)
+
+    async def deleted() -> int:
+        raise error
+
+    with capture_logs() as logs:
+        assert await Capture(source, "coupled.bc.customers", log, "log-1", log, deleted).once() == 4
+    assert "deletions_not_looked_for" in {line["event"] for line in logs}
 
 
 async def test_nothing_new_publishes_nothing() -> None:

@@ -114,6 +114,7 @@ async def test_d_108_an_expired_token_reads_the_whole_table_again(status: int) -
         assert pages[0].position["resync"] is True
         assert sorted(keys(pages)) == [GUID.format(number) for number in range(5)]
         assert {change.op for page in pages for change in page.changes} == {Op.READ}
+        assert [page.gap for page in pages] == [False] * (len(pages) - 1) + [True]
         assert "resync" not in after
         await patch(client, 3, name="Later")
         assert keys((await read_all(reader, after))[0]) == [GUID.format(3)]
@@ -233,6 +234,7 @@ async def test_tracking_switched_off_later_reads_every_row_as_changed() -> None:
     async with sales(chosen=DataverseSettings(change_tracking=frozenset()), accounts=accounts(3)) as client:
         pages, after = await read_all(source(client), {"resync": True})
         assert len(keys(pages)) == 3
+        assert [page.gap for page in pages].count(True) == 1
         assert "watermark" in after
 
 
