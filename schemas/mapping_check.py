@@ -119,8 +119,9 @@ class _Checked:
         if child:
             yield from _named(child, reference.child, (*place, "field"), reference.field)
             yield from check_filter(reference.where.text, (*place, "where"), reference.child, child)
-        if reference.of and service:
-            yield from self._bearers(reference.of, place, service)
+        bearers = self.served.service(Side.BC, reference.of.api) if reference.of else None
+        if reference.of and bearers:
+            yield from self._bearers(reference.of, place, bearers)
 
     @staticmethod
     def _bearers(table: Table, place: Place, service: Service) -> Iterator[Finding]:
