@@ -11,6 +11,7 @@ from schemas.errors import ApiError, KeepsChanging, Problem
 from schemas.field_mapping import FieldRule, Lookup
 from schemas.mapping import TableMapping
 from schemas.side import Side
+from schemas.survey import shown
 
 _AGAIN = "then `coupled retry --all`. Its own next change carries it too, but not once it is skipped."
 
@@ -102,7 +103,7 @@ def conflict(
     """Both sides changed the same field: names it, both values and the base (business-central-sync 3.6)."""
     mine, theirs = change.side, change.side.other
     told = "; ".join(
-        f"{name}: {mine.label} {ours!r}, {theirs.label} {other!r}, last agreed {base!r}"
+        f"{name}: {mine.label} {shown(ours)}, {theirs.label} {shown(other)}, last agreed {shown(base)}"
         for name, (ours, other, base) in fields.items()
     )
     return Problem(

@@ -154,7 +154,7 @@ async def surveying(sides: Sides, store: Store, positions: Positions, run: Run, 
 
 def _matching(context: Context, reading: Reading, positions: Positions, run: Run, job: Job) -> Surveying:
     if run.options["dry_run"]:
-        return Surveying(context, reading, lambda: match.find(context))
+        return Surveying(context, reading, lambda: match.find(context, foretold=bool(run.options["create"])))
     couple = Couple(context, Side(run.options["use"]) if run.options["use"] else None)
 
     async def compare() -> None:

@@ -14,7 +14,7 @@ from schemas.outcome import Settled
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 # A quoted word of the kind columns and tables are called by is told of all records alike.
 _QUOTED = re.compile(r"(?<!\w)(['\"])(?![a-z_][a-z0-9_]*\1)(?:(?!\1).|\1(?=\w))*\1(?!\w)")
-_ANY_QUOTED = re.compile(r"(?<!\w)(['\"])(?:(?!\1).|\1(?=\w))*\1(?!\w)|\b(?:None|True|False)\b")
+_ANY_QUOTED = re.compile(r"(?<!\w)(['\"])(?:(?!\1).|\1(?=\w))*\1(?!\w)|\b(?:None|nothing|True|False)\b")
 _NUMBER = re.compile(r"(?<![\w#])-?\d+(?:[.,:]\d+)*(?!\w)")
 _CONFLICT = "update-conflict"
 _SHORTEST = 3  # what is shorter stands in any message by chance

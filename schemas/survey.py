@@ -1,11 +1,15 @@
 """What a survey finds: one record, or one pair of them, and what would become of it or has to be done about it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from schemas.side import Direction
+from schemas.side import Direction, Side
+
+# Of records that look like one thing, so many are named.
+_NAMED = 10
+_WHOSE = {"bc": "Business Central's counts", "sales": "Sales' counts", None: "a person decides"}
 
 
 class Kind(StrEnum):
@@ -74,16 +78,49 @@ def recommended(in_bc: int, in_sales: int, coupled: int, couples_by_itself: bool
 
 def said(kind: str, detail: Mapping[str, Any]) -> str:
     """What there is to say of a finding besides how its record is called; empty if there is nothing."""
-    return "; ".join(_said(kind, detail))
+    return "; ".join(sentences(kind, detail))
 
 
-def _said(kind: str, detail: Mapping[str, Any]) -> Iterator[str]:
+def shown(value: Any) -> str:
+    """A value in a text, told from its like: the text '0', the number 0, and nothing at all."""
+    return "nothing" if value is None else repr(value)
+
+
+def sentences(kind: str, detail: Mapping[str, Any]) -> Iterator[str]:
+    """What there is to say, one after the other."""
     if "partner" in detail:
         yield f"is {detail['partner']}"
     if "by" in detail:
         yield f"by {', '.join(detail['by'])}"
+    for side in Side:
+        if isinstance(detail.get(side.value), Mapping):
+            yield f"{side.label}: {_named(detail[side.value])}"
+    if "gone" in detail:
+        yield f"gone from {' and '.join(Side(one).label for one in detail['gone'])}"
+    if "next" in detail:
+        yield str(detail["next"])
+    if "begun" in detail:
+        yield "its creation in Business Central was begun, and may have been done"
     if "message" in detail:
         yield str(detail["message"])
-    if kind in (Kind.MODIFY, Kind.COUPLE):
-        for name, (before, after) in detail.get("fields", {}).items():
-            yield f"{name} {before!r} → {after!r}"
+    yield from _values(kind, detail.get("fields", ()))
+
+
+def _values(kind: str, fields: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a dry run would write, or what a comparison has found apart."""
+    if not isinstance(fields, Mapping):
+        yield from (_apart(one) for one in fields)
+    elif kind in (Kind.MODIFY, Kind.COUPLE):
+        yield from (f"{name} {shown(before)} → {shown(after)}" for name, (before, after) in fields.items())
+
+
+def _named(records: Mapping[str, str]) -> str:
+    """Names with their ids; of many, the first."""
+    told = [f"{label} ({key})" for key, label in records.items()]
+    return ", ".join([*told[:_NAMED], *([f"and {len(told) - _NAMED:,} more"] if len(told) > _NAMED else [])])
+
+
+def _apart(field: Mapping[str, Any]) -> str:
+    """A field that differs: both values, and whose a repair takes."""
+    bc, sales = (" + ".join(map(shown, field[side.value].values())) for side in Side)
+    return f"{field['field']}: {bc} ≠ {sales}, {_WHOSE[field['use']]}"

@@ -13,8 +13,11 @@ from schemas.survey import Finding, Kind
 Free = Mapping[Side, Mapping[str, Keys]]
 
 
-async def find(context: Context) -> None:
-    """Tells every uncoupled record once: after a kill, from the start again, since nothing is done about any before."""
+async def find(context: Context, foretold: bool = False) -> None:
+    """Tells every uncoupled record once: after a kill, from the start again, since nothing is done about any before.
+
+    `foretold`: what of Business Central has no match is told as what would be created in Sales.
+    """
     if await context.findings.sealed(context.job):
         return
     await context.findings.clear(context.job)
@@ -25,10 +28,11 @@ async def find(context: Context) -> None:
     counts = {Kind.MATCHED: len(found.pairs), Kind.AMBIGUOUS: len(found.ambiguous), Kind.UNMATCHED: 0}
     for way in context.mapping.direction.one_ways:
         left = _left(free, found, way.source)
-        counts[Kind.UNMATCHED] += len(left)
+        kind = Kind.INSERT if foretold and way is Direction.TO_SALES else Kind.UNMATCHED
+        counts[kind] = counts.get(kind, 0) + len(left)
         for ids in pages(left):
             labels = await context.labels(way.source, ids)
-            await context.add([one_sided(Kind.UNMATCHED, way, key, labels[key]) for key in ids])
+            await context.add([one_sided(kind, way, key, labels[key]) for key in ids])
     await context.findings.seal(context.job, {kind.value: count for kind, count in counts.items()})
 
 

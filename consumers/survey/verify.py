@@ -13,12 +13,17 @@ from consumers.survey.match import tell_alike, tell_ambiguous, tell_pairs
 from consumers.survey.ports import Row
 from schemas import rows
 from schemas.coupling import Coupling, Lookups
-from schemas.mapping import OnDelete
+from schemas.mapping import OnDelete, TableMapping
 from schemas.side import Direction, Side
 from schemas.survey import Finding, Kind
 
 # What a repair may do something about.
 DIFFERING = (Kind.DRIFT, Kind.HALF, Kind.ORPHAN, Kind.GONE)
+_REPAIRED = {
+    OnDelete.RESTORE: "creates it again",
+    OnDelete.UNCOUPLE: "removes the coupling",
+    OnDelete.DELETE: "deletes the other too, unless it has changed",
+}
 EQUAL, OUTSIDE, LEFT = "equal", "outside", "left"
 _COUNTED = (EQUAL, Kind.DRIFT, Kind.CONFLICT, Kind.HALF, Kind.ORPHAN, Kind.GONE, Kind.DUPLICATE, OUTSIDE, LEFT)
 
@@ -124,7 +129,21 @@ def _gone(context: Context, pair: Pair) -> Finding:
     called = next((label(context.mapping, side, row) for side, row in pair.seen.items()), None)
     texts = (value for half in (coupling.bc, coupling.sales) for value in half.base.values() if isinstance(value, str))
     kind = Kind.GONE if len(pair.gone) > 1 else Kind.ORPHAN
-    return _finding(kind, coupling, called or next(texts, coupling.bc.id), {"gone": [side.value for side in pair.gone]})
+    detail = {"gone": [side.value for side in pair.gone], "next": _next(context.mapping, coupling, kind)}
+    return _finding(kind, coupling, called or next(texts, coupling.bc.id), detail)
+
+
+def _next(mapping: TableMapping, coupling: Coupling, kind: Kind) -> str:
+    """What ends it."""
+    repair = f"`coupled verify {mapping.name} --repair`"
+    if kind is Kind.GONE:
+        return f"{repair} removes the coupling"
+    if mapping.on_delete in _REPAIRED:
+        return f"{repair} {_REPAIRED[mapping.on_delete]}"
+    return (
+        f"on_delete is {mapping.on_delete.value}, so a person decides: delete the other record too, or uncouple it by "
+        f"`coupled uncouple {mapping.name} {coupling.bc.id}`"
+    )
 
 
 def _differing(context: Context, pair: Pair, told: Sequence[Drift]) -> Finding:

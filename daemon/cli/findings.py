@@ -8,27 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from schemas.survey import sentences
+
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from schemas.survey import Finding
 
-# Of one job, at most.
-MOST = 1000
-_WHOSE = {"bc": "Business Central's", "sales": "Sales'", None: "a person decides"}
+# Of one job, as JSON and for the eye.
+MOST, FIRST = 1000, 20
 
 
 def record(one: Finding) -> dict[str, Any]:
     return {**asdict(one), "direction": one.direction.value, "detail": dict(one.detail)}
 
 
-def print_records(found: Sequence[Mapping[str, Any]]) -> None:
-    for one in found:
+def print_records(found: Sequence[Mapping[str, Any]], run: str) -> None:
+    """The first of them, and how to see the others."""
+    for one in found[:FIRST]:
         typer.echo(f"{one['kind']:<10} {one['label']}  {one['bc_id'] or '–'} ↔ {one['sales_id'] or '–'}")
-        for each in one["detail"].get("fields", ()):
-            if isinstance(each, dict):
-                typer.echo(f"  {_apart(each)}")
-
-
-def _apart(field: Mapping[str, Any]) -> str:
-    """A field that differs: both values, and whose a repair takes."""
-    bc, sales = (" ".join(str(value) for value in field[side].values()) for side in ("bc", "sales"))
-    return f"{field['field']}: {bc!r} ≠ {sales!r}, {_WHOSE[field['use']]}"
+        for sentence in sentences(one["kind"], one["detail"]):
+            typer.echo(f"  {sentence}")
+    if len(found) > FIRST:
+        typer.echo(f"… more: coupled findings {run} --all")

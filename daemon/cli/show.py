@@ -133,7 +133,7 @@ def job(
         if name not in ("failures", "findings") and value not in (None, "", 0, {}):
             typer.echo(f"{name:>10}  {_told(name, value)}")
     failures.print_records(found["failures"])
-    findings.print_records(found["findings"])
+    findings.print_records(found["findings"], found["run"])
     return None
 
 

@@ -38,6 +38,10 @@ _LISTED = (
     Kind.AMBIGUOUS,
     Kind.CONFLICT,
     Kind.FAIL,
+    Kind.DRIFT,
+    Kind.HALF,
+    Kind.ORPHAN,
+    Kind.GONE,
     Kind.DUPLICATE,
 )
 _TITLES = {
@@ -49,7 +53,11 @@ _TITLES = {
     Kind.MODIFY: "Would be modified",
     Kind.UNCOUPLE: "Would be uncoupled",
     Kind.SKIP: "Would be skipped",
-    Kind.CONFLICT: "Would conflict",
+    Kind.CONFLICT: "Conflict",
+    Kind.DRIFT: "Differ",
+    Kind.HALF: "Coupled or created, and never carried",
+    Kind.ORPHAN: "Have lost their partner",
+    Kind.GONE: "Coupled, and neither exists",
     Kind.FAIL: "Would fail",
     Kind.DUPLICATE: "Look like duplicates",
 }
@@ -99,7 +107,7 @@ def findings(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List what a match or a dry run has found."""
+    """List what a match, a dry run or a comparison has found."""
 
     async def known(store: Store, settings: Settings) -> list[dict[str, Any]]:
         if await store.jobs.run(run) is None:
@@ -191,4 +199,5 @@ def as_dict(mapping: str, one: Finding) -> dict[str, Any]:
 def line(found: Mapping[str, Any]) -> str:
     """A finding in one line: how the record is called, and what there is to say of it."""
     more = said(found["kind"], found["detail"])
-    return f"{found['label']}{f': {more}' if more else ''}"
+    ids = f" ({found['bc_id']} ↔ {found['sales_id']})" if found["bc_id"] and found["sales_id"] else ""
+    return f"{found['label']}{ids}{f': {more}' if more else ''}"

@@ -100,6 +100,17 @@ async def test_matching_again_couples_nothing_more(stage: Stage) -> None:
     assert await stage.couplings("CUSTOMER") == before
 
 
+async def test_a_dry_run_tells_what_would_be_created(stage: Stage) -> None:
+    both(stage, "Adatum")
+    only = customer(stage, "Only in BC")
+    account(stage, "Only in Sales")
+    told = await match(stage, dry_run=True, create=True)
+    assert found(told) == {"matched": 1, "insert": 1, "unmatched": 1}
+    (one,) = await findings(stage, told, Kind.INSERT)
+    assert (one.direction, one.bc_id, one.sales_id) == ("to_sales", only, None)
+    assert len(stage.sales.rows("accounts")) == 2
+
+
 async def test_a_dry_run_only_tells(stage: Stage) -> None:
     both(stage, "Adatum")
     told = await match(stage, dry_run=True)

@@ -265,6 +265,7 @@ async def test_what_is_gone_since_its_side_was_read_and_was_carried_before_is_to
     assert found(told) == {"orphan": 1, "left": 1}
     (one,) = await findings(stage, "v")
     assert one.detail["gone"] == ["sales"]
+    assert f"`coupled uncouple CUSTOMER {keys['Adatum']}`" in one.detail["next"]
 
 
 async def test_duplicates_are_told_and_left(stage: Stage) -> None:

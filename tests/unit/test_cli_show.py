@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from daemon.cli import show
+from daemon.cli import findings, show
 from daemon.cli.app import app
 from daemon.cli.output import print_table
 from schemas.command_outcome import job_dict
 from schemas.job import Job, JobState
 from schemas.outcome import Outcome
 from schemas.side import Direction
+from schemas.survey import Finding, Kind
 
 QUIET = {
     "direction": "both",
@@ -139,6 +140,18 @@ def test_a_job_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     text = told(monkeypatch, found, "job", "8")
     assert "found  18 equal, 2 left" in text
     assert "BC ↔ Sales" in text
+
+
+@pytest.mark.parametrize(("count", "lines"), [(20, 20), (21, 21), (1000, 21)])
+def test_a_job_shows_the_first_of_what_was_found_and_how_to_see_all(
+    monkeypatch: pytest.MonkeyPatch, count: int, lines: int
+) -> None:
+    one = findings.record(Finding(Kind.ORPHAN, Direction.BOTH, "b", "s", "Adatum"))
+    text = told(monkeypatch, {**job_dict(VERIFY), "failures": [], "findings": [one] * count}, "job", "8")
+    shown = text.splitlines()[-lines:]
+    assert [line.split()[0] for line in shown[:20]] == ["orphan"] * 20
+    assert text.count("orphan") == 20
+    assert ("… more: coupled findings r --all" in text) == (count > 20)
 
 
 def test_the_version_is_told() -> None:
