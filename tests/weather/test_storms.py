@@ -38,7 +38,10 @@ KINDS: dict[str, list[Fault]] = {
     "200 as a page, applied": [{"kind": "html", "status": 200, "after_commit": True}],
     "cut off before": [{"kind": "drop"}],
     "cut off after it was applied": [{"kind": "drop", "after_commit": True}],
+    "cut off before it is applied all the same": [{"kind": "late", "seconds": 400}],
     "half an answer": [{"kind": "truncate", "after_commit": True}],
+    "half an answer as a whole one": [{"kind": "half"}],
+    "an answer twice": [{"kind": "repeat"}],
     "401 in mid-run": [{"status": 401}],
 }
 _TOO_SLOW = "too slow, applied"

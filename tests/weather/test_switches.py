@@ -73,6 +73,7 @@ SALES: Switches = {
     "condition_limit": [60],
     "requests_per_window": [100],
     "request_cost_ms": [20_000],
+    "servers": [3],
 }
 # Where the daemon is told of changes by webhook.
 TOLD: Switches = {
