@@ -19,10 +19,10 @@ from producers import business_central, currencies, dataverse
 from producers.business_central import BusinessCentralSweep, ModifiedSource
 from producers.clocks import SideClock
 from producers.currencies import Currencies
+from producers.current import Reader
 from producers.dataverse import DataverseSweep, DeltaSource
 from producers.deletions import TableIds, business_central_ids, sales_ids
 from producers.ports import Source, Sweep
-from producers.retry import Reader
 from producers.watermark import Overlap
 from schemas import rows
 from schemas.job import Job

@@ -24,6 +24,7 @@ from daemon.store.tidying import tidy
 from daemon.works import StoredWorks
 from producers import ports
 from producers.capture import Capture
+from producers.current import Current
 from producers.deletions import Deletions
 from producers.retry import Retry
 from producers.runner import Pace, Runner
@@ -135,8 +136,8 @@ class Parts:
         return Runner(self.mappings, jobs, states, works, self.announce, self.clock.now, pace)
 
     def retry(self) -> Retry:
-        readers = {side: self.sides.reader(side) for side in Side}
-        return Retry(self.mappings, self.store.retries, readers, self.log, self.topics, self.clock.now)
+        records = {side: Current(side, self.sides.reader(side), self.store.memory) for side in Side}
+        return Retry(self.mappings, self.store.retries, records, self.log, self.topics, self.clock.now)
 
     def deletions(self) -> list[Deletions]:
         """One for each table whose deletions are carried."""

@@ -14,6 +14,7 @@ from daemon.store.positions import SqlPositions
 from daemon.surveying import surveying
 from daemon.verifying import verifying
 from producers.clocks import SideClock, unordered
+from producers.current import Current
 from producers.named import NamedSweep
 from producers.ports import Log, Page, Position, Sweep
 from producers.retry import FailedFirst
@@ -80,8 +81,7 @@ class StoredWorks:
     async def _naming(self, run: Run, job: Job) -> Work:
         ids, mapping = run.options["records"], self._sides.mappings[job.mapping]
         await self._jobs.start_job(job.id, job.started or self._now(), len(ids))
-        reader, work = self._sides.reader(job.direction.source), (job.id, job.direction)
-        sweep = NamedSweep(ids, reader, mapping, work, self._now)
+        sweep = NamedSweep(ids, self._current(job), mapping, job.id, self._now)
         return Sweeping(sweep, self._part(job, job.direction.source), job, self._positions, remembers=False)
 
     async def _sweeping(self, run: Run, job: Job) -> Work:
@@ -94,10 +94,14 @@ class StoredWorks:
         mapping = self._sides.mappings[job.mapping]
         if modified:
             work = (job.id, job.direction)
-            sweep = FailedFirst(sweep, self._failures, self._sides.reader(side), mapping, work, self._now)
+            sweep = FailedFirst(sweep, self._failures, self._current(job), mapping, work, self._now)
         pays = self._definitions if run.kind is RunKind.FULL else None
         clock = self._sides.clocks[side]
         return Sweeping(sweep, self._part(job, side), job, self._positions, pays=pays, clock=clock, before=mark.before)
+
+    def _current(self, job: Job) -> Current:
+        side = job.direction.source
+        return Current(side, self._sides.reader(side), self._store.memory)
 
     def _part(self, job: Job, side: Side, part: str = "") -> JobSweep:
         topic = self._topics.table(side, self._sides.mappings[job.mapping].table(side).name)

@@ -7,17 +7,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Protocol
 
+from producers.current import Current
 from producers.ports import Log, Page, Position, Sweep
 from schemas import rows
-from schemas.change import Change, Op
+from schemas.change import Change
 from schemas.errors import CoupledError
 from schemas.mapping import Mappings, TableMapping
 from schemas.side import Direction, Side
 from schemas.topics import Topics
 
-Row = Mapping[str, Any]
 _MOST = 200
 
 
@@ -45,11 +45,6 @@ class Failures(Protocol):
         """
 
 
-class Reader(Protocol):
-    async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
-        """The records that exist, by id. ApiError if the side does not answer."""
-
-
 class Retry:
     """Publishes due failures as they are on their side now. One worker at a time: the leader."""
 
@@ -57,14 +52,14 @@ class Retry:
         self,
         mappings: Mappings,
         failures: Failures,
-        readers: Mapping[Side, Reader],
+        records: Mapping[Side, Current],
         log: Log,
         topics: Topics,
         now: Callable[[], datetime],
     ) -> None:
         self._mappings = mappings
         self._failures = failures
-        self._readers = readers
+        self._records = records
         self._log = log
         self._topics = topics
         self._now = now
@@ -84,7 +79,7 @@ class Retry:
         return count
 
     async def _again(self, mapping: TableMapping, direction: Direction, due: Sequence[Due]) -> int:
-        changes = await _read(self._readers[direction.source], mapping, direction, due, self._now())
+        changes = await _read(self._records[direction.source], mapping, due, self._now())
         topic = self._topics.table(direction.source, mapping.table(direction.source).name)
         await self._log.publish(topic, changes, packed=False)
         await self._failures.taken(due, self._now())
@@ -101,12 +96,12 @@ class FailedFirst:
         self,
         sweep: Sweep,
         failures: Failures,
-        reader: Reader,
+        records: Current,
         mapping: TableMapping,
         job: tuple[int, Direction],
         now: Callable[[], datetime],
     ) -> None:
-        self._sweep, self._failures, self._reader, self._mapping = sweep, failures, reader, mapping
+        self._sweep, self._failures, self._records, self._mapping = sweep, failures, records, mapping
         self._job, self._direction = job
         self._now = now
         self._carried: dict[str, str] = {}
@@ -118,27 +113,17 @@ class FailedFirst:
                 page, changes=tuple(one for one in page.changes if self._carried.get(one.key) != one.version)
             )
         due = await self._failures.failed(self._mapping.name, self._direction)
-        changes = await _read(self._reader, self._mapping, self._direction, due, self._now(), self._job)
+        changes = await _read(self._records, self._mapping, due, self._now(), self._job)
         self._carried = {change.key: change.version for change in changes}
         return Page(tuple(changes), {"next": "", "begin": True}, more=True)
 
 
 async def _read(
-    reader: Reader,
-    mapping: TableMapping,
-    direction: Direction,
-    due: Sequence[Due],
-    now: datetime,
-    job: int | None = None,
+    records: Current, mapping: TableMapping, due: Sequence[Due], now: datetime, job: int | None = None
 ) -> list[Change]:
     """The records as they are now, for this mapping only. One that is gone is told as deleted: if it was coupled, its
     deletion may be what failed; if not, nothing is left to carry."""
-    found = await reader.read(mapping, [one.key for one in due]) if due else {}
-    table, now_ms = mapping.table(direction.source), int(now.timestamp() * 1000)
-    changes = (
-        rows.change(table, found[one.key], Op.READ, now_ms)
-        if one.key in found
-        else rows.deletion(table, one.key, now_ms)
-        for one in due
-    )
+    table, now_ms = mapping.table(records.side), int(now.timestamp() * 1000)
+    found = await records.changes(mapping, [one.key for one in due], now_ms)
+    changes = (found.get(one.key) or rows.deletion(table, one.key, now_ms) for one in due)
     return [replace(change, job=job, mapping=mapping.name, retry=True) for change in changes]

@@ -1,14 +1,18 @@
 """Failed records are carried again on the same road as everything else (promise 7)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from producers.current import Current
 from producers.ports import Page, Position, Published
 from producers.retry import Due, FailedFirst, Retry
+from schemas import rows
 from schemas.change import Change, Op, decode, encode
+from schemas.coupling import Coupling, Half
 from schemas.errors import ApiError
 from schemas.mapping import TableMapping
 from schemas.side import Direction, Side
@@ -30,6 +34,7 @@ class Desk:
         self.was_taken: list[Due] = []
         self.published: list[tuple[str, Change]] = []
         self.away = False
+        self.held: dict[tuple[str, str], Coupling] = {}
 
     async def due(self, now: datetime, limit: int, served: Collection[tuple[str, Direction]]) -> Sequence[Due]:
         return [one for one in self.open if (one.mapping, one.direction) in served]
@@ -45,13 +50,16 @@ class Desk:
             raise ApiError(503, "", "away")
         return {key: ROW for key in ids if key == ROW["id"]}
 
+    async def couplings(self, names: Iterable[str], side: Side, ids: Iterable[str]) -> Mapping[Any, Coupling]:
+        return self.held
+
     async def publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
         self.published += [(topic, change) for change in changes]
         return Published(topic, {0: len(self.published)})
 
     def retry(self) -> Retry:
         known = mappings(part(MAPPING.name))
-        return Retry(known, self, {Side.BC: self, Side.SALES: self}, self, Topics(), lambda: NOON)
+        return Retry(known, self, {side: Current(side, self, self) for side in Side}, self, Topics(), lambda: NOON)
 
 
 async def test_a_due_record_goes_on_its_topic_as_it_is_now_for_its_mapping_only() -> None:
@@ -63,6 +71,17 @@ async def test_a_due_record_goes_on_its_topic_as_it_is_now_for_its_mapping_only(
     assert change.retry
     assert decode(encode(change)) == [change]
     assert desk.was_taken == [HERE]
+
+
+@pytest.mark.parametrize(("later_ms", "told"), [(0, True), (1, False)])
+async def test_a_record_that_reads_older_than_was_agreed_counts_as_of_unknown_order(later_ms: int, told: bool) -> None:
+    """Its side's clock was set back since."""
+    desk, seen = Desk(HERE), rows.half(MAPPING, Side.BC, ROW)
+    agreed = replace(seen, sequence=seen.sequence + later_ms)
+    desk.held[MAPPING.name, ROW["id"]] = Coupling(MAPPING.name, agreed, Half("a"))
+    await desk.retry().once()
+    ((_, change),) = desk.published
+    assert change.sequence == (seen.sequence if told else 0)
 
 
 async def test_a_record_that_no_longer_exists_is_told_as_deleted() -> None:
@@ -94,7 +113,7 @@ class OnePage:
 
 async def test_a_sync_begins_with_what_failed_before_counted_in_its_job() -> None:
     desk = Desk(HERE, GONE)
-    sweep = FailedFirst(OnePage(), desk, desk, MAPPING, (7, TO_SALES), lambda: NOON)
+    sweep = FailedFirst(OnePage(), desk, Current(Side.BC, desk, desk), MAPPING, (7, TO_SALES), lambda: NOON)
     first = await sweep.read(None)
     assert [(change.key, change.op, change.job) for change in first.changes] == [
         (ROW["id"], Op.READ, 7),

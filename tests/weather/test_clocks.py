@@ -142,3 +142,26 @@ async def test_a_modified_only_synchronisation_finds_what_was_edited_after_a_ste
     await stage.command("resume", mappings=["CUSTOMER"])
     await stage.sync("CUSTOMER")
     assert differences(Records(stage), _EXPECTED) == []
+
+
+@pytest.mark.parametrize("how", ["retry", "sync", "named"])
+async def test_an_edit_that_failed_after_a_step_back_is_carried_when_it_is_tried_again(
+    how: str, untracked: Stage
+) -> None:
+    stage = untracked
+    customer, _ = coupled_customers(stage)[0]
+    stage.bc.edit(customer, city="Before")
+    await stage.live()
+    _wrong_by(stage, -HOUR, 0)
+    stage.sales.arm(status=400, method="PATCH", path="/accounts(")
+    stage.bc.edit(customer, city="After")
+    await stage.live()
+    assert len(await stage.errors()) == 1
+    if how == "retry":
+        await stage.command("retry", mappings=["CUSTOMER"])
+        stage.clock.tick(60)
+        await stage.live()
+    else:
+        named = {"records": [customer.partition("(")[2][:-1]]} if how == "named" else {}
+        await stage.command("sync", mappings=["CUSTOMER"], **named)
+    assert (differences(Records(stage), _EXPECTED), await stage.errors()) == ([], [])
