@@ -9,13 +9,14 @@ from typing import Any
 
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
 
+from consumers.synchronise import Message
 from daemon.settings import Kafka
 from producers.ports import Published
 from schemas import command as commands
-from schemas import command_outcome
+from schemas import command_outcome, dead_letter
 from schemas.change import Change, encode
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import Unreachable
@@ -23,6 +24,8 @@ from schemas.topics import Topics
 
 # A message holds at most this many records and bytes, to stay below the broker's 1 MB.
 PACK_RECORDS, PACK_BYTES = 200, 700_000
+# What is kept of a message that is too large for a letter.
+_KEPT = 100_000
 _SECONDS_TO_ANSWER = 20
 
 
@@ -154,12 +157,20 @@ class KafkaLog:
         """Puts a command on the control topic."""
         await self._send(self._topics.control, command.id.encode(), commands.encode(command), [])
 
-    async def dead_letter(self, topic: str, key: bytes | None, value: bytes | None, reason: str) -> None:
-        """Keeps a message nobody can read, byte for byte, with where it came from and why."""
-        headers = [("topic", topic.encode()), ("reason", reason.encode())]
+    async def dead_letter(self, topic: str, message: Message, reason: str) -> None:
+        """Keeps a message nobody can read, byte for byte, with where it came from and why. The beginning of one that
+        with its reason is too large for the broker: its topic must not stand still for it (promise 7)."""
+        headers = dead_letter.headers(dead_letter.Place(topic, message.partition, message.offset), reason)
+        key, value = message.key, message.value
         if key is None and value is None:
             value = b""  # the client refuses to send neither, and the topic it came from would stand still
-        await self._send(self._topics.dead_letters, key, value, headers)
+        try:
+            await self._send(self._topics.dead_letters, key, value, headers)
+        except Unreachable as error:
+            if not isinstance(error.__cause__, MessageSizeTooLargeError):
+                raise
+            value, cut = dead_letter.beginning(value, _KEPT)
+            await self._send(self._topics.dead_letters, key and key[:_KEPT], value, [*headers, *cut])
 
     async def _send(self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
         def send() -> None:

@@ -13,8 +13,12 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 QUIET = ("faust", "mode", "aiokafka", "kafka", "uvicorn", "httpx", "httpcore", "asyncio", "alembic", "sqlalchemy")
 HIDDEN = "•••"
 _SECRET_KEY = re.compile(r"secret|password|passwd|token|authorization|api[-_]?key|cookie|credential", re.IGNORECASE)
-# Where no key tells: a header in a text, and the password within an address.
+# Where no key tells: a header or JSON in a text, and the password within an address.
 _SECRET_TEXT = (
+    (
+        re.compile(rf'(?i)("[^"\\]{{0,64}}(?:{_SECRET_KEY.pattern})[^"\\]{{0,64}}"\s*:\s*")(?:[^"\\]|\\.)*'),
+        rf"\1{HIDDEN}",
+    ),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
     (re.compile(r"(?i)\b((?:client_secret|access_token|password)=)[^&\s\"']+"), rf"\1{HIDDEN}"),
     (re.compile(r"(://[^/\s:@]+:)[^@\s]+@"), rf"\1{HIDDEN}@"),
@@ -62,6 +66,13 @@ def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     return _cleaned(event)
 
 
+def hidden(text: str) -> str:
+    """The text without what looks like a secret in it."""
+    for pattern, replacement in _SECRET_TEXT:
+        text = pattern.sub(replacement, text)
+    return text
+
+
 def _ending(style: str, out: TextIO) -> list[Processor]:
     if style == "json":
         render: Processor = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
@@ -88,9 +99,7 @@ def _cleaned(values: Mapping[str, Any]) -> MutableMapping[str, Any]:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        for pattern, replacement in _SECRET_TEXT:
-            value = pattern.sub(replacement, value)
-        return value
+        return hidden(value)
     if isinstance(value, Mapping):
         return _cleaned(value)
     if isinstance(value, list | tuple):

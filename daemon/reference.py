@@ -142,7 +142,8 @@ def _kind(parameter: Any) -> str:
     kind = parameter.type_descriptor.annotation
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(f"`{member.value}`" for member in kind)
-    return "flag" if kind is bool else "names" if "list" in str(kind) else _plain(kind)
+    several = "numbers" if "int" in str(kind) else "names"
+    return "flag" if kind is bool else several if "list" in str(kind) else _plain(kind)
 
 
 def _configuration(words: Mapping[str, str]) -> str:

@@ -29,7 +29,7 @@ from producers.deletions import Deletions
 from producers.retry import Retry
 from producers.runner import Pace, Runner
 from schemas.change import Change
-from schemas.command import Command
+from schemas.command import Command, unreadable
 from schemas.command_outcome import CommandOutcome
 from schemas.mapping import Mappings, Table, TableMapping
 from schemas.outcome import Settled
@@ -48,7 +48,7 @@ class Log(ports.Log, Protocol):
     async def submit(self, command: Command) -> None:
         """A command, on the control topic, keyed by its id."""
 
-    async def dead_letter(self, topic: str, key: bytes | None, value: bytes | None, reason: str) -> None:
+    async def dead_letter(self, topic: str, message: Message, reason: str) -> None:
         """Keeps a message nobody can read, byte for byte, with where it came from and why."""
 
 
@@ -159,13 +159,19 @@ class Parts:
     async def changes(self, synchronise: Synchronise, topic: str, messages: Sequence[Message]) -> None:
         """A batch of a table topic; what nobody can read is kept aside."""
         for message, reason in await synchronise.batch(topic, self.log_ids[topic], messages):
-            _log.error("message_unreadable", topic=topic, partition=message.partition, offset=message.offset)
-            await self.log.dead_letter(topic, message.key, message.value, reason)
+            await self._dead(topic, message, reason)
 
     async def commands(self, control: Control, topic: str, messages: Sequence[Message]) -> None:
-        """A batch of the control topic."""
+        """A batch of the control topic. What is no command at all is refused, and kept aside too: nobody knows the id
+        under which it is answered."""
         for message in messages:
             await control.take(message.value, f"{topic}-{message.partition}-{message.offset}")
+            if reason := unreadable(message.value):
+                await self._dead(topic, message, reason)
+
+    async def _dead(self, topic: str, message: Message, reason: str) -> None:
+        _log.error("message_unreadable", topic=topic, partition=message.partition, offset=message.offset)
+        await self.log.dead_letter(topic, message, reason)
 
     async def recover(self, control: Control) -> None:
         """Commands accepted before a crash take effect now; what was not announced is."""

@@ -155,6 +155,15 @@ def command_id(value: bytes | None, fallback: str) -> str:
         return fallback
 
 
+def unreadable(value: bytes | None) -> str:
+    """Why the message is no command of any version; empty if it is a JSON object, whatever stands in it."""
+    try:
+        _object(value)
+    except Refused as error:
+        return error.problem.message
+    return ""
+
+
 def encode(command: Command) -> bytes:
     return orjson.dumps(command.model_dump(mode="json", exclude_none=True))
 

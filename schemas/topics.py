@@ -27,5 +27,5 @@ class Topics:
 
     @property
     def dead_letters(self) -> str:
-        """Messages nobody can read, byte for byte, with the reason in headers. Key: the original's."""
+        """Messages nobody can read, byte for byte, with place and reason in headers. Key: the original's."""
         return f"{self.prefix}.dead-letters"

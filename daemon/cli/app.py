@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli import act, check, mappings, pair, run, show, survey
+from daemon.cli import act, check, dead_letters, mappings, pair, run, show, survey
 
 app = typer.Typer(
     name="coupled",
@@ -55,3 +55,4 @@ app.command()(show.errors)
 app.command()(survey.findings)
 app.command()(show.couplings)
 app.add_typer(mappings.app, name="mappings")
+app.add_typer(dead_letters.app, name="dead-letters")

@@ -17,15 +17,25 @@ DEFAULT_CONFIG = Path("coupled.yaml")
 
 def complete_mapping(incomplete: str) -> list[str]:
     """Tab completion: the names of the configured mappings, or of the standard ones."""
+    return [name for name in _configured().by_name if name.startswith(incomplete.upper())]
+
+
+def _configured() -> Mappings:
     from schemas.errors import CoupledError
 
     try:
         from daemon.config import load
 
-        mappings = load_mappings(load(DEFAULT_CONFIG, {}).mappings)
+        return load_mappings(load(DEFAULT_CONFIG, {}).mappings)
     except (CoupledError, OSError):
-        mappings = load_mappings("standard")
-    return [name for name in mappings.by_name if name.startswith(incomplete.upper())]
+        return load_mappings("standard")
+
+
+def complete_topic(incomplete: str) -> list[str]:
+    """Tab completion: the topics that the daemon reads, without their prefix."""
+    mappings = _configured()
+    names = ["control", *(f"{side.value}.{table}" for side, table in mappings.followed())]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def load_mappings(source: str) -> Mappings:

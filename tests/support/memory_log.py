@@ -12,7 +12,7 @@ from consumers.synchronise import Message
 from daemon.kafka import packs
 from producers.ports import Published
 from schemas import command as commands
-from schemas import command_outcome
+from schemas import command_outcome, dead_letter
 from schemas.change import Change, encode
 from schemas.command_outcome import CommandOutcome
 from schemas.topics import Topics
@@ -55,9 +55,10 @@ class MemoryLog:
     async def submit(self, command: commands.Command) -> None:
         self.put(self._topics.control, command.id.encode(), commands.encode(command))
 
-    async def dead_letter(self, topic: str, key: bytes | None, value: bytes | None, reason: str) -> None:
-        headers = [("topic", topic.encode()), ("reason", reason.encode())]
-        self._append(self._topics.dead_letters, 0, key, b"" if key is None and value is None else value, headers)
+    async def dead_letter(self, topic: str, message: Message, reason: str) -> None:
+        headers = dead_letter.headers(dead_letter.Place(topic, message.partition, message.offset), reason)
+        value = b"" if message.key is None and message.value is None else message.value
+        self._append(self._topics.dead_letters, 0, message.key, value, headers)
 
     def put(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """A message as any Kafka tool may send it, on the first partition."""

@@ -17,6 +17,7 @@ from daemon.wiring import Log
 from schemas import command, command_outcome
 from schemas.change import Change, Op, decode
 from schemas.command_outcome import CommandOutcome
+from schemas.dead_letter import letter, stuck
 from schemas.job import RunState
 from schemas.side import Side
 from schemas.topics import Topics
@@ -140,9 +141,31 @@ async def test_outcomes_and_commands_are_in_order_and_keyed_by_the_command(subje
 
 
 async def test_dead_letters_keep_key_and_value_and_say_whence_and_why(subject: Subject) -> None:
-    await subject.log.dead_letter("t.bc.customers", b"key", b"\xff", "it is not JSON")
-    await subject.log.dead_letter("t.bc.customers", None, None, "it is empty")
-    letters = subject.read(subject.topics.dead_letters, 2)
-    assert [(message.key, message.value) for message, _ in letters] == [(b"key", b"\xff"), (None, b"")]
-    assert [dict(headers)["reason"] for _, headers in letters] == [b"it is not JSON", b"it is empty"]
-    assert all(dict(headers)["topic"] == b"t.bc.customers" for _, headers in letters)
+    await subject.log.dead_letter("t.bc.customers", Message(2, 7, b"key", b"\xff"), "it is not JSON")
+    await subject.log.dead_letter("t.bc.customers", Message(0, 8, None, None), "it is empty")
+    await subject.log.dead_letter("t.bc.customers", Message(0, 9, b"gone", None), "it is empty")
+    letters = [
+        letter(kept.offset, 0, kept.key, kept.value, told)
+        for kept, told in subject.read(subject.topics.dead_letters, 3)
+    ]
+    assert [(one.key, one.value) for one in letters] == [(b"key", b"\xff"), (None, b""), (b"gone", None)]
+    assert [(one.partition, one.offset) for one in letters] == [(2, 7), (0, 8), (0, 9)]
+    assert [one.reason for one in letters] == ["it is not JSON", "it is empty", "it is empty"]
+    assert all(one.topic == "t.bc.customers" and one.whole for one in letters)
+
+
+async def test_a_message_too_large_for_a_letter_does_not_hold_its_topic_up(brokers: Brokers) -> None:
+    """One that came compressed, or from a producer with a higher limit. Its reason may quote all of it."""
+    bootstrap, topics = brokers.bootstrap("embedded"), Topics(f"t-{uuid.uuid4().hex[:12]}")
+    settings = Kafka(bootstrap_servers=bootstrap, topic_prefix=topics.prefix)
+    await asyncio.to_thread(ensure_topics, settings, bootstrap, topics, [])
+    log = await asyncio.to_thread(KafkaLog, settings, bootstrap, topics)
+    try:
+        await log.dead_letter(topics.control, Message(0, 1, b"k" * 900_000, b"v" * 2_000_000), "x" * 2_000_000)
+        [(kept, told)] = _read_kafka(bootstrap, topics.dead_letters, 1)
+    finally:
+        await log.close()
+    one = letter(kept.offset, 0, kept.key, kept.value, told)
+    assert (one.size, one.whole) == (2_000_000, False)
+    assert (one.value or b"").startswith(b"v" * 1000)
+    assert stuck(one, topics) == "the message was too large to be kept whole"
