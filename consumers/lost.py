@@ -46,6 +46,12 @@ def lost(step: Decision, error: ApiError, now: datetime) -> Decision:
     return replace(step, lost_at=now) if isinstance(step, Create) and late and is_blind(step) else step
 
 
+def cut_short(items: Sequence[Decision], now: datetime) -> list[Intent]:
+    """What of these was sent when we were stopped, and has no number by which a second one would be refused."""
+    found = (one for one in items if isinstance(one, Create) and is_blind(one))
+    return [Intent(one.mapping.name, one.change.key, one.traces, now) for one in found]
+
+
 def to_note(steps: Sequence[Decision]) -> list[Intent]:
     """What must outlast a stop: when a creation was lost, with what it had sent."""
     found = (one for one in steps if isinstance(one, Create) and one.look and one.lost_at is not None)

@@ -4,6 +4,7 @@ Creation is idempotent (promise 2): Sales rows get the BC record's id; a BC reco
 it is created. After a try whose outcome is unknown nothing is repeated blindly: we look first.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -28,7 +29,7 @@ from consumers.create import Creation
 from consumers.decide import Create, Decision, Delete, Modify
 from consumers.deletions import deleted, found_gone
 from consumers.existing import Existing, adopted
-from consumers.lost import Lateness, lost, to_note
+from consumers.lost import Lateness, cut_short, lost, to_note
 from consumers.patience import Patience, Rounds
 from consumers.ports import Memory, Target
 from consumers.resolve import resolve
@@ -136,7 +137,7 @@ class Push:
         later = [step for step in looked if not is_ready(step)]
         errors += [self._lateness.waiting(step) for step in later if isinstance(step, Create) and self._may_come(step)]
         ready = await self._creation.renew(mapping, [step for step in looked if is_ready(step)])
-        answers = await self._target.write([write(item) for item in ready]) if ready else []
+        answers = await self._written(ready) if ready else []
         steps = [
             await self._answered(item, answer, lookups, errors) for item, answer in zip(ready, answers, strict=True)
         ]
@@ -144,6 +145,14 @@ class Push:
         steps = await self._creation.complete(mapping, [*later, *steps])
         settled = [step for step in steps if isinstance(step, Settled)]
         return settled, [step for step in steps if not isinstance(step, Settled)], errors
+
+    async def _written(self, items: Sequence[Item]) -> Sequence[Answer]:
+        """A stop that cuts it short loses the answers: the batch comes again soon, while the side may be at work."""
+        try:
+            return await self._target.write([write(item) for item in items])
+        except asyncio.CancelledError:
+            await self._memory.intend(cut_short(items, self._now()))
+            raise
 
     async def _looked(self, mapping: TableMapping, items: Sequence[Item], lookups: Lookups) -> list[Decision]:
         """As `_look`; a read that the side refuses for good, or a mistake of ours, fails the record it was for, not the

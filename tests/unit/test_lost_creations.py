@@ -1,5 +1,6 @@
 """A creation under which the connection was lost may be carried out minutes later: it leaves one record (promise 2)."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from schemas.errors import ApiError, Problem
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
+from schemas.write import Answer, Write
 from tests.support.creating import CITY, NAME, Bench
 from tests.support.fakes import ANY, LOST
 from tests.unit.test_create import MATCHED, SALESPEOPLE
@@ -90,6 +92,29 @@ async def test_it_is_made_again_once_it_can_no_longer_come() -> None:
     assert ends[-1].outcome is Outcome.INSERTED
     assert len(bench.target.writes) == 2
     assert 16 * MINUTE <= (bench.now - start).total_seconds() < 20 * MINUTE
+
+
+async def test_a_stop_before_the_answer_leaves_it_as_lost() -> None:
+    """The batch is delivered again at once, and Business Central is still at work."""
+    bench = Late(Side.SALES, fields=[NAME, CITY])
+    key = customer(bench)
+    sent, write = asyncio.Event(), bench.target.write
+
+    async def unanswered(writes: Sequence[Write]) -> Sequence[Answer]:
+        bench.at.append((bench.now + timedelta(minutes=5), lambda: bench.target._carried_out(writes[0])))
+        sent.set()
+        await asyncio.Event().wait()
+        return ()
+
+    bench.target.write = unanswered  # type: ignore[method-assign]
+    push = asyncio.create_task(bench.push(key))
+    await sent.wait()
+    push.cancel()
+    await asyncio.wait([push])
+    bench.target.write = write  # type: ignore[method-assign]
+    await bench.until_it_ends(key)
+    bench.later(60 * MINUTE)
+    assert len(bench.partners) == 1
 
 
 async def test_an_edit_meanwhile_does_not_hide_what_was_sent() -> None:
