@@ -234,11 +234,10 @@ def _newest(changes: Sequence[Change]) -> tuple[dict[str, Change], list[Change]]
         earlier = newest.get(change.key)
         if earlier is None:
             newest[change.key] = change
-        elif _follows(change, earlier):
-            superseded.append(earlier)
-            newest[change.key] = change
-        else:
-            superseded.append(change)
+            continue
+        kept, passed = (change, earlier) if _follows(change, earlier) else (earlier, change)
+        newest[change.key], told = _in_its_place(kept, passed)
+        superseded.append(told)
     return newest, superseded
 
 
@@ -247,3 +246,11 @@ def _follows(change: Change, earlier: Change) -> bool:
     if change.op is Op.DELETE or earlier.op is Op.DELETE or not change.sequence:
         return True
     return change.sequence >= earlier.sequence
+
+
+def _in_its_place(kept: Change, passed: Change) -> tuple[Change, Change]:
+    """What somebody asked for of a superseded change holds for the one that stands in for it, be that live capture's:
+    a record that is named or retried is carried whatever "only coupled" and `live` say, and its job counts the outcome.
+    """
+    asked = replace(kept, retry=kept.retry or passed.retry, mapping=kept.mapping or passed.mapping)
+    return (asked, passed) if kept.job is not None else (replace(asked, job=passed.job), replace(passed, job=None))

@@ -65,6 +65,26 @@ async def test_older_changes_of_a_record_in_one_batch_are_superseded() -> None:
     assert [write.fields for write in river.sales.writes[1:]] == [{"address1_city": "Linz"}]
 
 
+@pytest.mark.parametrize("settings", [{"only_coupled": True}, {"live": False}])
+@pytest.mark.parametrize("captured_last", [True, False])
+async def test_what_is_asked_for_by_name_is_carried_though_live_capture_tells_of_it_too(
+    settings: dict[str, bool], captured_last: bool
+) -> None:
+    river = River(**settings)
+    captured = river.new(BC, displayName="Adatum")
+    named = replace(captured, retry=True, mapping=river.mapping.name, job=7)
+    ends = await river.take(*((named, captured) if captured_last else (captured, named)))
+    told = {end.change.job: (end.outcome, end.superseded) for end in ends}
+    assert told == {7: (Outcome.INSERTED, False), None: (Outcome.UNCHANGED, True)}
+
+
+async def test_of_two_jobs_that_carry_a_record_at_once_each_counts_one_outcome() -> None:
+    river = River()
+    key = river.new(BC, displayName="Adatum").key
+    ends = await river.take(river.change(BC, key, job=7), river.change(BC, key, job=8))
+    assert sorted((end.change.job, end.outcome) for end in ends) == [(7, Outcome.UNCHANGED), (8, Outcome.INSERTED)]
+
+
 async def test_a_stale_copy_delivered_last_does_not_win() -> None:
     river = River()
     here, _ = await coupled_pair(river)
