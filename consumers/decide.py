@@ -176,13 +176,13 @@ def modify(
     mine, theirs = coupling.half(change.side), coupling.half(change.side.other)
     seen = rows.half(mapping, change.side, change.after or {})
     adopting = outcome is Outcome.COUPLED
-    touched = [
+    changed = [
         rule
         for rule in _due_rules(mapping, change.direction, (mine.base, theirs.base), adopting)
         if _touched(rule, change.side, seen.base, mine.base)
         and not _left_to_partner(rule, mapping, change.side, (seen.base, mine.base, theirs.base))
-        and not owed_by(rule, change.direction, (seen.base, theirs.base), lookups)
     ]
+    touched = [rule for rule in changed if not owed_by(rule, change.direction, (seen.base, theirs.base), lookups)]
     translated = translate(touched, change.direction, seen.base, lookups)
     there = change.side.other
     fields = _lacking(touched, there, translated, theirs.base)
@@ -190,7 +190,8 @@ def modify(
     if fields:
         return Modify(change, mapping, updated, fields, outcome)
     end = outcome if adopting else Outcome.UNCHANGED
-    keep = updated if adopting or updated != coupling else None
+    # By the coupling it is told what is owed still (`consumers.owed`).
+    keep = updated if adopting or touched != changed or updated != coupling else None
     return Settled(change, mapping.name, end, keep, partner=theirs.id)
 
 

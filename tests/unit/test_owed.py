@@ -165,6 +165,14 @@ async def test_a_field_of_new_records_that_was_left_blank_is_filled_in_too_and_o
     assert end.outcome is Outcome.UNCHANGED
 
 
+async def test_a_field_of_new_records_is_still_owed_when_its_record_is_read_again_as_it_was() -> None:
+    river = world(on="insert", direction="to_sales")
+    account = river.new(BC, displayName="Adatum", primaryContactNumber="CT1")
+    await river.take(account)
+    (end,) = await river.take(river.change(BC, account.key, job=7))
+    assert (end.outcome, end.owed) == (Outcome.UNCHANGED, (OWED,))
+
+
 async def test_a_field_of_new_records_is_not_filled_in_where_the_partner_was_there_before() -> None:
     match = {"match_on": [[NAME]], "couple_existing": True}
     primary = {**PRIMARY, "on": "insert", "direction": "to_sales"}
