@@ -53,6 +53,10 @@ class Memory(Protocol):
     async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
         """The ids on `side` of records that failed alike twice: left alone until somebody retries them."""
 
+    async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:
+        """Those of these ids on `side` whose own changes have failed, and have not ended well since: the versions that
+        failed."""
+
     async def couplings(
         self, mappings: Iterable[str], side: Side, ids: Iterable[str]
     ) -> Mapping[tuple[str, str], Coupling]:

@@ -13,6 +13,7 @@ import structlog
 from consumers import problems
 from consumers.decide import Decision, Deletion, decide
 from consumers.lookups import LookUps
+from consumers.newest import newest_of
 from consumers.owed import owing
 from consumers.ports import Applied, Memory, Overtaken
 from consumers.push import Push
@@ -149,13 +150,14 @@ class Synchronise:
         ]
 
     async def _mapping(self, mapping: TableMapping, changes: Sequence[Change]) -> list[Settled]:
-        newest, superseded = _newest(changes)
+        newest, superseded = newest_of(changes)
         side = changes[0].side
         flags = (await self._memory.flags([mapping]))[mapping.name]
         skipped = await self._memory.skipped(mapping.name, side)
         with _storing():
             couplings = await self._memory.couplings([mapping.name], side, newest)
             known = await self._lookups.known(mapping, list(newest.values()))
+            newest = await self._tried_again(mapping, side, newest)
 
         def decided(change: Change, lookups: Lookups) -> Decision | Deletion:
             coupling = couplings.get((mapping.name, change.key))
@@ -170,6 +172,15 @@ class Synchronise:
         settled += [owing(one, mapping, lookups) for one in carried]
         passed = [Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True) for change in superseded]
         return settled + passed
+
+    async def _tried_again(self, mapping: TableMapping, side: Side, newest: Mapping[str, Change]) -> dict[str, Change]:
+        """Another version of what has failed is a retry: it is carried though "only coupled" has been turned on since,
+        and is no failure any more once it has left the filter (business-central-sync 3.8).
+        """
+        told = [key for key, one in newest.items() if not one.retry and (mapping.live or one.mapping)]
+        failed = await self._memory.failed(mapping.name, side, told) if told else {}
+        again = {key for key in told if newest[key].version != failed.get(key, newest[key].version)}
+        return {key: replace(one, retry=True) if key in again else one for key, one in newest.items()}
 
 
 def _concerns(change: Change, mapping: TableMapping) -> bool:
@@ -224,33 +235,3 @@ async def _twice(work: Callable[[], Awaitable[None]]) -> str:
         else:
             return ""
     return reason
-
-
-def _newest(changes: Sequence[Change]) -> tuple[dict[str, Change], list[Change]]:
-    """The newest change of each record, in order, and those it supersedes (promise 3)."""
-    newest: dict[str, Change] = {}
-    superseded: list[Change] = []
-    for change in changes:
-        earlier = newest.get(change.key)
-        if earlier is None:
-            newest[change.key] = change
-            continue
-        kept, passed = (change, earlier) if _follows(change, earlier) else (earlier, change)
-        newest[change.key], told = _in_its_place(kept, passed)
-        superseded.append(told)
-    return newest, superseded
-
-
-def _follows(change: Change, earlier: Change) -> bool:
-    """Is the later message the newer version? A sequence of 0 is unknown: the order of the log counts."""
-    if change.op is Op.DELETE or earlier.op is Op.DELETE or not change.sequence:
-        return True
-    return change.sequence >= earlier.sequence
-
-
-def _in_its_place(kept: Change, passed: Change) -> tuple[Change, Change]:
-    """What somebody asked for of a superseded change holds for the one that stands in for it, be that live capture's:
-    a record that is named or retried is carried whatever "only coupled" and `live` say, and its job counts the outcome.
-    """
-    asked = replace(kept, retry=kept.retry or passed.retry, mapping=kept.mapping or passed.mapping)
-    return (asked, passed) if kept.job is not None else (replace(asked, job=passed.job), replace(passed, job=None))

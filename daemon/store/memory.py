@@ -60,6 +60,9 @@ class SqlMemory:
     async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
         return await Retries(self._database).skipped(mapping, side)
 
+    async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:
+        return await Retries(self._database).versions(mapping, side, ids)
+
     async def flags(self, mappings: Sequence[TableMapping]) -> Mapping[str, Flags]:
         """The file's settings; a stored "only coupled" overrides them, a running run that cleared it overrides both."""
         runs = select(RunRow.cleared).where(RunRow.state == RunState.RUNNING.value)

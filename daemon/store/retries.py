@@ -65,6 +65,17 @@ class Retries:
         async with self._database.read() as connection:
             return frozenset(one for one in await connection.scalars(query) if one)
 
+    async def versions(self, mapping: str, side: Side, ids: Iterable[str]) -> dict[str, str]:
+        """Those of these ids on `side` of which a failure is open in the direction from there: the version that
+        failed."""
+        row, found = FailureRow, dict[str, str]()
+        here = (row.mapping == mapping, row.direction == Direction.from_side(side).value, row.resolved_at.is_(None))
+        async with self._database.read() as connection:
+            for chunk in chunks(sorted(ids)):
+                query = select(row.source_key, row.version).where(*here, row.source_key.in_(chunk))
+                found.update(dict((await connection.execute(query)).all()))
+        return found
+
     async def retry(
         self, mappings: Iterable[str], records: Iterable[str] | None = None, causes: Iterable[str] | None = None
     ) -> int:

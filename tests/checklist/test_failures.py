@@ -163,6 +163,20 @@ async def test_row_083_it_is_still_to_be_created_when_only_coupled_is_on_again(s
     assert await stage.errors() == []
 
 
+async def test_row_083_an_edit_is_enough_though_only_coupled_is_on(stage: Stage) -> None:
+    """Who mends the record by what its failure says need not know of "only coupled", nor of `retry`."""
+    await stage.live()
+    key = account(stage)
+    stage.bc.arm(status=403, count=1, method="POST", path="/customers")
+    assert (await stage.full_sync(*CUSTOMERS))["CUSTOMER", TO_BC] == {"failed": 1}
+    never_tried = account(stage, name="Never tried")
+    stage.sales.edit(f"accounts({key})", name="Adatum AG")
+    stage.sales.edit(f"accounts({never_tried})", name="Never tried AG")
+    await stage.live()
+    assert list((await stage.couplings("CUSTOMER")).values()) == [key]
+    assert await stage.errors() == []
+
+
 async def test_row_084_a_failed_record_that_leaves_the_filter_is_no_error_any_more(stage: Stage) -> None:
     """The original goes on trying it, filter or not. Here the filter says which records the mapping is about."""
     bc, sales = await failing(stage)
@@ -174,6 +188,15 @@ async def test_row_084_a_failed_record_that_leaves_the_filter_is_no_error_any_mo
     stage.sales.edit(sales, statecode=0, statuscode=1)
     assert await to_bc(stage) == {"modified": 1}
     assert stage.bc.get(bc)["email"] == GOOD
+
+
+async def test_row_084_nor_is_one_that_live_capture_sees_leave(stage: Stage) -> None:
+    _, sales = await failing(stage)
+    await stage.live()
+    assert [error.state for error in await stage.errors()] == ["failed"]
+    stage.sales.edit(sales, statecode=1, statuscode=2)
+    await stage.live()
+    assert await stage.errors() == []
 
 
 async def test_row_085_a_failing_record_does_not_stop_the_others(stage: Stage) -> None:

@@ -237,6 +237,14 @@ class FakeMemory:
     async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
         return frozenset(self.left_alone)
 
+    async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:
+        mine = (one for one in self.settled if (one.mapping, one.change.side) == (mapping, side))
+        last = {one.change.key: one for one in mine if one.outcome is not Outcome.IGNORED}
+        failing = (last[key] for key in ids if key in last)
+        return {
+            one.change.key: one.change.version for one in failing if one.outcome in (Outcome.FAILED, Outcome.CONFLICT)
+        }
+
     async def open_intents(self, mapping: str) -> Sequence[Intent]:
         return [intent for (name, _), intent in self.begun.items() if name == mapping]
 

@@ -85,6 +85,20 @@ async def test_of_two_jobs_that_carry_a_record_at_once_each_counts_one_outcome()
     assert sorted((end.change.job, end.outcome) for end in ends) == [(7, Outcome.UNCHANGED), (8, Outcome.INSERTED)]
 
 
+@pytest.mark.parametrize("live", [True, False])
+async def test_what_failed_is_tried_again_in_another_version_if_live_capture_is_heeded_at_all(live: bool) -> None:
+    river = River(live=live)
+    refused = replace(river.new(BC, displayName="Adatum"), mapping=river.mapping.name)
+    river.sales.fail(refused.key, BROKEN)
+    (end,) = await river.take(refused)
+    assert end.outcome is Outcome.FAILED
+    river.memory.only_coupled[river.mapping.name] = True
+    (end,) = await river.take(replace(refused, mapping=None))
+    assert (end.outcome, end.change.retry) == (Outcome.IGNORED, False), "nobody has mended anything"
+    (end,) = await river.take(river.edited(BC, refused.key, city="Ulm"))
+    assert (end.outcome, end.change.retry) == ((Outcome.INSERTED, True) if live else (Outcome.IGNORED, False))
+
+
 async def test_a_stale_copy_delivered_last_does_not_win() -> None:
     river = River()
     here, _ = await coupled_pair(river)

@@ -170,3 +170,12 @@ async def test_a_cause_is_retried_with_all_its_records_in_both_directions(store:
     assert await store.retries.retry([CUSTOMER], causes=[cause.id]) == 3
     assert await store.retries.due(clock(), 10, SERVED) == [due("s1", TO_BC), due("b1"), due("b2")]
     assert await store.retries.skipped(CUSTOMER, Side.BC) == {"b3"}
+
+
+async def test_the_version_that_failed_is_known_until_the_record_ends_well(store: Store) -> None:
+    mine = failed("b1")
+    await record(store, mine, failed("b2"), ended("b3", Outcome.UNCHANGED))
+    assert await store.memory.failed(CUSTOMER, Side.BC, ["b1", "b3"]) == {"b1": mine.change.version}
+    assert await store.memory.failed(CUSTOMER, Side.SALES, ["b1"]) == {}
+    await record(store, ended("b1", Outcome.UNCHANGED))
+    assert await store.memory.failed(CUSTOMER, Side.BC, ["b1"]) == {}
