@@ -38,6 +38,24 @@ async def test_uncoupling_keeps_both_and_counts(stage: Stage) -> None:
     assert [job["uncoupled"] for job in again.jobs] == [0, 0]
 
 
+async def test_what_was_made_from_a_customer_becomes_one_with_it_again_and_is_ignored_until_then(stage: Stage) -> None:
+    """No second account can have the customer's id: docs/couple-and-verify.md."""
+    await stage.configure(CUSTOMER={"only_coupled": False})
+    here, there = await pair(stage)
+    stage.clock.tick(hours=2)
+    await stage.live()
+    await stage.command("uncouple", mapping="CUSTOMER", all=True)
+    stage.sales.edit(there, address1_city="Ulm", telephone1="7")
+    await stage.live()
+    assert await stage.couplings("CUSTOMER") == {}
+    assert [row["city"] for row in stage.bc.rows("customers")] == [""]
+    stage.bc.edit(here, city="Bonn")
+    await stage.live()
+    assert len(await stage.couplings("CUSTOMER")) == 1
+    assert stage.sales.get(there)["address1_city"] == "Bonn"
+    assert await stage.errors() == []
+
+
 async def _family(stage: Stage) -> tuple[str, str]:
     """A customer with a contact, and another customer with a contact, all coupled; the ids of the first two."""
     first, second = customer(stage, "Adatum"), customer(stage, "Contoso")
