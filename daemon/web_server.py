@@ -23,6 +23,8 @@ from schemas.side import Side
 
 _log = structlog.get_logger(__name__)
 _FIGURES_SECONDS = 2.0
+# What is asked when we stop is still answered, but a client that never finishes must not hold the stop up.
+_LAST_REQUESTS_SECONDS = 3
 
 
 class _Server(uvicorn.Server):
@@ -50,7 +52,10 @@ async def web_server(daemon: Daemon) -> AsyncIterator[str]:
         version=version("coupled"),
         notified=daemon.webhooks.received if daemon.webhooks else None,
     )
-    server = _Server(uvicorn.Config(create_app(services), log_config=None, access_log=False))
+    app = create_app(services)
+    server = _Server(
+        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS)
+    )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     figures = asyncio.create_task(_refresh(daemon.metrics, reader, daemon))
     daemon.listening.set()

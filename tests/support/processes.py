@@ -75,9 +75,13 @@ class DaemonProcess:
         assert code is not None
         return code
 
-    def _send(self, number: signal.Signals, timeout: float = 15) -> None:
+    def signal(self, number: signal.Signals) -> None:
+        """Sent, and not waited for."""
         assert self._child.pid
         os.kill(self._child.pid, number)
+
+    def _send(self, number: signal.Signals, timeout: float = 15) -> None:
+        self.signal(number)
         wait_until(lambda: not self._child.alive, timeout, "the daemon's end")
 
     def __exit__(self, *_: object) -> None:

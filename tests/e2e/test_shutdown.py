@@ -1,0 +1,49 @@
+"""Told to stop, the daemon drains within its deadline; told twice, it ends at once, and nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+import pytest
+
+from tests.support.processes import DaemonProcess, coupled
+from tests.support.waiting import wait_until
+from tests.support.world import World
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.mark.timeout(180)
+def test_a_second_signal_ends_a_drain_that_hangs_and_nothing_is_lost(still: World) -> None:
+    world = still
+    with DaemonProcess(world) as daemon:
+        assert coupled(world, "full-sync", "--yes", "--restore").returncode == 0
+        world.quiet()
+        bc, sales, _ = world.pair(2, "customers", "accounts")
+        world.sales.arm(kind="slow", seconds=60, method="PATCH", path="/accounts", count=1)
+        world.bc.edit(bc, city="Lisboa")
+        wait_until(lambda: not world.sales.armed(), 30, "the write that hangs")
+        daemon.signal(signal.SIGTERM)
+        wait_until(lambda: "daemon_stopping" in daemon.output(), 10, "the drain")
+        assert daemon.alive
+        assert daemon.terminate(timeout=5) == 128 + signal.SIGTERM
+        assert "ended at once by a second signal" in daemon.output()
+        assert "Traceback" not in daemon.output()
+    with DaemonProcess(world) as daemon:
+        world.shows(world.sales, sales, address1_city="Lisboa")
+        world.quiet()
+        assert world.differences() == []
+        assert daemon.terminate() == 0
+
+
+def test_a_request_that_never_ends_does_not_hold_the_stop_up(still: World) -> None:
+    with DaemonProcess(still) as daemon:
+        note = still.note()
+        assert note
+        host, _, port = str(note["web"]).rpartition("//")[2].partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b"POST /api/commands HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n")
+            client.sendall(b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 100")  # the body is waited for
+            assert daemon.terminate(timeout=15) == 0
