@@ -67,8 +67,18 @@ def broker_binary() -> Path:
             "Kafka cluster of yours (`make kafka` starts one)."
         )
     if not os.access(found[0], os.X_OK):
-        found[0].chmod(found[0].stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+        _make_executable(found[0])
     return found[0]
+
+
+def _make_executable(program: Path) -> None:
+    try:
+        program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    except OSError as error:  # installed by somebody else, or on a file system that is not to be written to
+        raise BrokerError(
+            f"The embedded broker's program is not executable, and this user may not make it so ({error.strerror}): "
+            f"have its owner run chmod a+x {program}"
+        ) from error
 
 
 class EmbeddedBroker:

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from daemon.broker import BrokerError, EmbeddedBroker, remove_runtime, runtime_file, write_runtime
+from daemon.notify import manager_of, told
 from daemon.service import Daemon, running
 from daemon.settings import Settings
 from daemon.web_server import web_server
@@ -21,6 +22,8 @@ _log = structlog.get_logger(__name__)
 
 async def serve(settings: Settings, mappings: MappingsFile, stop: asyncio.Event) -> None:
     """Works until `stop`, then drains. CoupledError if it cannot start, or if the broker or the streams die."""
+    manager = manager_of(os.environ)
+    manager.tell(STATUS="Starting.")
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(_broker(settings))
         bootstrap = broker.bootstrap if broker else settings.kafka.bootstrap_servers
@@ -31,6 +34,7 @@ async def serve(settings: Settings, mappings: MappingsFile, stop: asyncio.Event)
         write_runtime(note, {"bootstrap": bootstrap, "pid": os.getpid(), "web": web})
         stack.callback(remove_runtime, note)
         _log.info("console", url=web)
+        await stack.enter_async_context(told(manager, daemon.health.stalled, daemon.state))
         await _until(stop, daemon, broker)
 
 

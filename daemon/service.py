@@ -106,6 +106,12 @@ class Daemon:
         self.streams.handle(parts.topics.control, 1, partial(parts.commands, self._control()))
         self.streams.lead_by(parts.topics.control)
 
+    def state(self) -> str:
+        """How things stand, in one line: what is not ready and why, or that all is well."""
+        reasons = [f"{name}: {reason}" for name, reason in self.health.reasons.items()]
+        leads = "leads" if self.streams.is_leader() else "follows"
+        return f"At work on {len(self.parts.mappings.all)} mappings, {leads}. {'; '.join(reasons)}"
+
     async def recover(self) -> None:
         await self.parts.recover(self._control())
 

@@ -1,6 +1,7 @@
 """Commands that keep running: the daemon, the simulators, the demo."""
 
 import asyncio
+import faulthandler
 from typing import Annotated, Literal
 
 import typer
@@ -24,6 +25,7 @@ def run(config: ConfigOption = None) -> None:
     settings = settings_of(config)
     mappings = read_mappings(settings.mappings)
     logs.configure(settings.logs.format, settings.logs.level)
+    faulthandler.enable()  # a watchdog's SIGABRT tells where it hung
 
     async def main() -> None:
         from daemon.serve import serve

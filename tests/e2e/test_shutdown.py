@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
+from tests.support.manager import ServiceManager
 from tests.support.processes import DaemonProcess, coupled
 from tests.support.waiting import wait_until
 from tests.support.world import World
 
 pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.timeout(180)
@@ -47,3 +53,31 @@ def test_a_request_that_never_ends_does_not_hold_the_stop_up(still: World) -> No
             client.sendall(b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 100")  # the body is waited for
             assert daemon.terminate(timeout=15) == 0
+
+
+def _checked(world: World) -> int:
+    """The health check of docker-compose.yml, on this daemon's port, with the Python of these tests."""
+    compose = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    _, _, *words = compose["services"]["worker-1"]["healthcheck"]["test"]
+    note = world.note()
+    assert note
+    program = words[-1].replace("http://127.0.0.1:8086", note["web"])
+    assert program != words[-1]
+    return subprocess.run([sys.executable, *words[:-1], program], capture_output=True, check=False).returncode
+
+
+def test_who_watches_over_it_is_told_ready_well_and_stopping(still: World, tmp_path: Path) -> None:
+    with ServiceManager(tmp_path / "notify") as systemd:
+        env = {"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "3000000"}
+        with DaemonProcess(still, env) as daemon:
+            *before, ready = systemd.until(lambda told: "READY" in told)
+            assert before == [{"STATUS": "Starting."}]
+            assert "At work on 7 mappings" in ready["STATUS"]
+            well = systemd.until(lambda told: "leads" in told["STATUS"])
+            assert well[-1]["WATCHDOG"] == "1"
+            assert _checked(still) == 0
+            daemon.signal(signal.SIGTERM)
+            *alive, stopping = systemd.until(lambda told: "STOPPING" in told)
+            assert all(told["WATCHDOG"] == "1" for told in alive)
+            assert stopping["STOPPING"] == "1"
+            wait_until(lambda: not daemon.alive, 15, "the daemon's end")

@@ -41,11 +41,12 @@ def document(done: subprocess.CompletedProcess[str]) -> Any:
 class DaemonProcess:
     """`coupled run`; ends with the test at the latest. Its output is in `log`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, env: Mapping[str, str] | None = None) -> None:
         self._world = world
         number = len(list(world.folder.glob("daemon-*.log")))
         self.log = world.folder / f"daemon-{number}.log"
-        self._child = TiedProcess([*COUPLED, "run", "--config", str(world.config)], log=self.log)
+        command = [*COUPLED, "run", "--config", str(world.config)]
+        self._child = TiedProcess(command, log=self.log, env={**os.environ, **(env or {})})
 
     def __enter__(self) -> Self:
         self._child.start()
