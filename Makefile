@@ -14,6 +14,9 @@ ARGS ?=
 TESTS ?= tests
 # Test files at once. Most of a flow test is waiting, so more than there are cores.
 JOBS ?= 3
+# What must name everything there is, wherever it stands.
+COMPLETE := tests/test_architecture.py tests/contract/sandbox/test_points.py \
+	tests/weather/test_switches.py::test_no_setting_of_a_simulator_is_forgotten_here
 
 .PHONY: help setup demo test large check bench chaos kafka docs lock clean
 
@@ -49,7 +52,7 @@ check: setup  ## what must hold before a commit, in under a minute: style, types
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest tests/unit -q -n auto
+	@$(BIN)/python -m pytest tests/unit $(COMPLETE) -q -n auto
 
 bench: setup  ## measure on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -192,7 +192,7 @@ def test_no_error_shows_a_value(write):
         ('"\\hunter2"', "unknown escape character"),
         ("|hunter2", "expected chomping"),
         ("hunter2\0", "unacceptable character #x0000"),
-        ("[" * 3000, "too deeply"),
+        ("[" * 1200, "too deeply"),
     ],
 )
 def test_what_is_not_yaml_is_told_without_what_stands_there(write, value, said):

@@ -70,14 +70,14 @@ bc_flags = st.sampled_from(["active", "active eq true", "false ne active", "acti
 bc_conditions = joined(keys | keys | numbers | ids | bc_texts | bc_flags | numbers.map(lambda one: f"not ({one})"), 6)
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(text=conditions, row=rows)
 def test_a_filter_over_sales_matches_what_the_server_finds(text: str, row: dict[str, Any]) -> None:
     server = compile_filter(text, case_insensitive=True, wildcards=True)
     assert Filter.parse(text, Side.SALES).matches(row) == server.matches(row), text
 
 
-@settings(max_examples=1500)
+@settings(max_examples=700)
 @given(text=bc_conditions, row=bc_rows)
 def test_the_part_that_business_central_gets_loses_no_row_and_is_one_it_takes(text: str, row: dict[str, Any]) -> None:
     part = pushed(text)

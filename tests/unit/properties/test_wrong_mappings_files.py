@@ -50,7 +50,7 @@ def spoilt(edits: list[tuple[Place, Any]]) -> Any:
     return tree
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(edits=st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from(JUNK)), min_size=1, max_size=5))
 def test_a_file_is_examined_to_its_end(edits: list[tuple[Place, Any]]) -> None:
     text = json.dumps(spoilt(edits), indent=1)
