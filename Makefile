@@ -18,7 +18,7 @@ JOBS ?= 3
 COMPLETE := tests/test_architecture.py tests/contract/sandbox/test_points.py \
 	tests/weather/test_switches.py::test_no_setting_of_a_simulator_is_forgotten_here
 
-.PHONY: help setup demo test large check bench chaos kafka docs lock clean
+.PHONY: help setup demo test large style check bench chaos kafka docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,11 +47,13 @@ test: setup  ## all tests; those on Apache Kafka if Maven and Java are there, th
 large: setup  ## the tests that need minutes: a hundred thousand records in each table of a simulator
 	@COUPLED_LARGE=1 $(BIN)/python -m pytest tests -m large $(ARGS)
 
-check: setup  ## what must hold before a commit, in under a minute: style, types, layers, unit tests
+style: setup  ## what can be told without running anything: style, types, layers
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+check: style  ## what must hold before a commit, in under a minute: style, types, layers, unit tests
 	@$(BIN)/python -m pytest tests/unit $(COMPLETE) -q -n auto
 
 bench: setup  ## measure on this machine
