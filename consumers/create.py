@@ -6,11 +6,13 @@ be sent, our own number among them, are stored as an intent before they are sent
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from consumers.answered import Item
 from consumers.decide import Create, Decision
 from consumers.existing import bears, generated, numbered, uncoupled
+from consumers.lost import sent
 from consumers.matching import keys, take_up
 from consumers.ports import Memory, Row, Target
 from schemas import rows
@@ -31,16 +33,16 @@ class Creation:
         self._side = side
 
     async def prepare(self, mapping: TableMapping, items: Sequence[Item]) -> list[Item]:
-        """Before the first write: what may exist already is looked for; BC creates get numbers and intents."""
+        """Before the first write: what may exist already is looked for; BC creates get numbers."""
         creates = [item for item in items if isinstance(item, Create)]
         if not creates:
             return list(items)
         prepared = {item.change.key: replace(_with_template(item), look=mapping.couple_existing) for item in creates}
         if self._side is Side.BC:
-            prepared = await self._intend(mapping, prepared)
+            prepared = await self._numbered(mapping, prepared)
         return [prepared[item.change.key] if isinstance(item, Create) else item for item in items]
 
-    async def _intend(self, mapping: TableMapping, creates: Mapping[str, Create]) -> dict[str, Create]:
+    async def _numbered(self, mapping: TableMapping, creates: Mapping[str, Create]) -> dict[str, Create]:
         begun = await self._memory.intents(mapping.name, creates)
         rule = generated(mapping, list(creates.values()))
         prepared = {key: _begun(item, begun[key], rule) if key in begun else item for key, item in creates.items()}
@@ -49,15 +51,15 @@ class Creation:
             first = await self._memory.numbers(mapping.name, len(fresh))
             fresh = [numbered(item, rule, first + offset) for offset, item in enumerate(fresh)]
             prepared |= {item.change.key: item for item in fresh}
-        await self._memory.intend([Intent(mapping.name, item.change.key, item.fields) for item in fresh])
         return prepared
 
-    async def renew(self, mapping: TableMapping, items: Sequence[Item]) -> list[Item]:
-        """An earlier try left nothing, so what is sent now is written down in its place."""
-        renewed = [item for item in items if isinstance(item, Create) and item.sent is not None]
-        if not renewed:
-            return list(items)
-        await self._memory.intend([Intent(mapping.name, item.change.key, item.fields) for item in renewed])
+    async def intend(self, items: Sequence[Item], now: datetime) -> list[Item]:
+        """Before each write, what BC is asked to create is written down in place of an earlier try, which left nothing.
+
+        A kill loses the answer, so until one is noted the creation counts as lost at this moment.
+        """
+        if self._side is Side.BC:
+            await self._memory.intend([sent(item, now) for item in items if isinstance(item, Create)])
         return [replace(item, sent=None) if isinstance(item, Create) else item for item in items]
 
     async def echoes(self, mapping: TableMapping, creates: Sequence[Create]) -> set[str]:

@@ -52,7 +52,12 @@ def cut_short(items: Sequence[Decision], now: datetime) -> list[Intent]:
     return [Intent(one.mapping.name, one.change.key, one.traces, now) for one in found]
 
 
+def sent(item: Create, now: datetime) -> Intent:
+    """What is written down before it is sent: lost, for all anybody knows after a kill, until it is answered."""
+    return Intent(item.mapping.name, item.change.key, item.fields, now if is_blind(item) else None)
+
+
 def to_note(steps: Sequence[Decision]) -> list[Intent]:
-    """What must outlast a stop: when a creation was lost, with what it had sent."""
-    found = (one for one in steps if isinstance(one, Create) and one.look and one.lost_at is not None)
+    """Of creations that go on after an answer: when one was lost, with what it had sent, or that none was."""
+    found = (one for one in steps if isinstance(one, Create) and is_blind(one))
     return [Intent(one.mapping.name, one.change.key, one.traces, one.lost_at) for one in found]

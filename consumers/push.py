@@ -136,7 +136,7 @@ class Push:
             return [], list(items), [error]
         later = [step for step in looked if not is_ready(step)]
         errors += [self._lateness.waiting(step) for step in later if isinstance(step, Create) and self._may_come(step)]
-        ready = await self._creation.renew(mapping, [step for step in looked if is_ready(step)])
+        ready = await self._creation.intend([step for step in looked if is_ready(step)], self._now())
         answers = await self._written(ready) if ready else []
         steps = [
             await self._answered(item, answer, lookups, errors) for item, answer in zip(ready, answers, strict=True)

@@ -38,6 +38,7 @@ _TEXT = """business_central:
   company: CRONUS
   auth: {{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: "{bc_token}"}}
   webhooks: {{public_url: {public_url}}}
+  late_seconds: {late}
 sales:
   url: {sales}
   auth: {{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: "{sales_token}"}}
@@ -74,6 +75,8 @@ class World:
             "poll": poll,
             "seldom": 300,
             "deletions": 60,
+            # The simulators carry nothing out later, unless they are told to.
+            "late": 0.1,
             "public_url": "null",
             "port": 0,
             "mappings": "standard",

@@ -117,6 +117,46 @@ async def test_a_stop_before_the_answer_leaves_it_as_lost() -> None:
     assert len(bench.partners) == 1
 
 
+class Killed(BaseException):
+    """Nothing of ours catches it."""
+
+
+@pytest.mark.parametrize("minutes", [0.1, 5, 14])
+async def test_a_kill_before_the_answer_leaves_it_as_lost(minutes: float) -> None:
+    """Started again at once, we find nothing: Business Central is still at work."""
+    bench = Late(Side.SALES, fields=[NAME, CITY])
+    key, write = customer(bench), bench.target.write
+
+    async def unanswered(writes: Sequence[Write]) -> Sequence[Answer]:
+        bench.at.append((bench.now + timedelta(minutes=minutes), lambda: bench.target._carried_out(writes[0])))
+        raise Killed
+
+    bench.target.write = unanswered  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        await bench.push(key)
+    bench.target.write = write  # type: ignore[method-assign]
+    ends = await bench.until_it_ends(key)
+    bench.later(60 * MINUTE)
+    assert len(bench.partners) == 1
+    assert all(end.transient for end in ends[:-1])
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_what_was_answered_before_a_kill_is_made_again_at_once(status: int) -> None:
+    bench = Late(Side.SALES, fields=[NAME, CITY])
+    key = customer(bench)
+    bench.target.fail(ANY, ApiError(status, "", "no"))
+
+    def kill() -> None:
+        raise Killed
+
+    bench.at.append((bench.now, kill))  # in the pause that follows
+    with pytest.raises(Killed):
+        await bench.push(key)
+    (end,) = await bench.push(key)
+    assert (end.outcome, len(bench.partners)) == (Outcome.INSERTED, 1)
+
+
 async def test_an_edit_meanwhile_does_not_hide_what_was_sent() -> None:
     bench = Late(Side.SALES, fields=[NAME, CITY])
     key = customer(bench)
