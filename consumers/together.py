@@ -13,7 +13,7 @@ from consumers.odata import JSON, batched, call, get_all, heed
 from consumers.sizes import for_its_size
 from schemas import dataverse
 from schemas.errors import ApiError
-from schemas.odata import Row, document
+from schemas.odata import Row, document, loads
 
 # Business Central takes 100 in a batch (A5): with 50 records each this is 2,000 records in one answer.
 _PARTS = 40
@@ -118,7 +118,7 @@ def _whole(status: int, body: Any) -> list[Row] | None:
 
 def _loaded(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
+        return loads(body)
     except orjson.JSONDecodeError:
         return None
 

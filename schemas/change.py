@@ -1,5 +1,6 @@
 """A change of one record on one side: the unit of data, in the Debezium envelope (DESIGN 2)."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,7 @@ from schemas.side import Direction, Side
 
 # Of an id or a version: what fits a PostgreSQL index entry, four bytes a character, with room for its neighbours.
 LONGEST = 400
+_CONTROL, _LEADING = re.compile(r"[\x00-\x1f\x7f-\x9f]"), re.compile(r"[\s()/\\?#%&'\"]")
 LARGEST = 2**63 - 1
 LARGEST_JOB = 2**31 - 1
 
@@ -101,9 +103,9 @@ def _change(envelope: Any) -> Change:
             op=Op(envelope["op"]),
             side=Side(source["side"]),
             table=_name(source["table"]),
-            key=_name(source["key"]),
+            key=_key(source["key"]),
             after=_record(envelope["after"]),
-            version=_name(source["version"]),
+            version=_line(source["version"]),
             sequence=_number(source["sequence"]),
             ts_ms=_number(source["ts_ms"]),
             captured_ms=_number(envelope["ts_ms"]),
@@ -122,6 +124,22 @@ def _name(value: Any) -> str:
         raise ValueError("a zero character in an id, a version or a name")
     if len(text) > LONGEST:
         raise ValueError(f"an id, a version or a name of {len(text)} characters; {LONGEST} are allowed")
+    return text
+
+
+def _line(value: Any) -> str:
+    """A version goes into a header of a batch's part."""
+    text = _name(value)
+    if _CONTROL.search(text):
+        raise ValueError("a control character in an id or a version")
+    return text
+
+
+def _key(value: Any) -> str:
+    """An id goes into the url of a request: nothing in it may lead elsewhere."""
+    text = _line(value)
+    if _LEADING.search(text):
+        raise ValueError("an id with a character that means something in a url")
     return text
 
 

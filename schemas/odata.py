@@ -13,6 +13,12 @@ from schemas.errors import ApiError, api_error
 
 Row = Mapping[str, Any]
 _GUID_COLUMN = re.compile(r"(_\w+_value|id|\w+Id)\Z")
+# A custom page may call a text `externalId`: by its name alone it would go into a filter as it is.
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+# Every escape in a JSON text, so that an escaped backslash is none before `ud83d`. A pair of halves is a character.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
 # How much of a $filter fits into one URL: BC and Dataverse take far more, proxies on the way often do not.
 _TERMS, _LENGTH = 50, 6000
 _PORTS = {"http": 80, "https": 443}
@@ -35,12 +41,14 @@ def query(**options: str) -> str:
 
 
 def literal(column: str, value: Any, id_column: str = "id") -> str:
-    """A value as a filter writes it: GUID columns unquoted, text quoted with `'` doubled (wire-protocols A3)."""
+    """A value as a filter writes it: GUIDs of id columns unquoted, text quoted with `'` doubled (wire-protocols A3)."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float) or column == id_column or _GUID_COLUMN.match(column):
+    if isinstance(value, int | float):
+        return str(value)
+    if (column == id_column or _GUID_COLUMN.match(column)) and _GUID.fullmatch(str(value)):
         return str(value)
     return "'" + str(value).replace("'", "''") + "'"
 
@@ -72,6 +80,21 @@ def instant(ms: int, timespec: str = "milliseconds") -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
+def loads(content: bytes) -> Any:
+    """A side's JSON; orjson.JSONDecodeError if it is none.
+
+    Half a character, as it is left where a service cuts a text by UTF-16 units, becomes U+FFFD: JSON can write it and
+    no UTF-8 text can hold it, and the one record must not make the whole page unreadable (promise 7).
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        mended = _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], content)
+        if mended == content:
+            raise
+        return orjson.loads(mended)
+
+
 def document(status: int, content: bytes) -> dict[str, Any]:
     """The JSON object of an answer, {} for an empty one; ApiError for anything that is not a success.
 
@@ -79,7 +102,7 @@ def document(status: int, content: bytes) -> dict[str, Any]:
     """
     body: Any
     try:
-        body = orjson.loads(content) if content.strip() else {}
+        body = loads(content) if content.strip() else {}
     except orjson.JSONDecodeError:
         body = content.decode("utf-8", "replace")
     if not 200 <= status < 300:
