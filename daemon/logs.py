@@ -1,17 +1,22 @@
 """Structured logs on stderr: readable on a console, or one JSON object a line. No secret gets through (promise 10)."""
 
+import json
 import logging
 import re
 import sys
+import textwrap
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from schemas.visible import visible, visible_json
+
 # Libraries tell every heartbeat and request; what matters of them is what went wrong.
 QUIET = ("faust", "mode", "aiokafka", "kafka", "uvicorn", "httpx", "httpcore", "asyncio", "alembic", "sqlalchemy")
 HIDDEN = "•••"
+_INDENT = "    "
 _SECRET_KEY = re.compile(r"secret|password|passwd|token|authorization|api[-_]?key|cookie|credential", re.IGNORECASE)
 # Where no key tells: a header or JSON in a text, and the password within an address.
 _SECRET_TEXT = (
@@ -75,11 +80,23 @@ def hidden(text: str) -> str:
 
 def _ending(style: str, out: TextIO) -> list[Processor]:
     if style == "json":
-        render: Processor = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+        render: Processor = structlog.processors.JSONRenderer(_json, ensure_ascii=False, default=str)
         return [structlog.processors.EventRenamer("message"), structlog.processors.format_exc_info, redact, render]
     # Exceptions become text before redaction: a traceback may quote a header.
     render = structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=32)
-    return [structlog.processors.format_exc_info, redact, render]
+    return [structlog.processors.format_exc_info, redact, one_line, render]
+
+
+def one_line(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """What a record, an answer or an error says begins no line of its own: the lines of a traceback are indented."""
+    event["event"] = visible(str(event.get("event", "")))
+    if "exception" in event:
+        event["exception"] = textwrap.indent(visible(str(event["exception"]), "\n"), _INDENT)
+    return event
+
+
+def _json(event: EventDict, **options: Any) -> str:
+    return visible_json(json.dumps(event, **options))
 
 
 def _attach(handler: logging.Handler, level: str) -> None:

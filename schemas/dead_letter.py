@@ -1,12 +1,12 @@
 """A message nobody could read: how it is kept on the dead-letters topic, and how it is shown and put back."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.side import Side
 from schemas.topics import Topics
+from schemas.visible import visible
 
 # A reason may quote the message: what is longer would make the letter larger than what it keeps.
 LONGEST_REASON = 1000
@@ -100,13 +100,7 @@ def text_of(raw: bytes | None) -> str:
 
 def shown(text: str, longest: int = 200) -> str:
     """In one line that does nothing to a terminal: control and invisible characters are escaped, the rest is cut."""
-    return _cut("".join(map(_visible, text[: longest + 1])), longest)
-
-
-def _visible(one: str) -> str:
-    if one != " " and unicodedata.category(one)[0] in "CZ":
-        return one.encode("unicode_escape").decode()
-    return one
+    return _cut(visible(text[: longest + 1]), longest)
 
 
 def _cut(text: str, longest: int) -> str:

@@ -7,11 +7,12 @@ def main() -> None:
     """Runs the command; one clear error and the exit code of DESIGN 6 if it cannot."""
     from daemon.cli.app import app
     from schemas.errors import CoupledError
+    from schemas.visible import visible
 
     try:
         app()
     except CoupledError as error:
-        print(f"coupled: {error.problem.message}", file=sys.stderr)
+        print(f"coupled: {visible(error.problem.message, keep=chr(10))}", file=sys.stderr)
         if error.problem.hint:
             print(f"  → {error.problem.hint}", file=sys.stderr)
         sys.exit(error.exit)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from daemon.cli.output import say
 from daemon.cli.progress import ARROWS
 
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
@@ -44,24 +43,24 @@ def cause(one: FailureCause) -> dict[str, Any]:
 def print_records(found: Sequence[Mapping[str, Any]]) -> None:
     for row in found:
         place = f"{row['mapping']} {ARROWS[row['direction']]}  {row['bc_id'] or row['sales_id']}"
-        typer.echo(f"{place}  {row['code']}  ({row['state']})")
+        say(f"{place}  {row['code']}  ({row['state']})")
         _say(row)
     if not found:
-        typer.echo("No failed records.")
+        say("No failed records.")
 
 
 def print_causes(found: Sequence[Mapping[str, Any]]) -> None:
     """Up to three records under each cause; where there are more, how to see them all."""
     for one in found:
         number = f"{one['count']:,} record{'' if one['count'] == 1 else 's'}"
-        typer.echo(f"{number}  {one['mapping']} {ARROWS[one['direction']]}  {one['code']}")
+        say(f"{number}  {one['mapping']} {ARROWS[one['direction']]}  {one['code']}")
         _say(one)
         for row in one["examples"]:
-            typer.echo(f"      {row['bc_id'] or row['sales_id']}  ({row['state']})")
+            say(f"      {row['bc_id'] or row['sales_id']}  ({row['state']})")
         if one["count"] > len(one["examples"]):
-            typer.echo(f"      … coupled errors --cause {one['cause']}")
+            say(f"      … coupled errors --cause {one['cause']}")
     if not found:
-        typer.echo("No failed records.")
+        say("No failed records.")
 
 
 def blank(one: Blank) -> dict[str, Any]:
@@ -79,12 +78,12 @@ def print_blanks(found: Sequence[Mapping[str, Any]]) -> None:
     for one in found:
         named = " ".join(str(value) for value in one["waits_for"].values())
         again = f", which is coupled: again at {one['again_at']}" if one["again_at"] else ", which is not coupled"
-        typer.echo(f"{one['mapping']} {ARROWS[one['direction']]}  {one['id']}  went across without {named}{again}")
+        say(f"{one['mapping']} {ARROWS[one['direction']]}  {one['id']}  went across without {named}{again}")
     if not found:
-        typer.echo("Nothing went across with a blank for want of a coupling.")
+        say("Nothing went across with a blank for want of a coupling.")
 
 
 def _say(row: Mapping[str, Any]) -> None:
-    typer.echo(f"    {row['message']}")
+    say(f"    {row['message']}")
     if row["hint"]:
-        typer.echo(f"    → {row['hint']}")
+        say(f"    → {row['hint']}")

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from daemon.cli.output import say
 from schemas.survey import sentences
 
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
@@ -24,8 +23,8 @@ def record(one: Finding) -> dict[str, Any]:
 def print_records(found: Sequence[Mapping[str, Any]], run: str) -> None:
     """The first of them, and how to see the others."""
     for one in found[:FIRST]:
-        typer.echo(f"{one['kind']:<10} {one['label']}  {one['bc_id'] or '–'} ↔ {one['sales_id'] or '–'}")
+        say(f"{one['kind']:<10} {one['label']}  {one['bc_id'] or '–'} ↔ {one['sales_id'] or '–'}")
         for sentence in sentences(one["kind"], one["detail"]):
-            typer.echo(f"  {sentence}")
+            say(f"  {sentence}")
     if len(found) > FIRST:
-        typer.echo(f"… more: coupled findings {run} --all")
+        say(f"… more: coupled findings {run} --all")

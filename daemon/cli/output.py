@@ -17,6 +17,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from schemas.visible import visible, visible_json
+
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.settings import Settings
     from daemon.store.engine import Store
@@ -59,7 +61,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title
     for line, row in zip(lines, rows, strict=True):
         typer.echo(line.rstrip())
         if text := _words(row, columns[count:]):
-            console.print(Padding(text, (0, 0, 0, _INDENT), expand=False))
+            console.print(Padding(Text(text), (0, 0, 0, _INDENT), expand=False))
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
@@ -86,8 +88,13 @@ def _head(name: str) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "" if value is None else " ".join(str(value).split())
+    return "" if value is None else visible(" ".join(str(value).split()))
 
 
 def print_json(found: Any) -> None:
-    typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+    typer.echo(visible_json(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()))
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """One line, whatever records and answers of a side are quoted in it."""
+    typer.echo(visible(line), err=err)

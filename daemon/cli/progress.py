@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from schemas.command_outcome import CommandOutcome
 from schemas.survey import by_kind
+from schemas.visible import visible
 
 ARROWS = {"to_sales": "BC → Sales", "to_bc": "Sales → BC", "both": "BC ↔ Sales"}
 _COUNTS = ("inserted", "modified", "deleted", "coupled", "unchanged", "uncoupled", "skipped", "failed", "conflict")
@@ -23,7 +24,7 @@ class RunProgress:
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.completed:>6.0f}"),
-            TextColumn("{task.fields[counts]}"),
+            TextColumn("{task.fields[counts]}", markup=False),
             console=self._console,
             disable=quiet or not self._console.is_terminal,
         )
@@ -58,7 +59,7 @@ class RunProgress:
         if done and job["id"] not in self._finished:
             self._finished.add(job["id"])
             if not self._console.is_terminal:
-                self._console.print(f"{title}  {settled:>6}  {line}")
+                self._console.print(f"{title}  {settled:>6}  {line}", markup=False)
 
 
 def counts(job: dict[str, Any], rate: float | None = None) -> str:
@@ -66,7 +67,7 @@ def counts(job: dict[str, Any], rate: float | None = None) -> str:
     parts = [f"{job[name]} {name}" for name in _COUNTS if job.get(name)]
     parts += [f"{count} {name}" for name, count in by_kind(job["found"]).items() if count]
     if job.get("message"):
-        parts.append(str(job["message"]))
+        parts.append(visible(str(job["message"])))
     if rate:
         parts.append(f"{rate:.0f}/s")
     return ", ".join(parts) or "nothing to do"

@@ -9,10 +9,12 @@ import orjson
 import typer
 
 from daemon.cli import client
+from daemon.cli.output import say
 from schemas.command import Command
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import CoupledError, Exit, Problem
 from schemas.job import RunState
+from schemas.visible import visible_json
 
 
 def who() -> str:
@@ -55,13 +57,15 @@ def finish(outcome: CommandOutcome, json: bool) -> None:
 def command_outcome_json(outcome: CommandOutcome) -> bytes:
     from schemas import command_outcome
 
-    return orjson.dumps(orjson.loads(command_outcome.encode(outcome)), option=orjson.OPT_INDENT_2) + b"\n"
+    document = orjson.dumps(orjson.loads(command_outcome.encode(outcome)), option=orjson.OPT_INDENT_2)
+    return visible_json(document.decode()).encode() + b"\n"
 
 
 def _say(outcome: CommandOutcome, failed: int) -> None:
     error: Problem | None = outcome.error
     if error:
-        typer.echo(f"{outcome.command}: {outcome.state.value}. {error.message}\n  → {error.hint}", err=True)
+        say(f"{outcome.command}: {outcome.state.value}. {error.message}", err=True)
+        say(f"  → {error.hint}", err=True)
     elif outcome.state is RunState.AWAITING_ANSWER:
         typer.echo(f"Done. An answer is due: coupled answer {outcome.run} keep|restore")
     elif failed:

@@ -13,6 +13,7 @@ from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, complete
 from daemon.cli.output import print_json as _json
 from daemon.cli.output import print_table as _print
 from daemon.cli.output import read_store as _read
+from daemon.cli.output import say
 from daemon.cli.progress import ARROWS, counts
 from schemas.command_outcome import job_dict
 from schemas.errors import Exit, Refused
@@ -131,7 +132,7 @@ def job(
         return _json(found)
     for name, value in found.items():
         if name not in ("failures", "findings") and value not in (None, "", 0, {}):
-            typer.echo(f"{name:>10}  {_told(name, value)}")
+            say(f"{name:>10}  {_told(name, value)}")
     failures.print_records(found["failures"])
     findings.print_records(found["findings"], found["run"])
     return None

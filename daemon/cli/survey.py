@@ -10,7 +10,7 @@ import typer
 
 from daemon.cli import client
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, load_mappings
-from daemon.cli.output import print_json, print_table, read_store
+from daemon.cli.output import print_json, print_table, read_store, say
 from daemon.cli.progress import ARROWS
 from daemon.cli.sending import finish, send, who
 from schemas.command import Match
@@ -167,7 +167,7 @@ def _list(config: Path | None, run: str, kinds: Sequence[str], everything: bool)
         if found:
             typer.echo(f"\n{_TITLES.get(Kind(kind), kind) if kind in set(Kind) else kind}:")
         for one in found if everything else found[:FIRST]:
-            typer.echo(f"  {one['mapping']:<17}{ARROWS[one['direction']]}  {line(one)}")
+            say(f"  {one['mapping']:<17}{ARROWS[one['direction']]}  {line(one)}")
         if not everything and len(found) > FIRST:
             typer.echo(f"  … more: coupled findings {run} --kind {kind} --all")
 
