@@ -119,6 +119,11 @@ def _same(expected: str, given: str) -> bool:
     return hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogatepass"))
 
 
+def by_https(request: Request) -> bool:
+    """Does the browser speak https, be it to a proxy in front of us? The origin of its form says so."""
+    return request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
+
+
 def foreign(request: Request) -> bool:
     """Was this sent by a page of another origin?"""
     origin = request.headers.get("origin")

@@ -5,13 +5,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import FastAPI
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from daemon.web import api, login, pages, probes, problems, submitting
 from daemon.web.access import Guard, foreign
+from daemon.web.bodies import Limited
 from daemon.web.ports import Services
 from daemon.web.rendering import Renderer
 from daemon.web.webhooks import Receiver
@@ -61,6 +62,8 @@ def create_app(services: Services) -> FastAPI:
     async def gate(request: Request, go_on: Next) -> Response:
         try:
             response = _stopped(request, guard) or await go_on(request)
+        except ClientDisconnect:
+            response = Response(status_code=400)  # nobody reads it
         except Exception as error:
             response = problems.unexpected(request, renderer, error)
         for name, value in _HEADERS.items():
@@ -69,6 +72,7 @@ def create_app(services: Services) -> FastAPI:
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 
+    app.add_middleware(Limited)
     return app
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from daemon.web.access import COOKIE, Guard
+from daemon.web.access import COOKIE, Guard, by_https
 from daemon.web.rendering import Renderer
 from schemas.errors import Problem
 
@@ -40,7 +40,7 @@ def router(guard: Guard, renderer: Renderer) -> APIRouter:
             await asyncio.sleep(0.3)
             return renderer.login(request, _WRONG, local(target), 403)
         response = RedirectResponse(local(target), status_code=303)
-        guard.keep(response, session, https=request.url.scheme == "https")
+        guard.keep(response, session, https=by_https(request))
         return response
 
     @routes.post("/logout")

@@ -4,6 +4,7 @@ It never answers 4xx, since one such answer ends every subscription of the addre
 taken and let go. 503 asks Business Central to send again in a minute. Nothing of a body is logged (promise 10).
 """
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,8 @@ _log = structlog.get_logger(__name__)
 LARGEST = 16_000_000
 LONGEST_TOKEN = 4_000
 _PER_MINUTE = 120
+# A body is held in memory while it comes: few at once, and none for long.
+AT_ONCE, SECONDS = 8, 30.0
 _AGAIN = {"Retry-After": "60"}
 Notified = Callable[[bytes], Awaitable[None]]
 
@@ -29,6 +32,7 @@ class Receiver:
         self._notified = notified
         self._clock = clock
         self._lately: deque[float] = deque(maxlen=_PER_MINUTE)
+        self._coming = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(Request(scope, receive))
@@ -42,8 +46,10 @@ class Receiver:
             return Response(status_code=200)
         if self._too_many():
             return Response(status_code=503, headers=_AGAIN)
+        self._coming += 1
         try:
-            body = await _body(request)
+            async with asyncio.timeout(SECONDS):
+                body = await _body(request)
             if body is None:
                 _log.warning("webhook_too_large", limit=LARGEST)
             else:
@@ -53,10 +59,14 @@ class Receiver:
         except Exception as error:  # the store is away, or a mistake of ours: it is sent again
             _log.warning("webhook_not_taken", error=type(error).__name__)
             return Response(status_code=503, headers=_AGAIN)
+        finally:
+            self._coming -= 1
         return Response(status_code=202)
 
     def _too_many(self) -> bool:
         now = self._clock()
+        if self._coming >= AT_ONCE:
+            return True
         if len(self._lately) == _PER_MINUTE and now - self._lately[0] < 60:
             return True
         self._lately.append(now)

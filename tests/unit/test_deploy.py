@@ -65,6 +65,28 @@ def test_both_workers_wait_for_what_they_share() -> None:
     assert all("healthcheck" in service for service in services.values())
 
 
+def test_workers_can_do_no_more_than_they_need() -> None:
+    services = yaml(ROOT / "docker-compose.yml")["services"]
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    [user] = re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE)
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+    assert dockerfile.index("USER") > dockerfile.rindex("RUN "), "what runs as root belongs before it"
+    assert re.findall(r"^VOLUME (.+)$", dockerfile, re.MULTILINE) == ["/var/lib/coupled"]
+    for worker in ("worker-1", "worker-2"):
+        service = services[worker]
+        assert (service["user"], service["read_only"], service["cap_drop"]) == (user, True, ["ALL"])
+        assert service["tmpfs"] == ["/tmp"]
+        assert all(volume.endswith(":ro") for volume in service["volumes"])
+
+
+def test_no_container_gains_privileges_or_is_reached_from_other_machines() -> None:
+    services = yaml(ROOT / "docker-compose.yml")["services"]
+    for name, service in services.items():
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert not {"privileged", "cap_add", "network_mode", "pid"} & set(service), name
+        assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", ())), name
+
+
 def test_no_file_names_a_package_registry() -> None:
     hosts = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "maven" + ".org", "apache.org/" + "maven2")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)

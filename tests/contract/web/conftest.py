@@ -135,8 +135,8 @@ def mapping_statuses() -> list[MappingStatus]:
     counts = {"CUSTOMER": (8_412, 12), "CONTACTS": (21_077, 1), "CURRENCY": (31, 0)}
     return [
         MappingStatus(
-            m.name, m.direction, m.bc.name, m.sales.name, m.only_coupled, m.depends_on,
-            ago(4000) if m.name == "RESOURCE-PRODUCT" else None, *counts.get(m.name, (240, 0)),
+            m.name, m.direction, m.bc.name, m.sales.name, m.only_coupled, m.depends_on, m.live,
+            ago(4000) if m.name == "RESOURCE-PRODUCT" else None, *counts.get(m.name, (240, 0)), 0,
             {way: 0.4 * n for n, way in enumerate(m.direction.one_ways)},
         )
         for m in standard()

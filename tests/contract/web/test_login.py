@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.settings import Web
-from daemon.web import Access
+from daemon.web import Access, bodies
 from daemon.web.access import COOKIE
 
 from .conftest import World
@@ -114,3 +114,57 @@ def test_access_is_as_configured(tmp_path):
     assert access.password() == "from-file"
     (tmp_path / "password").write_text("rotated\n")
     assert access.password() == "rotated"
+
+
+@pytest.mark.parametrize(
+    ("origin", "secure"), [("https://console.contoso.com", True), ("http://console.contoso.com", False), (None, False)]
+)
+async def test_where_the_browser_speaks_https_the_cookie_does_too(browser, origin, secure):
+    """Also behind a proxy on another machine, which we do not believe what it says of itself."""
+    headers = {"Host": "console.contoso.com", **({"Origin": origin} if origin else {})}
+    answer = await browser.post("/login", data={"password": "let-me-in"}, headers=headers)
+    assert answer.status_code == 303
+    cookie = answer.headers["set-cookie"].lower()
+    assert ("; secure" in cookie, "httponly" in cookie, "samesite=strict" in cookie) == (secure, True, True)
+
+
+async def test_another_page_cannot_sign_anybody_in_or_out(browser):
+    headers = {"Origin": "https://elsewhere.example"}
+    for path in ("/login", "/logout"):
+        answer = await browser.post(path, data={"password": "let-me-in"}, headers=headers)
+        assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+
+
+async def test_what_frames_and_foreign_scripts_are_told(browser):
+    for path in ("/login", "/api/status", "/healthz", "/static/console.js", "/nothing"):
+        headers = (await browser.get(path)).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/login", "/commands", "/api/commands"])
+@pytest.mark.parametrize("announced", [True, False])
+async def test_nobody_sends_more_than_a_command_has(guarded, browser, path, announced):
+    await browser.post("/login", data={"password": "let-me-in"})
+    sent = 0
+
+    async def pieces():
+        nonlocal sent
+        for _ in range(100):
+            sent += 100_000
+            yield b"x" * 100_000
+
+    kind = {"Content-Type": "application/json" if "api" in path else "application/x-www-form-urlencoded"}
+    body = b"x" * (bodies.LARGEST + 1) if announced else pieces()
+    answer = await browser.post(path, content=body, headers=kind)
+    assert answer.status_code == 413
+    assert guarded.submitted == []
+    assert (await browser.get("/login")).status_code in {200, 303}
+
+
+async def test_a_large_form_in_parts_is_none(browser):
+    answer = await browser.post("/login", files={"password": b"x" * (bodies.LARGEST + 1)})
+    assert answer.status_code == 413

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -108,3 +109,29 @@ async def test_a_flood_is_to_come_again_later(taken: Taken) -> None:
         assert (await browser.post(PATH, params={"validationToken": "token"})).text == "token"
     assert set(answers) == {202, 503}
     assert len(taken.bodies) == answers.count(202) < 130
+
+
+async def test_bodies_that_never_end_are_few_and_let_go(
+    receiving: World, taken: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is held in memory while it comes."""
+    never, coming = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        coming.release()
+        await never.wait()
+
+    async with receiving.browser() as browser:
+        kept = [asyncio.create_task(browser.post(PATH, content=endless())) for _ in range(receiver.AT_ONCE)]
+        for _ in kept:
+            await coming.acquire()
+        assert (await browser.post(PATH, content=b"{}")).status_code == 503
+        never.set()
+        assert {(await one).status_code for one in kept} == {202}
+        assert (await browser.post(PATH, content=b"{}")).status_code == 202
+        monkeypatch.setattr(receiver, "SECONDS", 0.01)
+        never.clear()
+        assert (await browser.post(PATH, content=endless())).status_code == 503
+        assert (await browser.post(PATH, content=b"{}")).status_code == 202
+    assert taken.bodies == [b"{"] * receiver.AT_ONCE + [b"{}"] * 2
