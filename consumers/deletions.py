@@ -58,8 +58,9 @@ def _kept(settled: Settled, coupling: Coupling) -> Settled:
 
 
 def _failing(deletion: Deletion, partner: rows.Row) -> Settled:
-    """As a failure of the survivor, since nothing is carried the other way: its next carry finds its partner gone."""
-    carried, coupling, gone = _carry(deletion, partner), deletion.coupling, deletion.change
+    """As a failure of the survivor, since nothing is carried the other way: its next carry finds its partner gone. A
+    deletion that is told again is a second try, though the survivor's version is the same."""
+    carried, coupling, gone = replace(_carry(deletion, partner), retry=True), deletion.coupling, deletion.change
     failed = Settled(carried, deletion.mapping.name, Outcome.FAILED, unagreed(coupling), partner=gone.key)
     return replace(failed, problem=problems.deleted(coupling, gone.side))
 

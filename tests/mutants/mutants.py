@@ -20,13 +20,10 @@ MUTANTS = {
     "the position is stored before the acknowledgement": Mutant(
         1,
         "producers/capture.py",
-        """                published = await self._log.publish(self.topic, page.changes, packed=False)
-                await self._positions.published(self.name, page.position, published, len(page.changes))
-""",
-        """                from producers.ports import Published
-                await self._positions.published(self.name, page.position, Published(self.topic, {}), len(page.changes))
-                await self._log.publish(self.topic, page.changes, packed=False)
-""",
+        "            published = await self._log.publish(",
+        """            from producers.ports import Published
+            await self._positions.published(self.name, page.position, Published(self.topic, {}), len(page.changes))
+            published = await self._log.publish(""",
         "tests/unit/test_capture.py::test_a_page_is_stored_after_kafka_has_acknowledged_it",
     ),
     "the offset is committed before the outcome": Mutant(
@@ -52,8 +49,8 @@ MUTANTS = {
     "no intent is stored before Business Central is asked to create": Mutant(
         2,
         "consumers/create.py",
-        "        await self._memory.intend([Intent(mapping.name, item.change.key, item.fields) for item in fresh])\n",
-        "",
+        "            await self._memory.intend([sent(item, now) for item in items if isinstance(item, Create)])\n",
+        "            pass\n",
         "tests/unit/test_create.py::test_a_customer_created_before_a_crash_is_found_by_its_intent",
     ),
     "a record is changed whatever its version": Mutant(

@@ -14,8 +14,8 @@ from producers.business_central import BusinessCentralSweep, ModifiedSource, com
 from producers.currencies import Rates, current_rates
 from producers.dataverse import DataverseSweep, DeltaSource
 from producers.deletions import business_central_ids, sales_ids
-from producers.odata import EPOCH
 from producers.subscriptions import Subscriptions, offered_by
+from producers.watermark import EPOCH
 from schemas.errors import ApiError
 from schemas.side import Side
 from tests.contract.clients.client_support import COMPANY, CUSTOMER, GUID, HOST, MAPPINGS, NOW_MS, json, scripted

@@ -164,8 +164,9 @@ async def test_d_062_the_list_of_supported_resources() -> None:
         assert not {"v2.0/contacts", "v2.0/companies", "v2.0/currencyExchangeRates"} & set(names)
         everything = await bc.rows(f"{RUNTIME}/{COMPANY}/webhookSupportedResources")
         custom = await bc.rows(f"{RUNTIME}/{COMPANY}/webhookSupportedResources?$filter=resource eq 'coupled*'")
-        assert [row["resource"] for row in custom] == ["coupled/sync/v1.0/resources"]
-        assert sorted(row["resource"] for row in everything) == sorted([*names, "coupled/sync/v1.0/resources"])
+        ours = ["coupled/sync/v1.0/coupledCustomers", "coupled/sync/v1.0/resources"]
+        assert [row["resource"] for row in custom] == ours
+        assert sorted(row["resource"] for row in everything) == sorted([*names, *ours])
 
 
 async def test_a41_resources_are_relative_or_absolute_and_custom_apis_have_their_own() -> None:
