@@ -12,9 +12,10 @@ from deploy.kafka.run_kafka import KafkaUnavailable
 from tests.support.brokers import Brokers
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.real_parts import missing, summary
+from tests.support.tries import number
 
 # The same examples at every run, and no verdict on how fast a busy machine is. Others: --hypothesis-profile=default.
-hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=number(100))
 hypothesis.settings.load_profile("repeatable")
 # kafka-python reads its schemas by an old call, and its threads draw random numbers while hypothesis watches.
 _NOISE = (

@@ -4,10 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.canonical import ZERO_GUID, as_code, blank_like, canonical, cut, is_code
+from tests.support.tries import tries
 
 values = (
     st.none()
@@ -19,7 +20,7 @@ values = (
 )
 
 
-@settings(max_examples=200)
+@tries(200)
 @given(values)
 def test_the_canonical_form_is_its_own(value: Any) -> None:
     assert canonical(canonical(value)) == canonical(value)
@@ -86,7 +87,7 @@ def test_no_code_grows_when_it_is_capitalised(text: str, code: str) -> None:
     assert as_code(text) == code
 
 
-@settings(max_examples=200)
+@tries(200)
 @given(st.text())
 def test_a_code_is_as_long_as_its_text_and_stays_as_it_is(text: str) -> None:
     assert len(as_code(text)) == len(text)

@@ -4,12 +4,13 @@ import json
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.change import Change, Op, decode, encode
 from schemas.side import Direction, Side
 from tests.support.made import bc_row, change_of, mapping
+from tests.support.tries import tries
 
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text()
 fine_scalars = scalars.filter(lambda value: not isinstance(value, float) or abs(value) != float("inf"))
@@ -39,13 +40,13 @@ changes = st.builds(
 )
 
 
-@settings(max_examples=100)
+@tries(100)
 @given(changes)
 def test_a_change_comes_back_as_it_went(change: Change) -> None:
     assert decode(encode(change)) == [change]
 
 
-@settings(max_examples=30)
+@tries(30)
 @given(st.lists(changes, max_size=4))
 def test_a_page_of_changes_comes_back_in_order(page: list[Change]) -> None:
     assert decode(encode(page)) == page

@@ -5,7 +5,7 @@ from collections import deque
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import rows
@@ -15,10 +15,11 @@ from schemas.side import Side
 from tests.support.fakes import LOST
 from tests.support.made import coupled
 from tests.support.river import River
+from tests.support.tries import tries
 
 BC, SALES = Side.BC, Side.SALES
 PAIRS = {"displayName": "name", "phoneNumber": "telephone1", "city": "address1_city"}
-quick = settings(max_examples=60)
+quick = tries(60)
 
 sides = st.sampled_from([BC, SALES])
 values = st.sampled_from(["", "A", "B", "C"])

@@ -5,7 +5,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.synchronise import Message
@@ -14,6 +14,7 @@ from schemas.outcome import Outcome
 from schemas.side import Side
 from tests.support.fakes import ANY, LOST, Killed
 from tests.support.river import River
+from tests.support.tries import tries
 
 BC, SALES = Side.BC, Side.SALES
 NAME = {BC: "displayName", SALES: "name"}
@@ -104,7 +105,7 @@ class Firms:
         assert self.river.memory.begun == {}
 
 
-@settings(max_examples=150)
+@tries(150)
 @given(st.lists(births | edits | deletions | deliveries, max_size=14))
 def test_under_restore_every_record_has_exactly_one_partner(story: Story) -> None:
     firms = Firms("restore")
@@ -112,7 +113,7 @@ def test_under_restore_every_record_has_exactly_one_partner(story: Story) -> Non
     firms.agree()
 
 
-@settings(max_examples=150)
+@tries(150)
 @given(st.lists(births | deletions | deliveries, max_size=14))
 def test_under_delete_nothing_is_left_of_what_was_deleted(story: Story) -> None:
     firms = Firms("delete")

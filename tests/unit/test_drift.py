@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.survey.drift import Drift, drifts, reopened, sources
@@ -16,6 +16,7 @@ from schemas.mapping import TableMapping
 from schemas.side import Side
 from tests.support.made import CITY, FIELDS, NAME, bc_row, coupled, mapping, sales_row
 from tests.support.river import River
+from tests.support.tries import tries
 
 AGREED = (
     bc_row(displayName="Ada", phoneNumber="1", city="Ulm", creditLimit=5, website="w"),
@@ -209,7 +210,7 @@ sales_rows = st.fixed_dictionaries(
 policies = st.sampled_from(["fail", "merge", "bc_wins", "sales_wins"])
 
 
-@settings(max_examples=150)
+@tries(150)
 @given(base=st.tuples(bc_rows, sales_rows), now=st.tuples(bc_rows, sales_rows), policy=policies)
 def test_after_repair_both_sides_agree_on_all_that_is_no_conflict(
     base: tuple[Any, Any], now: tuple[Any, Any], policy: str

@@ -5,7 +5,7 @@ from collections import deque
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.synchronise import Message
@@ -14,6 +14,7 @@ from schemas.outcome import Outcome
 from schemas.side import Side
 from tests.support.fakes import ANY, BUSY, LOST, Killed
 from tests.support.river import River
+from tests.support.tries import tries
 
 BC, SALES = Side.BC, Side.SALES
 NAME = {BC: "displayName", SALES: "name"}
@@ -88,7 +89,7 @@ class Firms:
                 self.capture()
 
 
-@settings(max_examples=150)
+@tries(150)
 @given(st.lists(births | edits | deliveries, max_size=14))
 def test_every_record_has_exactly_one_partner(story: Story) -> None:
     firms = Firms()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import rows
@@ -14,6 +14,7 @@ from schemas.coupling import Coupling, Half
 from schemas.side import Side
 from tests.support.made import CITY, NAME, coupled
 from tests.support.river import River
+from tests.support.tries import tries
 
 BC, SALES = Side.BC, Side.SALES
 CREDIT_BOTH_WAYS = {"bc": "creditLimit", "sales": "creditlimit"}
@@ -58,7 +59,7 @@ class Pair:
         return rows.values(self.river.mapping, side, row)[self.field[side.value]]
 
 
-@settings(max_examples=60)
+@tries(60)
 @given(
     bc=values, sales=values, order=st.permutations([BC, SALES]), policy=st.sampled_from(["fail", "merge", "sales_wins"])
 )

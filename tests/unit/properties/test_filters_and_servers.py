@@ -5,7 +5,7 @@ Sales' server gets the whole filter; Business Central's the part that it evaluat
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.sandbox.filters import compile_filter
@@ -13,6 +13,7 @@ from schemas.canonical import as_code
 from schemas.filters import Filter
 from schemas.pushdown import pushed
 from schemas.side import Side
+from tests.support.tries import tries
 
 words = st.text("aAbB sSßé50%_-", max_size=6)
 names = st.sampled_from(["name", "city"])
@@ -70,14 +71,14 @@ bc_flags = st.sampled_from(["active", "active eq true", "false ne active", "acti
 bc_conditions = joined(keys | keys | numbers | ids | bc_texts | bc_flags | numbers.map(lambda one: f"not ({one})"), 6)
 
 
-@settings(max_examples=300)
+@tries(600)
 @given(text=conditions, row=rows)
 def test_a_filter_over_sales_matches_what_the_server_finds(text: str, row: dict[str, Any]) -> None:
     server = compile_filter(text, case_insensitive=True, wildcards=True)
     assert Filter.parse(text, Side.SALES).matches(row) == server.matches(row), text
 
 
-@settings(max_examples=700)
+@tries(1500)
 @given(text=bc_conditions, row=bc_rows)
 def test_the_part_that_business_central_gets_loses_no_row_and_is_one_it_takes(text: str, row: dict[str, Any]) -> None:
     part = pushed(text)

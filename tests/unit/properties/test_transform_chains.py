@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.translate import Untranslatable, rules_for, translate
@@ -14,8 +14,9 @@ from schemas.side import Direction
 from schemas.transforms import NAMES, apply
 from tests.support.made import mapping
 from tests.support.storing import dates, moments, numbers, texts, units
+from tests.support.tries import tries
 
-quick = settings(max_examples=60)
+quick = tries(60)
 
 ARGUMENTS: dict[str, list[Any]] = {
     "at_least": [0, -1.5, 10**9],
@@ -38,7 +39,7 @@ steps = st.sampled_from(NAMES).flatmap(
 )
 
 
-@settings(quick, max_examples=600)
+@tries(600)
 @given(chain=st.lists(steps, max_size=4), value=values)
 def test_a_chain_answers_or_says_what_does_not_fit(chain: list[Transform], value: Any) -> None:
     try:
@@ -70,7 +71,7 @@ def test_tidying_twice_changes_nothing(name: str, argument: Any, data: st.DataOb
 
 
 @pytest.mark.parametrize("way", Direction.BOTH.one_ways)
-@settings(quick, max_examples=300)
+@tries(300)
 @given(data=st.data())
 def test_a_record_is_carried_or_refused_with_its_field(way: Direction, data: st.DataObject) -> None:
     chain = [step.name if step.argument is None else {step.name: step.argument} for step in data.draw(st.lists(steps))]

@@ -4,16 +4,17 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.outcome import Outcome
 from schemas.side import Side
+from tests.support.tries import tries
 from tests.support.twins import BC, BOTH_WAYS, CONSTANT, FIELDS, MEANINGS, SALES, Twins
 
 POLICIES = ["fail", "merge", "bc_wins", "sales_wins"]
 Story = list[tuple[str, Any, Any, Any]]
-quick = settings(max_examples=40)
+quick = tries(40)
 
 sides = st.sampled_from([BC, SALES])
 meanings = st.integers(0, MEANINGS - 1)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -15,6 +15,7 @@ from schemas.mapping_check import check
 from schemas.mapping_file import examine, parse, standard_text
 from schemas.mapping_rules import mistakes
 from schemas.metadata import Served, Service
+from tests.support.tries import tries
 
 STANDARD = YAML(typ="safe").load(standard_text())["mappings"]
 FILE = json.dumps({"mappings": [{**one, "fields": one["fields"][-6:]} for one in STANDARD[:4]]})
@@ -50,7 +51,7 @@ def spoilt(edits: list[tuple[Place, Any]]) -> Any:
     return tree
 
 
-@settings(max_examples=50)
+@tries(100)
 @given(edits=st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from(JUNK)), min_size=1, max_size=5))
 def test_a_file_is_examined_to_its_end(edits: list[tuple[Place, Any]]) -> None:
     text = json.dumps(spoilt(edits), indent=1)
