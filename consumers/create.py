@@ -162,8 +162,8 @@ def _is_new(step: Decision) -> bool:
 def _begun(item: Create, intent: Intent, rule: FieldRule | None) -> Create:
     """An earlier try, of unknown fate: its traces to look for, and its number to be used again."""
     number = {name: intent.fields[name] for name in (rule.bc if rule else ()) if name in intent.fields}
-    began = replace(item, fields={**item.fields, **number}, sent=intent.fields, look=True)
-    return replace(began, tried=True, lost_at=intent.lost_at)
+    fields = {**item.fields, **number}
+    return replace(item, fields=fields, sent=intent.fields, look=True, tried=True, lost_at=intent.lost_at)
 
 
 def _probe(mapping: TableMapping, traces: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
-"""Creations under which the connection was lost: Business Central may carry one out minutes later (A6, D57; promise 2).
+"""Creations whose answer was lost, with the connection or with our process (A6, D57; promise 2).
 
-Where it chooses the number itself, nothing of ours makes it refuse a second one. So none is sent before we have looked
-for the first at a time when it can no longer come. Pure.
+Business Central may carry one out minutes later, and where it chooses the number itself, nothing of ours makes it
+refuse a second one. So none is sent before we have looked for the first at a time when it can no longer come. Pure.
 """
 
 from collections.abc import Sequence
@@ -44,12 +44,6 @@ def lost(step: Decision, error: ApiError, now: datetime) -> Decision:
     """The step that follows a transient error, with the time if its connection was lost."""
     late = error.status in STILL_AT_WORK and not never_arrived(error)
     return replace(step, lost_at=now) if isinstance(step, Create) and late and is_blind(step) else step
-
-
-def cut_short(items: Sequence[Decision], now: datetime) -> list[Intent]:
-    """What of these was sent when we were stopped, and has no number by which a second one would be refused."""
-    found = (one for one in items if isinstance(one, Create) and is_blind(one))
-    return [Intent(one.mapping.name, one.change.key, one.traces, now) for one in found]
 
 
 def sent(item: Create, now: datetime) -> Intent:

@@ -1,14 +1,14 @@
 """What writing to both sides shares: calls that fail in one way only, answers, and batches side by side."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
 import httpx
 import orjson
 
-from consumers.sizes import NOTHING_DONE, Size, for_its_size
+from consumers.sizes import NOTHING_DONE, Size, batched, for_its_size
 from schemas.answers import unknown_version
 from schemas.errors import ApiError, BatchError, Unreachable
 from schemas.mapping import Table
@@ -18,7 +18,6 @@ from schemas.write import Answer, Write, Written
 
 JSON = "application/json"
 
-T = TypeVar("T")
 Group = TypeVar("Group", bound=Hashable)
 Send = Callable[[Sequence[Write]], Awaitable[Sequence[Answer]]]
 
@@ -139,12 +138,6 @@ async def _sent(writes: Sequence[Write], send: Send, size: Size) -> Sequence[Ans
     else:
         size.went(len(writes))
     return found
-
-
-def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The items in order, `size` at a time."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _legible(table: Table, answer: Answer) -> Answer:

@@ -28,16 +28,16 @@ class Patience:
 
 class Rounds:
     """The rounds of one push so far. A batch that fails as a whole says nothing of its records, and its next round is
-    smaller: it costs no patience.
+    smaller: it costs no patience. `delay`: seconds until the next one.
     """
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._delays = iter(patience.delays)
         self._immediate = self._fruitless = self._smaller = 0
-        self._others_went = self._over = False
-        self._delay = 0.0
-        self.is_doubtful = False
+        self._others_went = False
+        self.is_doubtful = self.are_over = False
+        self.delay = 0.0
 
     def after(self, settled: bool, waiting: Sequence[Item], errors: Sequence[ApiError]) -> None:
         """A round ended so: did anything settle, what waits on, and which transient errors there were."""
@@ -54,23 +54,14 @@ class Rounds:
             and (self._others_went or _suspect(waiting, errors))
         )
         delay = self._patience.delays[0] if smaller else next(self._delays, None) if errors else self._unhurried()
-        self._over = delay is None
-        self._delay = (delay or 0.0) * (0.5 + self._patience.jitter())
+        self.are_over = delay is None
+        self.delay = (delay or 0.0) * (0.5 + self._patience.jitter())
 
     def _unhurried(self) -> float | None:
         """Nothing is amiss, and nothing settles: the more seldom we look, the likelier we meet a quiet moment."""
         late = self._immediate - _IMMEDIATE_ROUNDS
         pauses = (0.0, *self._patience.delays[: self._patience.brief])
         return pauses[max(late, 0)] if late < len(pauses) else None
-
-    @property
-    def are_over(self) -> bool:
-        return self._over
-
-    @property
-    def delay(self) -> float:
-        """Seconds until the next one."""
-        return self._delay
 
 
 def _suspect(waiting: Sequence[Item], errors: Sequence[ApiError]) -> bool:

@@ -29,7 +29,7 @@ from consumers.create import Creation
 from consumers.decide import Create, Decision, Delete, Modify
 from consumers.deletions import deleted, found_gone
 from consumers.existing import Existing, adopted
-from consumers.lost import Lateness, cut_short, lost, to_note
+from consumers.lost import Lateness, lost, to_note
 from consumers.patience import Patience, Rounds
 from consumers.ports import Memory, Target
 from consumers.resolve import resolve
@@ -151,7 +151,7 @@ class Push:
         try:
             return await self._target.write([write(item) for item in items])
         except asyncio.CancelledError:
-            await self._memory.intend(cut_short(items, self._now()))
+            await self._creation.intend(items, self._now())
             raise
 
     async def _looked(self, mapping: TableMapping, items: Sequence[Item], lookups: Lookups) -> list[Decision]:

@@ -1,5 +1,8 @@
 """How many writes go in one batch: fewer once a batch has failed as a whole, and more again by and by (A5, A6, B5)."""
 
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
 import httpx
 
 from schemas.errors import ApiError, Unreachable
@@ -13,6 +16,13 @@ STILL_AT_WORK = frozenset({0, 502, 504})
 _NEVER_ARRIVED = (Unreachable, httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # So many batches in a row must go through before a larger one is tried; twice as many each time that fails.
 _PROOF, _MOST_PROOF = 8, 512
+T = TypeVar("T")
+
+
+def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in order, `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def for_its_size(error: ApiError) -> bool:

@@ -9,8 +9,8 @@ import httpx
 import orjson
 
 from consumers import multipart
-from consumers.odata import JSON, batched, call, get_all, heed
-from consumers.sizes import for_its_size
+from consumers.odata import JSON, call, get_all, heed
+from consumers.sizes import batched, for_its_size
 from schemas import dataverse
 from schemas.errors import ApiError
 from schemas.odata import Row, document, loads

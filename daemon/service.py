@@ -29,7 +29,7 @@ from producers.deletions import Deletions
 from producers.runner import Pace, run_forever
 from producers.subscriptions import State
 from producers.watermark import Overlap
-from schemas.errors import ApiError, ConfigurationError, CoupledError
+from schemas.errors import CoupledError
 from schemas.mapping_file import MappingsFile
 from schemas.outcome import Settled
 from schemas.side import Side
@@ -181,7 +181,7 @@ class Daemon:
             try:
                 await table.once()
             except CoupledError as error:
-                if isinstance(error, ConfigurationError) or (isinstance(error, ApiError) and not error.transient):
+                if error.for_good:
                     _log.warning("deletions_not_looked_for", table=table.name, error=str(error))
                     self.health.down(table.name, str(error))
                     return

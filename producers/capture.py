@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from producers.ports import Log, Position, Positions, Source
-from schemas.errors import ApiError, ConfigurationError, CoupledError
+from schemas.errors import CoupledError
 
 _log = structlog.get_logger(__name__)
 Clock = Callable[[], float]
@@ -71,7 +71,7 @@ class Capture:
         try:
             await self._deleted()
         except CoupledError as error:
-            if not isinstance(error, ConfigurationError) and (not isinstance(error, ApiError) or error.transient):
+            if not error.for_good:
                 raise
             _log.warning("deletions_not_looked_for", table=self.name, error=str(error))
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from schemas.command_outcome import CommandOutcome, job_dict
-from schemas.errors import ApiError, ConfigurationError, CoupledError, Problem
+from schemas.errors import CoupledError, Problem
 from schemas.job import Job, JobState, Keep, Run, RunKind, RunState
 from schemas.mapping import Mappings
 
@@ -184,10 +184,7 @@ class Runner:
                 work = await self._works.work(run, job)
                 await work.run(progress)
             except CoupledError as error:
-                permanent = isinstance(error, ConfigurationError) or (
-                    isinstance(error, ApiError) and not error.transient
-                )
-                if permanent or tries == self._pace.tries:
+                if error.for_good or tries == self._pace.tries:
                     raise
                 if not tries:
                     _log.warning("job_waits", mapping=job.mapping, direction=job.direction.value, error=str(error))

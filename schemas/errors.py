@@ -38,12 +38,21 @@ class CoupledError(Exception):
         super().__init__(message)
         self.problem = Problem(code, message, hint)
 
+    @property
+    def for_good(self) -> bool:
+        """Will every further try end the same, until a person does something?"""
+        return False
+
     def __str__(self) -> str:
         return str(self.problem)
 
 
 class ConfigurationError(CoupledError):
     """A file, option or environment variable that cannot be used."""
+
+    @property
+    def for_good(self) -> bool:
+        return True
 
 
 class Unreachable(CoupledError):
@@ -69,6 +78,10 @@ class ApiError(CoupledError):
     def transient(self) -> bool:
         """Worth repeating unchanged: no answer (0), not let in, throttled, or the server's own trouble (promise 7)."""
         return self.status in {0, 401, 408, 425, 429} or self.status >= 500
+
+    @property
+    def for_good(self) -> bool:
+        return not self.transient
 
 
 class KeepsChanging(ApiError):

@@ -80,8 +80,8 @@ class Settled:
 class Intent:
     """A BC record about to be created: written down first, so that a crash after the write finds its own work.
 
-    `fields` are the BC values that will be sent, our chosen code among them (promise 2). `lost_at`: when the connection
-    was lost before the answer came, so that BC may still have been at work.
+    `fields` are the BC values that will be sent, our chosen code among them (promise 2). `lost_at`: when it
+    was sent, or was lost, if no answer is known, so that BC may still be at work.
     """
 
     mapping: str

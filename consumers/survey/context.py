@@ -1,8 +1,7 @@
 """What every survey works with, and what is read off staged rows: who is uncoupled, and how a record is called."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from consumers.matching import Keys, keys
 from consumers.ports import Memory
@@ -16,7 +15,6 @@ from schemas.side import Side
 from schemas.survey import Finding
 
 NAME = "displayName"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +74,3 @@ def _called(mapping: TableMapping, side: Side) -> list[str]:
         return [name for name in wanted if name]
     pairs = [name for one in wanted for rule in mapping.fields if one in rule.bc for name in rule.sales]
     return list(dict.fromkeys(pairs))
-
-
-def pages(many: Sequence[T], size: int = 200) -> Iterator[Sequence[T]]:
-    """A few at a time."""
-    for start in range(0, len(many), size):
-        yield many[start : start + size]

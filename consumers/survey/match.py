@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from consumers.matching import Ambiguity, Keys, Matched, Pair, match
-from consumers.survey.context import Context, pages
+from consumers.sizes import batched
+from consumers.survey.context import Context
 from schemas.side import Direction, Side
 from schemas.survey import Finding, Kind
 
+# So many records are named and told at once.
+_PAGE = 200
 Free = Mapping[Side, Mapping[str, Keys]]
 
 
@@ -30,7 +33,7 @@ async def find(context: Context, foretold: bool = False) -> None:
         left = _left(free, found, way.source)
         kind = Kind.INSERT if foretold and way is Direction.TO_SALES else Kind.UNMATCHED
         counts[kind] = counts.get(kind, 0) + len(left)
-        for ids in pages(left):
+        for ids in batched(left, _PAGE):
             labels = await context.labels(way.source, ids)
             await context.add([one_sided(kind, way, key, labels[key]) for key in ids])
     await context.findings.seal(context.job, {kind.value: count for kind, count in counts.items()})
@@ -44,7 +47,7 @@ def _left(free: Free, found: Matched, side: Side) -> list[str]:
 
 
 async def tell_pairs(context: Context, pairs: Sequence[Pair], kind: Kind) -> None:
-    for page in pages(pairs):
+    for page in batched(pairs, _PAGE):
         mine = await context.labels(Side.BC, [one.bc for one in page])
         theirs = await context.labels(Side.SALES, [one.sales for one in page])
         found = [
