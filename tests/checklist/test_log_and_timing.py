@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,20 @@ from daemon.web.from_store import StoreReader
 from daemon.web.ports import SideStatus
 from tests.support.house import CUSTOMERS, TO_BC, TO_SALES, account, customer, names, pair
 from tests.support.stage import Stage
+
+
+async def edited_products(stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An item and a resource, both coupled with a product whose name was then edited in Sales and seen live."""
+    item = stage.bc.create("items", displayName="Kettle", baseUnitOfMeasureCode="PCS")
+    work = stage.bc.create(
+        stage.resources, number="R1", displayName="Repair", type="Person", baseUnitOfMeasureCode="PCS"
+    )
+    await stage.full_sync("UNITOFMEASURE", "ITEM-PRODUCT", "RESOURCE-PRODUCT")
+    await stage.live()
+    for made in (item, work):
+        stage.sales.edit(f"products({made['id']})", name=f"Better {made['displayName']}")
+    await stage.live()
+    return item, work
 
 
 async def nobody() -> list[SideStatus]:
@@ -112,13 +127,7 @@ async def test_row_120_of_two_mappings_of_a_table_each_has_its_own_way(stage: St
     """Products are read for the one; the other ignores them, and nothing is lost to it."""
     await stage.configure(ITEM_PRODUCT={"live": False})
     await stage.live()
-    item = stage.bc.create("items", displayName="Kettle", baseUnitOfMeasureCode="PCS")
-    work = stage.bc.create(stage.resources, displayName="Repair", type="Person", baseUnitOfMeasureCode="PCS")
-    await stage.full_sync("UNITOFMEASURE", "ITEM-PRODUCT", "RESOURCE-PRODUCT")
-    await stage.live()
-    for made in (item, work):
-        stage.sales.edit(f"products({made['id']})", name=f"Better {made['displayName']}")
-    await stage.live()
+    item, work = await edited_products(stage)
     assert stage.bc.get(f"items({item['id']})")["displayName"] == "Kettle"
     assert stage.bc.get(f"{stage.resources}({work['id']})")["displayName"] == "Better Repair"
     await stage.sync("ITEM-PRODUCT")
@@ -166,14 +175,7 @@ async def test_row_120_a_sync_of_a_paused_mapping_is_refused(stage: Stage) -> No
 
 async def test_row_121_a_change_reaches_every_mapping_of_its_table(stage: Stage) -> None:
     await stage.live()
-    item = stage.bc.create("items", displayName="Kettle", baseUnitOfMeasureCode="PCS")
-    work = {"number": "R1", "displayName": "Repair", "type": "Person", "baseUnitOfMeasureCode": "PCS"}
-    resource = stage.bc.create(stage.resources, **work)
-    await stage.full_sync("UNITOFMEASURE", "ITEM-PRODUCT", "RESOURCE-PRODUCT")
-    await stage.live()
-    for made in (item, resource):
-        stage.sales.edit(f"products({made['id']})", name=f"Better {made['displayName']}")
-    await stage.live()
+    item, resource = await edited_products(stage)
     assert stage.bc.get(f"items({item['id']})")["displayName"] == "Better Kettle"
     assert stage.bc.get(f"{stage.resources}({resource['id']})")["displayName"] == "Better Repair"
 

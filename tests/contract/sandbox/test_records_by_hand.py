@@ -42,6 +42,11 @@ class Place:
         (found,) = await self.all()
         return found
 
+    async def edited_elsewhere(self, own: str) -> None:
+        """The mail address of a record, by another client."""
+        place, headers = f"{self.api}/{self.table}({own})", {"If-Match": "*"}
+        (await self.http.patch(place, json={self.mail: "a@b.example"}, headers=headers)).raise_for_status()
+
     def id(self, record: dict[str, Any]) -> str:
         return str(record.get("id") or record["accountid"])
 
@@ -219,8 +224,7 @@ async def test_a_change_that_another_made_meanwhile_is_not_overwritten(side: Sid
     async with side() as place:
         own = place.id(await place.one())
         fields = await _form(place, f"/{own}")
-        patch = {"If-Match": "*"}
-        await place.http.patch(f"{place.api}/{place.table}({own})", json={place.mail: "a@b.example"}, headers=patch)
+        await place.edited_elsewhere(own)
         answer = await _send(place, f"/{own}", {**fields, place.name: "Mine"})
         assert answer.status_code in {409, 412}
         assert ("Another user has already changed the record" in answer.text) or ("0x80060882" in answer.text)
@@ -262,8 +266,7 @@ async def test_a_record_changed_meanwhile_is_not_deleted(side: Side) -> None:
     async with side() as place:
         own = place.id(await place.one())
         fields = await _form(place, f"/{own}/delete")
-        patch = {"If-Match": "*"}
-        await place.http.patch(f"{place.api}/{place.table}({own})", json={place.mail: "a@b.example"}, headers=patch)
+        await place.edited_elsewhere(own)
         assert (await _send(place, f"/{own}/delete", fields)).status_code in {409, 412}
         assert len(await place.all()) == 1
 
