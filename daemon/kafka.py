@@ -13,6 +13,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from kafka.partitioner.default import murmur2
 
 from consumers.synchronise import Message
+from daemon.kafka_door import knock
 from daemon.settings import Kafka
 from producers.ports import Published
 from schemas import command as commands
@@ -30,23 +31,27 @@ _SECONDS_TO_ANSWER = 20
 
 
 def client_options(kafka: Kafka, bootstrap: str) -> dict[str, Any]:
-    """What every kafka-python client needs to connect."""
+    """What every kafka-python client needs to connect. Unreachable if Kafka is there and does not let us in."""
     options: dict[str, Any] = {"bootstrap_servers": bootstrap.split(","), "security_protocol": kafka.security_protocol}
-    if kafka.sasl_mechanism and kafka.sasl_password:
+    if kafka.sasl:
         options |= {
             "sasl_mechanism": kafka.sasl_mechanism,
             "sasl_plain_username": kafka.sasl_username,
-            "sasl_plain_password": kafka.sasl_password.get_secret_value(),
+            "sasl_plain_password": kafka.password().get_secret_value(),
         }
-    files = {"ssl_cafile": kafka.ssl_cafile, "ssl_certfile": kafka.ssl_certfile, "ssl_keyfile": kafka.ssl_keyfile}
-    return options | {name: str(path) for name, path in files.items() if path}
+    if kafka.tls:
+        options["ssl_context"] = kafka.context()
+    if kafka.tls or kafka.sasl:
+        knock(kafka, bootstrap)
+    return options
 
 
 def unreachable(bootstrap: str, error: Exception) -> Unreachable:
     return Unreachable(
         "kafka-unreachable",
         f"Kafka at {bootstrap} does not answer: {error}.",
-        "Is the broker running, and does kafka.bootstrap_servers in coupled.yaml name it?",
+        "Is the broker running, does kafka.bootstrap_servers in coupled.yaml name it, and does kafka.security_protocol "
+        "fit?",
     )
 
 

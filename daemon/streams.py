@@ -6,7 +6,6 @@ decoded by us, no Faust tables, at-least-once with our own record of what was ap
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,15 +72,11 @@ class Cluster:
         # Tansu makes a first join wait half the session timeout, and forgets members only after twice of it.
         session = self.kafka.session_seconds or (2.0 if self.kafka.embedded else _SESSION_SECONDS)
         options |= {"broker_session_timeout": session, "broker_heartbeat_interval": session / 4}
-        context = None
-        if self.kafka.security_protocol.endswith("SSL"):
-            context = ssl.create_default_context(cafile=self.kafka.ssl_cafile)
-            if self.kafka.ssl_certfile:
-                context.load_cert_chain(self.kafka.ssl_certfile, self.kafka.ssl_keyfile)
-        if self.kafka.sasl_password:
+        context = self.kafka.context() if self.kafka.tls else None
+        if self.kafka.sasl:
             options["broker_credentials"] = SASLCredentials(
                 username=self.kafka.sasl_username,
-                password=self.kafka.sasl_password.get_secret_value(),
+                password=self.kafka.password().get_secret_value(),
                 mechanism=self.kafka.sasl_mechanism,
                 ssl_context=context,
             )

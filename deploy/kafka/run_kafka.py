@@ -22,6 +22,8 @@ import sys
 import tempfile
 import threading
 import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -42,10 +44,10 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners={listeners},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={listeners}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map={protocols},CONTROLLER:PLAINTEXT
 log.dirs={data}
 num.partitions=1
 offsets.topic.replication.factor=1
@@ -103,11 +105,25 @@ def find_java() -> str:
     return java
 
 
+@dataclass(frozen=True)
+class Guarded:
+    """Listeners beside the plain one (name: security protocol), the broker's properties that they need, and users that
+    are there from the start, as `--add-scram` takes them."""
+
+    listeners: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    users: Sequence[str] = ()
+
+
 class ApacheKafka:
     """One broker. `port` 0 takes a free one; `directory` keeps the data, else it is temporary."""
 
-    def __init__(self, port: int = 0, directory: Path | None = None, heap: str = "512m") -> None:
+    def __init__(
+        self, port: int = 0, directory: Path | None = None, heap: str = "512m", guarded: Guarded = Guarded()
+    ) -> None:
         self._port = port
+        self._guarded = guarded
+        self._ports = {name: free_port() for name in guarded.listeners}
         self._kept = directory
         self._heap = heap
         self._directory: Path | None = None
@@ -117,6 +133,10 @@ class ApacheKafka:
     def bootstrap(self) -> str:
         """Where clients connect."""
         return f"127.0.0.1:{self._port}"
+
+    def address(self, listener: str) -> str:
+        """Where clients of a guarded listener connect."""
+        return f"127.0.0.1:{self._ports[listener]}"
 
     @property
     def alive(self) -> bool:
@@ -144,15 +164,23 @@ class ApacheKafka:
     def _configure(self, directory: Path) -> Path:
         self._port = self._port or free_port()
         directory.mkdir(parents=True, exist_ok=True)
-        text = _PROPERTIES.format(port=self._port, controller=free_port(), data=directory / "data")
+        ports = {"PLAINTEXT": self._port, **self._ports}
+        protocols = {"PLAINTEXT": "PLAINTEXT", **self._guarded.listeners}
+        text = _PROPERTIES.format(
+            listeners=",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items()),
+            protocols=",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
+            controller=free_port(),
+            data=directory / "data",
+        )
+        text += "".join(f"{name}={value}\n" for name, value in self._guarded.properties.items())
         properties = directory / "server.properties"
         properties.write_text(text, encoding="utf-8")
         return properties
 
-    @staticmethod
-    def _format(command: list[str], properties: Path) -> None:
+    def _format(self, command: list[str], properties: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         goal = [*command, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+        goal += [word for user in self._guarded.users for word in ("--add-scram", user)]
         done = subprocess.run(goal, capture_output=True, text=True, timeout=_START_SECONDS, check=False)  # noqa: S603
         if done.returncode != 0:
             raise KafkaUnavailable(f"the storage could not be formatted: {_first_error(done.stdout + done.stderr)}")

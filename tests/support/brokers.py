@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from daemon.broker import EmbeddedBroker
-from deploy.kafka.run_kafka import ApacheKafka, KafkaUnavailable
+from deploy.kafka.run_kafka import KafkaUnavailable
+from tests.support.guarded_kafka import GuardedKafka
 
 KINDS = ("embedded", "apache")
 
@@ -16,7 +17,7 @@ class Brokers:
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        self._running: dict[str, EmbeddedBroker | ApacheKafka] = {}
+        self._running: dict[str, EmbeddedBroker | GuardedKafka] = {}
         self._refused: dict[str, KafkaUnavailable] = {}
         self._stack = ExitStack()
 
@@ -25,13 +26,20 @@ class Brokers:
         if kind in self._refused:
             raise self._refused[kind]
         if kind not in self._running:
-            broker = EmbeddedBroker(log=self._logs / "embedded.log") if kind == "embedded" else ApacheKafka()
+            made = EmbeddedBroker(log=self._logs / "embedded.log") if kind == "embedded" else GuardedKafka(self._logs)
             try:
-                self._running[kind] = self._stack.enter_context(broker)
+                self._running[kind] = self._stack.enter_context(made)
             except KafkaUnavailable as refusal:
                 self._refused[kind] = refusal
                 raise
         return self._running[kind].bootstrap
+
+    def guarded(self) -> GuardedKafka:
+        """Apache Kafka with its guarded listeners: the same that `bootstrap` names. Raises KafkaUnavailable."""
+        self.bootstrap("apache")
+        running = self._running["apache"]
+        assert isinstance(running, GuardedKafka)
+        return running
 
     def stop(self) -> None:
         """End all brokers."""

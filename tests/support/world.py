@@ -42,7 +42,7 @@ _TEXT = """business_central:
 sales:
   url: {sales}
   auth: {{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: "{sales_token}"}}
-kafka: {{bootstrap_servers: "{bootstrap}", topic_prefix: {prefix}, partitions: 2, session_seconds: {session}}}
+kafka: {{bootstrap_servers: "{bootstrap}", topic_prefix: {prefix}, partitions: 2, session_seconds: {session}{guarded}}}
 store: {{url: "{store}"}}
 capture: {{poll_seconds: {poll}, webhook_poll_seconds: {seldom}, deletions_minutes: {deletions}}}
 web: {{host: 127.0.0.1, port: {port}}}
@@ -71,6 +71,8 @@ class World:
         self._values: dict[str, Any] = {
             "bootstrap": bootstrap,
             "session": 2,
+            # More of the part `kafka`, as it stands in YAML.
+            "guarded": "",
             "store": store or f"sqlite:///{folder / 'coupled.db'}",
             "poll": poll,
             "seldom": 300,

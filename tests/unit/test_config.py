@@ -7,6 +7,7 @@ import pytest
 
 from daemon.config import load
 from schemas.errors import ConfigurationError
+from tests.support.certificates import Authority
 
 SIDES = """\
 business_central:
@@ -94,6 +95,52 @@ def test_a_variable_wins_over_the_secret_file(write, tmp_path):
     assert settings.sales.auth.secret().get_secret_value() == "from-variable"
 
 
+def login(**more: object) -> str:
+    told = {"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "sasl_username": "me"}
+    return "kafka: {" + ", ".join(f"{name}: {value}" for name, value in {**told, **more}.items()) + "}\n"
+
+
+def test_the_password_of_kafka_comes_from_a_file_or_a_variable(write, tmp_path):
+    (tmp_path / "pw").write_text("from-file\n")
+    path = write(SIDES + login(sasl_password_file="pw"))
+    assert load(path, ENVIRON).kafka.password().get_secret_value() == "from-file"
+    other = ENVIRON | {"COUPLED_KAFKA__SASL_PASSWORD": "from-variable"}
+    assert load(path, other).kafka.password().get_secret_value() == "from-variable"
+    path = write(SIDES + login(sasl_password='"${PW}"'))
+    assert load(path, ENVIRON | {"PW": "expanded"}).kafka.password().get_secret_value() == "expanded"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"\n", "the client secret is empty"), ("s3cret".encode("utf-16"), "client_secret_file is not UTF-8 text")],
+)
+def test_a_secret_file_has_a_secret_in_it(write, tmp_path, content, said):
+    (tmp_path / "secret.txt").write_bytes(content)
+    text = refused(write(SIDES.replace("client_secret: plain-secret", "client_secret_file: secret.txt")))
+    assert said in text
+    assert "s3cret" not in text
+    assert "0x" not in text
+
+
+def test_a_mark_at_the_begin_of_a_secret_file_is_none_of_it(write, tmp_path):
+    (tmp_path / "secret.txt").write_bytes("plain-secret\r\n".encode("utf-8-sig"))
+    settings = load(write(SIDES.replace("client_secret: plain-secret", "client_secret_file: secret.txt")), ENVIRON)
+    assert settings.sales.auth.secret().get_secret_value() == "plain-secret"
+
+
+def test_a_key_has_to_be_that_of_the_certificate_and_its_password_right(write, tmp_path):
+    authority = Authority(tmp_path / "ca")
+    one, other, locked = authority.issue("one"), authority.issue("other"), authority.issue("me", password="hunter2")
+    tls = "kafka: {security_protocol: SSL, ssl_certfile: %s, ssl_keyfile: %s%s}\n"
+    assert load(write(SIDES + tls % (one, one, "")), ENVIRON).kafka.tls
+    assert "the key is not that of the certificate" in refused(write(SIDES + tls % (one, other, "")))
+    assert load(write(SIDES + tls % (locked, locked, ", ssl_key_password: hunter2")), ENVIRON).kafka.tls
+    for wrong in ("", ", ssl_key_password: hunter3"):
+        text = refused(write(SIDES + tls % (locked, locked, wrong)))
+        assert "ssl_key_password" in text
+        assert "hunter" not in text
+
+
 def test_secrets_are_not_shown(write):
     settings = load(write(SIDES + "store: {url: postgresql://me:hidden-pw@db/coupled}\n"), ENVIRON)
     shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
@@ -115,6 +162,17 @@ def test_sections_left_empty_have_their_defaults(write):
         ("web: {host: 0.0.0.0, password_file: no.txt}", 11, "web.password_file: "),
         ("kafka: {security_protocol: SASL_SSL}", 11, "kafka: SASL needs"),
         ("kafka: {ssl_cafile: no.pem}", 11, "kafka.ssl_cafile: "),
+        ("kafka: {ssl_cafile: coupled.yaml}", 11, "kafka: ssl_* needs security_protocol SSL or SASL_SSL"),
+        ("kafka: {ssl_key_password: x}", 11, "kafka: ssl_* needs security_protocol SSL or SASL_SSL"),
+        ("kafka: {security_protocol: SSL, ssl_keyfile: coupled.yaml}", 11, "kafka: a key needs its certificate"),
+        ("kafka: {security_protocol: SSL, ssl_cafile: coupled.yaml}", 11, "kafka: ssl_cafile: "),
+        (
+            "kafka: {security_protocol: SSL, ssl_certfile: coupled.yaml}",
+            11,
+            "kafka: ssl_certfile: no certificate and key",
+        ),
+        ("kafka: {sasl_password_file: coupled.yaml}", 11, "kafka: sasl_* needs security_protocol"),
+        ("kafka: {sasl_password: x, sasl_password_file: coupled.yaml}", 11, "kafka: give either sasl_password or"),
         ("store: {url: mysql://x}", 11, "store.url: the store is SQLite or PostgreSQL"),
         ("mappings: no.yaml", 11, "mappings: "),
         ("mappings: ${NOPE}", 11, "mappings: the environment variable NOPE is not set"),
