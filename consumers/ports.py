@@ -50,7 +50,7 @@ class Memory(Protocol):
 
     async def flags(self, mappings: Sequence[TableMapping]) -> Mapping[str, Flags]: ...
 
-    async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
+    async def skipped(self, mapping: str, side: Side, ids: Iterable[str] | None = None) -> frozenset[str]:
         """The ids on `side` of records that failed alike twice: left alone until somebody retries them."""
 
     async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:

@@ -153,7 +153,7 @@ class Synchronise:
         newest, superseded = newest_of(changes)
         side = changes[0].side
         flags = (await self._memory.flags([mapping]))[mapping.name]
-        skipped = await self._memory.skipped(mapping.name, side)
+        skipped = await self._memory.skipped(mapping.name, side, newest)
         with _storing():
             couplings = await self._memory.couplings([mapping.name], side, newest)
             known = await self._lookups.known(mapping, list(newest.values()))

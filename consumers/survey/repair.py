@@ -50,7 +50,7 @@ def _pair(coupling: Coupling, seen: Mapping[Side, Mapping[str, Row]]) -> Pair:
 async def _differing(context: Context, side: Side, pairs: Sequence[Pair]) -> list[Change]:
     """A conflict is left to a person, as is what is skipped: it is published, and so counted, as skipped."""
     opened, changes = [], []
-    skipped = await context.memory.skipped(context.mapping.name, Side.BC)
+    skipped = await context.memory.skipped(context.mapping.name, Side.BC, [pair.coupling.bc.id for pair in pairs])
     for pair, told in zip(pairs, await compared(context, pairs), strict=True):
         if any(one.winner is None for one in told) or not (told or pair.half):
             continue

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import ColumnElement, case, literal, literal_column, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from daemon.store.columns import table_of
+from daemon.store.columns import UtcDateTime, table_of
 from daemon.store.database import chunks, upsert
+from daemon.store.pauses import AT_ONCE, again_at, first_again
 from daemon.store.tables import FailureRow
 from schemas.answers import is_alike
 from schemas.causes import fingerprint
@@ -29,6 +30,13 @@ LEFT_ALONE = Problem(
     "The record was left alone, because it or its partner has failed alike twice.",
     "Mend the cause told for the other direction, then `coupled retry --all`.",
 )
+# Spelt out, so that the database knows which of its indexes hold nothing else.
+IS_CONFLICT: ColumnElement[bool] = FailureRow.outcome == literal_column(f"'{Outcome.CONFLICT.value}'")
+# One that is left alone is not carried again by itself.
+WOKEN: dict[str, Any] = {
+    "woken": True,
+    "again_at": case((FailureRow.skipped_at.is_(None), literal(AT_ONCE, UtcDateTime())), else_=null()),
+}
 UNKNOWN = Problem("unknown", "The record failed without a reason.", "This is a mistake in coupled: please report it.")
 
 
@@ -51,7 +59,7 @@ async def skip_repeated(connection: AsyncConnection, settled: Sequence[Settled],
     for chunk in chunks(repeated):
         skipped = update(FailureRow).where(FailureRow.id.in_(chunk))
         await connection.execute(
-            skipped.values(skipped_at=now, last_at=now, attempts=FailureRow.attempts + 1, woken=False)
+            skipped.values(skipped_at=now, last_at=now, attempts=FailureRow.attempts + 1, woken=False, again_at=None)
         )
     return final
 
@@ -73,14 +81,15 @@ async def hold(connection: AsyncConnection, skipped: Sequence[Settled], now: dat
         return
     statement = upsert(connection, FailureRow)
     names = ["bc_id", "sales_id", "outcome", "code", "message", "hint", "cause", "job_id", "deleted", "version"]
-    names += ["transient", "waits_for", "woken", "skipped_at", "first_at", "last_at"]
+    names += ["transient", "waits_for", "woken", "skipped_at", "first_at", "last_at", "again_at"]
     new = {name: statement.excluded[name] for name in names}
     statement = statement.on_conflict_do_update(
         index_elements=["mapping", "direction", "source_key"],
         set_={**new, "attempts": 1, "resolved_at": None},
         where=FailureRow.resolved_at.is_not(None),
     )
-    rows = [_failure(replace(one, problem=one.problem or LEFT_ALONE), now) | {"skipped_at": now} for one in skipped]
+    left = {"skipped_at": now, "again_at": None}
+    rows = [_failure(replace(one, problem=one.problem or LEFT_ALONE), now) | left for one in skipped]
     await connection.execute(statement, sorted(rows, key=_failure_key))
 
 
@@ -127,13 +136,13 @@ async def wake(connection: AsyncConnection, settled: Iterable[Settled]) -> None:
     row = FailureRow
     for chunk in chunks(sorted(names)):
         waiting = update(row).where(row.waits_for.in_(chunk), row.resolved_at.is_(None))
-        await connection.execute(waiting.values(woken=True))
-    conflicts = await _with_conflicts(connection, {mapping for mapping, _ in partners}) if partners else set()
+        await connection.execute(waiting.values(**WOKEN))
+    conflicts = await _having(connection, {mapping for mapping, _ in partners}, IS_CONFLICT)
     for (mapping, direction), keys in sorted(partners.items()):
         for chunk in chunks(sorted(keys)) if mapping in conflicts else ():
             here = (row.mapping == mapping, row.direction == direction.value, row.source_key.in_(chunk))
-            conflict = update(row).where(*here, row.outcome == Outcome.CONFLICT.value, row.resolved_at.is_(None))
-            await connection.execute(conflict.values(woken=True))
+            conflict = update(row).where(*here, IS_CONFLICT, row.resolved_at.is_(None))
+            await connection.execute(conflict.values(**WOKEN))
 
 
 def newly_borne(settled: Iterable[Settled]) -> Iterable[Reference]:
@@ -147,10 +156,14 @@ def newly_borne(settled: Iterable[Settled]) -> Iterable[Reference]:
                 yield Reference(one.mapping, side, name, value)
 
 
-async def _with_conflicts(connection: AsyncConnection, mappings: set[str]) -> set[str]:
-    row = FailureRow
-    query = select(row.mapping).where(row.mapping.in_(mappings), row.resolved_at.is_(None))
-    return set(await connection.scalars(query.where(row.outcome == Outcome.CONFLICT.value).distinct()))
+async def _having(connection: AsyncConnection, mappings: set[str], *kind: ColumnElement[bool]) -> set[str]:
+    """Which of these mappings have an open failure (of a kind): one is enough to know."""
+    row, found = FailureRow, set()
+    for mapping in sorted(mappings):
+        query = select(row.id).where(row.mapping == mapping, row.resolved_at.is_(None), *kind).limit(1)
+        if await connection.scalar(query) is not None:
+            found.add(mapping)
+    return found
 
 
 async def fail(connection: AsyncConnection, failing: Sequence[Settled], now: datetime) -> None:
@@ -170,7 +183,8 @@ async def fail(connection: AsyncConnection, failing: Sequence[Settled], now: dat
         set_={
             **{name: new[name] for name in replaced},
             **kept_if_unknown,
-            "attempts": case((still_open, FailureRow.attempts + 1), else_=1),
+            "attempts": (attempts := case((still_open, FailureRow.attempts + 1), else_=1)),
+            "again_at": again_at(attempts, new.transient, new.waits_for, now),
             "first_at": case((still_open, FailureRow.first_at), else_=new["first_at"]),
         },
     )
@@ -213,6 +227,7 @@ def _failure(settled: Settled, now: datetime) -> dict[str, Any]:
         "first_at": now,
         "last_at": now,
         "resolved_at": None,
+        "again_at": first_again(settled.transient, settled.waits_for is not None, now),
     }
 
 
@@ -230,21 +245,15 @@ async def resolve(connection: AsyncConnection, settled: Iterable[Settled], now: 
     for (mapping, direction, key), outcome in last.items():
         if outcome not in FAILING:
             well[mapping, direction].append(key)
-    open_ones = await _with_open_failures(connection, {mapping for mapping, _ in well}) if well else set()
+    open_ones = await _having(connection, {mapping for mapping, _ in well})
     row = FailureRow
     for (mapping, direction), keys in sorted(well.items()):
         for chunk in chunks(sorted(keys)) if mapping in open_ones else ():
             here = (row.mapping == mapping, row.direction == direction.value, row.source_key.in_(chunk))
-            await connection.execute(
-                update(row).where(*here, row.resolved_at.is_(None)).values(resolved_at=now, skipped_at=None)
-            )
+            closed = update(row).where(*here, row.resolved_at.is_(None))
+            await connection.execute(closed.values(resolved_at=now, skipped_at=None, again_at=None))
 
 
 def out_of_scope(one: Settled) -> bool:
     """A record carried again that the mapping no longer is about: nothing is left to carry."""
     return one.outcome is Outcome.IGNORED and one.change.retry and not one.missed
-
-
-async def _with_open_failures(connection: AsyncConnection, mappings: set[str]) -> set[str]:
-    query = select(FailureRow.mapping).where(FailureRow.mapping.in_(mappings), FailureRow.resolved_at.is_(None))
-    return set(await connection.scalars(query.distinct()))

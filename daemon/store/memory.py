@@ -57,8 +57,8 @@ class SqlMemory:
             found = await connection.execute(query)
             return Applied(topic, log_id, {row.partition: row.last_offset for row in found})
 
-    async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
-        return await Retries(self._database).skipped(mapping, side)
+    async def skipped(self, mapping: str, side: Side, ids: Iterable[str] | None = None) -> frozenset[str]:
+        return await Retries(self._database).skipped(mapping, side, ids)
 
     async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:
         return await Retries(self._database).versions(mapping, side, ids)

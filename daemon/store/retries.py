@@ -1,23 +1,21 @@
 """Which failed records are due again, and which are left alone (`producers.retry.Failures`, promise 7)."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
-from itertools import count, takewhile
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from itertools import chain, groupby, zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, union_all, update
 from sqlalchemy.orm import aliased
 
 from daemon.store.blanks import still_coupled
 from daemon.store.database import Database, chunks
 from daemon.store.owing import LATER
+from daemon.store.pauses import AT_ONCE, again_at
 from daemon.store.tables import FailureRow, OwedReferenceRow
 from daemon.store.waking import LateWakes
 from producers.retry import Due
 from schemas.side import Direction, Side
-
-# Transient failures come again after 30 s, 1 min, 2 min … at most an hour; waiting ones later, should nobody wake them.
-TRANSIENT, WAITING, LONGEST = timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1)
 
 
 class Retries:
@@ -27,16 +25,13 @@ class Retries:
 
     async def due(self, now: datetime, limit: int, served: Collection[tuple[str, Direction]]) -> list[Due]:
         """Those woken, and those whose back-off is over, in the order of mapping and direction; records that owe a
-        look-up which is coupled now among them.
+        look-up which is coupled now among them. Of many, each mapping and direction has its share.
         """
-        row = FailureRow
-        places = or_(*(and_(row.mapping == mapping, row.direction == way.value) for mapping, way in served))
-        may = or_(row.woken, *_over(now))
-        query = select(*row.__table__.columns).where(*_open(), may, places).order_by(row.woken.desc(), row.last_at)
         await self._late.once(now)
         async with self._database.read() as connection:
-            ready = [_due(one) for one in await connection.execute(query.limit(limit))]
+            found = (await connection.execute(_due_now(served, now, limit))).all() if served else []
             owing = (await connection.execute(_owing(served, now).limit(limit))).all()
+        ready = [_due(one) for one in _in_turn(found)]
         ready += [Due(one.mapping, Direction(one.direction), one.source_key) for one in owing]
         return sorted(dict.fromkeys(ready[:limit]), key=lambda one: (one.mapping, one.direction, one.key))
 
@@ -52,18 +47,22 @@ class Retries:
             for one in due:
                 here = (row.mapping == one.mapping, row.direction == one.direction.value, row.source_key == one.key)
                 seen = (row.last_at == one.last_at,) if one.last_at else ()
-                await connection.execute(update(row).where(*here, *seen).values(last_at=now, woken=False))
+                again = again_at(row.attempts, row.transient, row.waits_for, now)
+                taken = update(row).where(*here, *seen, *_open())
+                await connection.execute(taken.values(last_at=now, woken=False, again_at=again))
                 owed = OwedReferenceRow
                 here = (owed.mapping == one.mapping, owed.direction == one.direction.value, owed.source_key == one.key)
                 await connection.execute(update(owed).where(*here, owed.due_at <= now).values(due_at=now + LATER))
 
-    async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
-        """The ids on `side` of records that are left alone, in whichever direction they failed."""
+    async def skipped(self, mapping: str, side: Side, ids: Iterable[str] | None = None) -> frozenset[str]:
+        """The ids on `side` (of these, if they are given) of records that are left alone, in whichever direction they
+        failed."""
         row = FailureRow
         column = row.bc_id if side is Side.BC else row.sales_id
         query = select(column).where(row.mapping == mapping, row.skipped_at.is_not(None), row.resolved_at.is_(None))
+        queries = [query] if ids is None else [query.where(column.in_(chunk)) for chunk in chunks(ids)]
         async with self._database.read() as connection:
-            return frozenset(one for one in await connection.scalars(query) if one)
+            return frozenset([one for query in queries for one in await connection.scalars(query) if one])
 
     async def versions(self, mapping: str, side: Side, ids: Iterable[str]) -> dict[str, str]:
         """Those of these ids on `side` of which a failure is open in the direction from there: the version that
@@ -84,7 +83,9 @@ class Retries:
         """
         row, found = FailureRow, 0
         again = update(row).where(row.mapping.in_(list(mappings)), row.resolved_at.is_(None))
-        again = (again if causes is None else again.where(_of_causes(list(causes)))).values(woken=True, skipped_at=None)
+        again = (again if causes is None else again.where(_of_causes(list(causes)))).values(
+            woken=True, skipped_at=None, again_at=AT_ONCE
+        )
         async with self._database.write() as connection:
             if records is None:
                 return int((await connection.execute(again)).rowcount)
@@ -121,24 +122,18 @@ def _due(row: Any) -> Due:
     return Due(row.mapping, Direction(row.direction), row.source_key, row.last_at)
 
 
-def pause(row: Any) -> timedelta:
-    """From the last attempt to the next."""
-    pauses = _pauses(TRANSIENT if row.transient else WAITING)
-    attempts: int = row.attempts
-    return pauses[min(attempts, len(pauses)) - 1]
+def _due_now(served: Collection[tuple[str, Direction]], now: datetime, limit: int) -> Select[*tuple[Any, ...]]:
+    """The first of each mapping and direction, by an index: those that are not served are not looked at."""
+    row, parts = FailureRow, []
+    for mapping, way in served:
+        query = select(row.mapping, row.direction, row.source_key, row.last_at, row.again_at)
+        query = query.where(row.mapping == mapping, row.direction == way.value, row.again_at <= now)
+        parts.append(select(query.order_by(row.again_at).limit(limit).subquery()))
+    found = union_all(*parts).subquery()
+    return select(found).order_by(found.c.mapping, found.c.direction, found.c.again_at)
 
 
-def _pauses(first: timedelta) -> list[timedelta]:
-    """After the first attempt, the second, …; after all later ones the last."""
-    doubled = (first * 2**times for times in count())
-    return [*takewhile(lambda one: one < LONGEST, doubled), LONGEST]
-
-
-def _over(now: datetime) -> Iterator[ColumnElement[bool]]:
-    """Failures that may pass by themselves, and whose pause is over."""
-    row = FailureRow
-    for first, kind in ((TRANSIENT, row.transient), (WAITING, and_(~row.transient, row.waits_for.is_not(None)))):
-        *steps, longest = _pauses(first)
-        for attempts, step in enumerate(steps, 1):
-            yield and_(kind, row.attempts == attempts, row.last_at <= now - step)
-        yield and_(kind, row.attempts > len(steps), row.last_at <= now - longest)
+def _in_turn(found: Sequence[Any]) -> list[Any]:
+    """One of each mapping and direction, then the next of each: many of one do not keep the others waiting."""
+    groups = [list(group) for _, group in groupby(found, key=lambda one: (one.mapping, one.direction))]
+    return [one for one in chain.from_iterable(zip_longest(*groups)) if one is not None]

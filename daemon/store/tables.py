@@ -91,19 +91,35 @@ class JobRow(Base):
     found: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class FailureRow(Base):
     """The last failure of a record in one direction of a mapping; open until `resolved_at` is set (promise 7).
 
     `waits_for` names the reference of a partner that is not coupled yet; `woken` that it is time to try again;
-    `skipped_at` that the record is left alone in both directions until somebody retries it.
+    `skipped_at` that the record is left alone in both directions until somebody retries it. `again_at`: when it is
+    carried again by itself; not set while it is not.
+
+    However many there are, what is done for every batch, and every second, finds its few by an index.
     """
 
     __tablename__ = "failures"
     __table_args__ = (
         UniqueConstraint("mapping", "direction", "source_key"),
-        Index(None, "mapping", "resolved_at"),
+        Index(None, "mapping", "code", "resolved_at"),
         Index(None, "mapping", "bc_id"),
-        Index(None, "job_id"),
+        Index(None, "mapping", "sales_id"),
+        Index(None, "job_id", "last_at"),
+        _partial("ix_failures_due", "mapping", "direction", "again_at", where="again_at IS NOT NULL"),
+        _partial("ix_failures_open", "last_at", "id", where="resolved_at IS NULL"),
+        _partial("ix_failures_open_of_mapping", "mapping", "last_at", "id", where="resolved_at IS NULL"),
+        _partial(
+            "ix_failures_conflicts",
+            *("mapping", "bc_id", "sales_id"),
+            where="outcome = 'conflict' AND resolved_at IS NULL",
+        ),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -130,6 +146,7 @@ class FailureRow(Base):
     deleted: Mapped[bool] = mapped_column(default=False)
     # The record's, when it failed last.
     version: Mapped[str] = mapped_column(default="", server_default="")
+    again_at: Mapped[datetime | None]
 
 
 class PositionRow(Base):

@@ -6,14 +6,15 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, String, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, String, cast, exists, func, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
 from daemon.store.causes import by_cause
 from daemon.store.coupling_rows import coupling, load_references
 from daemon.store.database import Database
+from daemon.store.failing import IS_CONFLICT
 from daemon.store.jobs import job_of
-from daemon.store.retries import pause
+from daemon.store.pauses import AT_ONCE
 from daemon.store.tables import CouplingReferenceRow, CouplingRow, FailureRow, JobRow, PageRow, PositionRow
 from producers.ports import Position
 from schemas.coupling import Coupling
@@ -133,7 +134,11 @@ class Views:
     ) -> list[Failure]:
         """Last failed first."""
         row, wanted = FailureRow, _failures_wanted(mapping, job, open_only, code, cause)
-        query = select(*row.__table__.columns).where(*wanted).order_by(row.last_at.desc(), row.id.desc())
+        query = (
+            select(*row.__table__.columns)
+            .where(*wanted, *_once_each(open_only))
+            .order_by(row.last_at.desc(), row.id.desc())
+        )
         return [_failure(found) for found in await self._rows(query.limit(limit).offset(offset))]
 
     async def failures_count(
@@ -147,24 +152,32 @@ class Views:
     ) -> int:
         """How many `failures` would list without a limit."""
         wanted = _failures_wanted(mapping, job, open_only, code, cause)
-        [(number,)] = await self._rows(select(func.count()).select_from(FailureRow).where(*wanted))
-        return int(number)
+        number = select(func.count()).select_from(FailureRow)
+        [(every,)] = await self._rows(number.where(*wanted))
+        [(again,)] = await self._rows(number.where(*wanted, *_again())) if open_only else [(0,)]
+        return int(every - again)
 
     async def causes(
         self, mapping: str | None = None, *, code: str | None = None, limit: int = 100
     ) -> list[FailureCause]:
         """Open failures by cause, the most numerous first."""
-        found = await self._rows(by_cause(_failures_wanted(mapping, None, True, code), limit))
+        found = await self._rows(by_cause([*_failures_wanted(mapping, None, True, code), *_once_each(True)], limit))
         groups = groupby(found, key=lambda row: (row.mapping, row.direction, row.code, row.cause))
         return [_cause(list(rows)) for _, rows in groups][:limit]
 
     async def failure_counts(self) -> list[FailureCount]:
         """By mapping and code; open ones as `failures` lists them, a conflict once."""
-        row = FailureRow
-        opened = func.count().filter(row.resolved_at.is_(None), ~_told_already())
-        query = select(row.mapping, row.code, opened, func.count(row.resolved_at))
-        query = query.group_by(row.mapping, row.code).order_by(row.mapping, row.code)
-        return [FailureCount(*found) for found in await self._rows(query)]
+        row, place = FailureRow, (FailureRow.mapping, FailureRow.code)
+        query = select(*place, func.count().label("number"), func.count(row.resolved_at).label("resolved"))
+        found = await self._rows(query.group_by(*place).order_by(*place))
+        twice = select(*place, func.count().label("number")).where(row.resolved_at.is_(None), *_again())
+        again = {(one.mapping, one.code): one.number for one in await self._rows(twice.group_by(*place))}
+        return [
+            FailureCount(
+                one.mapping, one.code, one.number - one.resolved - again.get((one.mapping, one.code), 0), one.resolved
+            )
+            for one in found
+        ]
 
     async def positions(self) -> list[PositionView]:
         """By name."""
@@ -193,15 +206,21 @@ def _failures_wanted(
     given: list[tuple[Any, str | int | None]] = [(row.mapping, mapping), (row.job_id, job)]
     given += [(row.code, code), (row.cause, cause)]
     wanted = [column == value for column, value in given if value is not None]
-    return [*wanted, row.resolved_at.is_(None), ~_told_already()] if open_only else wanted
+    return [*wanted, row.resolved_at.is_(None)] if open_only else wanted
 
 
-def _told_already() -> ColumnElement[bool]:
-    """A conflict is noticed from both sides; it is one conflict."""
+def _again() -> tuple[ColumnElement[bool], ...]:
+    """Open conflicts that are listed already: one is noticed from both sides, and is one conflict."""
     row, first = FailureRow, aliased(FailureRow)
     pair = (first.mapping == row.mapping, first.bc_id == row.bc_id, first.sales_id == row.sales_id)
-    conflicts = (first.outcome == Outcome.CONFLICT.value, row.outcome == Outcome.CONFLICT.value)
-    return exists().where(*pair, *conflicts, first.resolved_at.is_(None), first.id < row.id)
+    first_is_conflict = first.outcome == literal_column(f"'{Outcome.CONFLICT.value}'")
+    told = exists().where(*pair, first_is_conflict, first.resolved_at.is_(None), first.id < row.id)
+    return IS_CONFLICT, told
+
+
+def _once_each(open_only: bool) -> tuple[ColumnElement[bool], ...]:
+    is_conflict, told = _again()
+    return (or_(~is_conflict, ~told),) if open_only else ()
 
 
 def _mentions(search: str) -> ColumnElement[bool]:
@@ -238,9 +257,8 @@ def _failure(row: Row[Any]) -> Failure:
 
 
 def _again_at(row: Row[Any]) -> datetime | None:
-    if row.resolved_at is not None or row.skipped_at is not None or not (row.woken or row.transient or row.waits_for):
-        return None
-    again: datetime = row.last_at if row.woken else row.last_at + pause(row)
+    """One that is to be carried at once has been since it was last tried."""
+    again: datetime | None = row.last_at if row.again_at == AT_ONCE else row.again_at
     return again
 
 

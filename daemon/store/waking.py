@@ -5,13 +5,15 @@ it missing, and is not recorded yet when waiting records are woken. A look now a
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, select, union, update
+from sqlalchemy import ColumnElement, Select, select, union, update
 
 from consumers.problems import NO_REFERENCE
 from daemon.store.database import Database
 from daemon.store.failing import reference_of
 from daemon.store.lookups import look_up
+from daemon.store.pauses import AT_ONCE
 from daemon.store.tables import FailureRow, OwedReferenceRow
 
 _PAUSE = timedelta(minutes=1)
@@ -33,8 +35,8 @@ class LateWakes:
         owed, failure = OwedReferenceRow, FailureRow
         waiting = (*_waiting(now), failure.waits_for > self._after)
         names = union(
-            select(owed.waits_for).where(owed.due_at.is_(None), owed.waits_for > self._after),
-            select(failure.waits_for).where(*waiting),
+            self._page_of(owed.waits_for, owed.due_at.is_(None), owed.waits_for > self._after),
+            self._page_of(failure.waits_for, *waiting),
         ).subquery()
         async with self._database.read() as connection:
             query = select(names.c.waits_for).order_by(names.c.waits_for).limit(self._page)
@@ -45,10 +47,15 @@ class LateWakes:
                 missed = update(owed).where(owed.waits_for.in_(late), owed.due_at.is_(None))
                 await connection.execute(missed.values(due_at=now))
                 missed = update(failure).where(failure.waits_for.in_(late), *_waiting(now))
-                await connection.execute(missed.values(woken=True))
+                await connection.execute(missed.values(woken=True, again_at=AT_ONCE))
         last = len(found) < self._page
         self._after = "" if last else list(found)[-1]
         self._again = now + _PAUSE if last else None
+
+    def _page_of(self, name: Any, *which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+        """The next ones, in order: each table is read no further."""
+        found = select(name.label("waits_for")).where(*which).distinct().order_by(name).limit(self._page).subquery()
+        return select(found.c.waits_for)
 
 
 def _waiting(now: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -234,7 +234,7 @@ class FakeMemory:
     async def intents(self, mapping: str, sales_ids: Iterable[str]) -> Mapping[str, Intent]:
         return {key: self.begun[mapping, key] for key in sales_ids if (mapping, key) in self.begun}
 
-    async def skipped(self, mapping: str, side: Side) -> frozenset[str]:
+    async def skipped(self, mapping: str, side: Side, ids: Iterable[str] | None = None) -> frozenset[str]:
         return frozenset(self.left_alone)
 
     async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:

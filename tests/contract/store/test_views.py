@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from daemon.store.engine import Store
-from daemon.store.retries import TRANSIENT
+from daemon.store.pauses import TRANSIENT
 from daemon.store.views import FailureCount
 from schemas.coupling import Reference
 from schemas.outcome import Outcome
