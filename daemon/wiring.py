@@ -137,7 +137,11 @@ class Parts:
 
     def retry(self) -> Retry:
         records = {side: Current(side, self.sides.reader(side), self.store.memory) for side in Side}
-        return Retry(self.mappings, self.store.retries, records, self.log, self.topics, self.clock.now)
+        return Retry(self.mappings, self.store.retries, records, self.log, self.topics, self.clock.now, self._through)
+
+    async def _through(self, published: ports.Published) -> bool:
+        applied = await self.store.memory.applied(published.topic, self.log_ids[published.topic])
+        return all(applied.offsets.get(number, -1) >= offset for number, offset in published.offsets.items())
 
     def deletions(self) -> list[Deletions]:
         """One for each table whose deletions are carried."""

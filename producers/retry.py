@@ -3,14 +3,14 @@
 A record refused for good waits for its next change, a `sync` or a `retry` (promise 7, business-central-sync 3.3, 3.8).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Protocol
 
 from producers.current import Current
-from producers.ports import Log, Page, Position, Sweep
+from producers.ports import Log, Page, Position, Published, Sweep
 from schemas import rows
 from schemas.change import Change
 from schemas.errors import CoupledError
@@ -19,6 +19,10 @@ from schemas.side import Direction, Side
 from schemas.topics import Topics
 
 _MOST = 200
+# A topic that was made anew never comes to where a wave ended.
+_LONGEST = timedelta(minutes=10)
+# What is through by then kept nobody waiting.
+_SHORT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,21 @@ class Failures(Protocol):
         """
 
 
+@dataclass(slots=True)
+class _Wave:
+    """What was put on a topic together, and when; `free_at` is known once all of it has its outcomes."""
+
+    published: Published
+    began: datetime
+    free_at: datetime | None = None
+
+
 class Retry:
-    """Publishes due failures as they are on their side now. One worker at a time: the leader."""
+    """Publishes due failures as they are on their side now. One worker at a time: the leader.
+
+    However many there are, a change that happens now waits for few of them (promise 7): nothing is added to a topic
+    before what was put there is `through`, nor, if that took long, before a rest as long as it took.
+    """
 
     def __init__(
         self,
@@ -56,17 +73,21 @@ class Retry:
         log: Log,
         topics: Topics,
         now: Callable[[], datetime],
+        through: Callable[[Published], Awaitable[bool]],
     ) -> None:
+        """`through` tells whether all that was published has its outcomes in the store."""
         self._mappings = mappings
         self._failures = failures
         self._records = records
         self._log = log
         self._topics = topics
         self._now = now
+        self._through = through
+        self._waves: dict[str, _Wave] = {}
 
     async def once(self) -> int:
         """How many records were put on the log again. CoupledError if a side or Kafka is away: its records stay due."""
-        served = [(mapping.name, way) for mapping in self._mappings.all for way in mapping.direction.one_ways]
+        served = await self._free()
         due = await self._failures.due(self._now(), _MOST, served)
         count, trouble = 0, None
         for (name, direction), group in groupby(due, key=lambda one: (one.mapping, one.direction)):
@@ -78,10 +99,39 @@ class Retry:
             raise trouble
         return count
 
+    async def _free(self) -> list[tuple[str, Direction]]:
+        """Mappings and directions whose topics may take more."""
+        places = [(mapping, way) for mapping in self._mappings.all for way in mapping.direction.one_ways]
+        topics = dict.fromkeys(self._topic(mapping, way) for mapping, way in places)
+        free = {topic for topic in topics if await self._rested(topic)}
+        return [(mapping.name, way) for mapping, way in places if self._topic(mapping, way) in free]
+
+    async def _rested(self, topic: str) -> bool:
+        wave, now = self._waves.get(topic), self._now()
+        if wave is None:
+            return True
+        if wave.free_at is None:
+            if now - wave.began < _LONGEST and not await self._through(wave.published):
+                return False
+            took = now - wave.began
+            wave.free_at = now + (took if took > _SHORT else timedelta(0))
+        return now >= wave.free_at
+
+    def _topic(self, mapping: TableMapping, direction: Direction) -> str:
+        return self._topics.table(direction.source, mapping.table(direction.source).name)
+
     async def _again(self, mapping: TableMapping, direction: Direction, due: Sequence[Due]) -> int:
-        changes = await _read(self._records[direction.source], mapping, due, self._now())
-        topic = self._topics.table(direction.source, mapping.table(direction.source).name)
-        await self._log.publish(topic, changes, packed=False)
+        began = self._now()
+        changes = await _read(self._records[direction.source], mapping, due, began)
+        topic = self._topic(mapping, direction)
+        published = await self._log.publish(topic, changes, packed=False)
+        before = self._waves.get(topic)
+        if before and before.free_at is None:  # another mapping's, of this round
+            published, began = (
+                replace(published, offsets={**before.published.offsets, **published.offsets}),
+                before.began,
+            )
+        self._waves[topic] = _Wave(published, began)
         await self._failures.taken(due, self._now())
         return len(changes)
 

@@ -28,8 +28,10 @@ class Retries:
         look-up which is coupled now among them. Of many, each mapping and direction has its share.
         """
         await self._late.once(now)
+        if not served:
+            return []
         async with self._database.read() as connection:
-            found = (await connection.execute(_due_now(served, now, limit))).all() if served else []
+            found = (await connection.execute(_due_now(served, now, limit))).all()
             owing = (await connection.execute(_owing(served, now).limit(limit))).all()
         ready = [_due(one) for one in _in_turn(found)]
         ready += [Due(one.mapping, Direction(one.direction), one.source_key) for one in owing]

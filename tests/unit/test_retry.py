@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -35,6 +35,8 @@ class Desk:
         self.published: list[tuple[str, Change]] = []
         self.away = False
         self.held: dict[tuple[str, str], Coupling] = {}
+        self.now = NOON
+        self.applied = True
 
     async def due(self, now: datetime, limit: int, served: Collection[tuple[str, Direction]]) -> Sequence[Due]:
         return [one for one in self.open if (one.mapping, one.direction) in served]
@@ -59,7 +61,11 @@ class Desk:
 
     def retry(self) -> Retry:
         known = mappings(part(MAPPING.name))
-        return Retry(known, self, {side: Current(side, self, self) for side in Side}, self, Topics(), lambda: NOON)
+        records = {side: Current(side, self, self) for side in Side}
+        return Retry(known, self, records, self, Topics(), lambda: self.now, self.through)
+
+    async def through(self, published: Published) -> bool:
+        return self.applied
 
 
 async def test_a_due_record_goes_on_its_topic_as_it_is_now_for_its_mapping_only() -> None:
@@ -98,6 +104,34 @@ async def test_while_the_side_is_away_everything_stays_due() -> None:
     with pytest.raises(ApiError):
         await desk.retry().once()
     assert (desk.was_taken, desk.published) == ([], [])
+
+
+async def test_what_happens_now_waits_for_few_of_many_that_failed() -> None:
+    """Nothing more is put on a topic before its last ones are through, and a rest as long as that took is over."""
+    desk = Desk(HERE)
+    retry = desk.retry()
+    assert await retry.once() == 1
+    desk.applied = False
+    desk.now += timedelta(seconds=20)
+    assert await retry.once() == 0
+    desk.applied = True
+    assert await retry.once() == 0
+    desk.now += timedelta(seconds=19)
+    assert await retry.once() == 0
+    desk.now += timedelta(seconds=1)
+    assert await retry.once() == 1
+
+
+async def test_a_topic_that_never_comes_there_is_not_waited_for_for_ever() -> None:
+    """It was made anew."""
+    desk = Desk(HERE)
+    retry = desk.retry()
+    assert await retry.once() == 1
+    desk.applied = False
+    desk.now += timedelta(minutes=10)
+    await retry.once()
+    desk.now += timedelta(minutes=10)
+    assert await retry.once() == 1
 
 
 async def test_failures_of_a_mapping_that_has_left_the_file_are_left_alone() -> None:

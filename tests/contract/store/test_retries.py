@@ -179,3 +179,25 @@ async def test_the_version_that_failed_is_known_until_the_record_ends_well(store
     assert await store.memory.failed(CUSTOMER, Side.SALES, ["b1"]) == {}
     await record(store, ended("b1", Outcome.UNCHANGED))
     assert await store.memory.failed(CUSTOMER, Side.BC, ["b1"]) == {}
+
+
+async def test_many_of_one_mapping_do_not_keep_those_of_another_waiting(store: Store, clock: Clock) -> None:
+    await record(store, *(failed(f"b{number}", transient=True) for number in range(9)))
+    clock.forward(1)
+    await record(store, replace(failed("c1", transient=True), mapping="OTHER"))
+    clock.forward(60)
+
+    served = [*SERVED, ("OTHER", TO_SALES)]
+    assert await store.retries.due(clock(), 4, served) == [
+        due("b0"),
+        due("b1"),
+        due("b2"),
+        Due("OTHER", TO_SALES, "c1"),
+    ]
+
+
+async def test_what_is_due_of_a_mapping_that_is_not_served_stays_so(store: Store, clock: Clock) -> None:
+    await record(store, failed("b1", transient=True))
+    clock.forward(60)
+    assert await store.retries.due(clock(), 4, []) == []
+    assert await store.retries.due(clock(), 4, SERVED) == [due("b1")]
