@@ -19,6 +19,9 @@ _REFERENCE = re.compile(r"\$\{([^}]*)\}?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HINT = "docs/setup.md explains every setting of the file."
 
+# Top-level settings that are values and not tables.
+_SINGLE = {("mappings",), ("workers",)}
+
 Tree = dict[str, Any]
 Variables = dict[tuple[str, ...], str]
 
@@ -82,7 +85,7 @@ def _override(tree: Tree, environ: Mapping[str, str]) -> Variables:
     for name, value in sorted(environ.items()):
         place = tuple(name.removeprefix(PREFIX).lower().split("__"))
         # Without `__` only a top-level value is meant: COUPLED_CONFIG and the like are not ours to judge.
-        if not name.startswith(PREFIX) or (len(place) == 1 and place != ("mappings",)):
+        if not name.startswith(PREFIX) or (len(place) == 1 and place not in _SINGLE):
             continue
         _put(tree, place, value)
         found[place] = name

@@ -4,8 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from daemon import config
 from daemon.config import load
+from daemon.settings import Settings
 from schemas.errors import ConfigurationError
 from tests.support.certificates import Authority
 
@@ -310,3 +313,12 @@ def test_a_loopback_receiver_is_for_a_simulator_only(write, url):
 
 def test_a_receiver_is_reached_by_https(write):
     assert "plain http" in refused(write(with_webhooks("http://hook.contoso.com")), ENVIRON)
+
+
+def test_every_single_setting_at_the_top_can_be_a_variable() -> None:
+    tables = {name for name, field in Settings.model_fields.items() if _is_table(field.annotation)}
+    assert {(name,) for name in Settings.model_fields if name not in tables} == config._SINGLE
+
+
+def _is_table(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

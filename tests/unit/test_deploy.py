@@ -17,6 +17,7 @@ from daemon.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
+WORKERS = ("worker-1", "worker-2", "worker-3", "worker-4")
 ENVIRONMENT = dict(
     line.split("=", 1) for line in (DEPLOY / "example.env").read_text().splitlines() if line[:1].isupper()
 )
@@ -46,7 +47,8 @@ def test_only_metrics_that_the_daemon_has_are_used(file: str) -> None:
 
 def test_the_configuration_of_the_workers_is_accepted() -> None:
     filled = {name: value or "secret" for name, value in ENVIRONMENT.items()}
-    settings = load(DEPLOY / "coupled.yaml", filled)
+    settings = load(DEPLOY / "coupled.yaml", {**filled, "COUPLED_WORKERS": "4"})
+    assert settings.workers == 4
     assert settings.kafka.bootstrap_servers == "kafka:9092"
     assert settings.store.url.get_secret_value() == "postgresql://coupled:secret@postgres/coupled"
     assert settings.web.login
@@ -55,14 +57,36 @@ def test_the_configuration_of_the_workers_is_accepted() -> None:
 def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     wanted = set(re.findall(r"\$\{([A-Z_]+)", text + (DEPLOY / "coupled.yaml").read_text()))
-    assert wanted == set(ENVIRONMENT)
+    assert wanted | {"COMPOSE_PROFILES"} == set(ENVIRONMENT)
 
 
-def test_both_workers_wait_for_what_they_share() -> None:
+def test_all_workers_wait_for_what_they_share() -> None:
     services = yaml(ROOT / "docker-compose.yml")["services"]
-    for worker in ("worker-1", "worker-2"):
+    for worker in WORKERS:
         assert set(services[worker]["depends_on"]) == {"kafka", "postgres"}
     assert all("healthcheck" in service for service in services.values())
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_as_many_workers_start_as_are_asked_for_and_are_watched(number: int) -> None:
+    """Each has a port of its own on the host; a service without a profile always starts."""
+    services = yaml(ROOT / "docker-compose.yml")["services"]
+    started = [name for name in WORKERS if f"workers-{number}" in services[name].get("profiles", [f"workers-{number}"])]
+    assert started == list(WORKERS[:number])
+    assert len({str(services[name]["ports"]) for name in started}) == number
+    [watched] = yaml(DEPLOY / "prometheus" / "workers" / f"{number}.yml")
+    assert watched["targets"] == [f"{name}:8086" for name in started]
+    assert all(services[name]["environment"]["COUPLED_WORKERS"] == "${WORKERS:-1}" for name in started)
+
+
+def test_the_example_says_how_many_workers_once() -> None:
+    """Compose knows of the profile, the workers of the number."""
+    assert ENVIRONMENT["COMPOSE_PROFILES"] == f"workers-{ENVIRONMENT['WORKERS']}"
+
+
+def test_each_worker_can_have_a_partition_of_every_table() -> None:
+    settings = load(DEPLOY / "coupled.yaml", {name: value or "secret" for name, value in ENVIRONMENT.items()})
+    assert settings.kafka.partitions >= len(WORKERS)
 
 
 def test_workers_can_do_no_more_than_they_need() -> None:
@@ -72,7 +96,7 @@ def test_workers_can_do_no_more_than_they_need() -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
     assert dockerfile.index("USER") > dockerfile.rindex("RUN "), "what runs as root belongs before it"
     assert re.findall(r"^VOLUME (.+)$", dockerfile, re.MULTILINE) == ["/var/lib/coupled"]
-    for worker in ("worker-1", "worker-2"):
+    for worker in WORKERS:
         service = services[worker]
         assert (service["user"], service["read_only"], service["cap_drop"]) == (user, True, ["ALL"])
         assert service["tmpfs"] == ["/tmp"]
