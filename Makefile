@@ -20,7 +20,7 @@ JOBS ?= 3
 COMPLETE := tests/test_architecture.py tests/contract/sandbox/test_points.py \
 	tests/weather/test_switches.py::test_no_setting_of_a_simulator_is_forgotten_here
 
-.PHONY: help setup demo test large style check bench chaos kafka docs lock clean
+.PHONY: help setup demo test large style check audit bench chaos kafka docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ style: setup  ## what can be told without running anything: style, types, layers
 check: style  ## what must hold before a commit, in under a minute: style, types, layers, unit tests (properties with a tenth of their examples)
 	@COUPLED_HASTE=10 $(BIN)/python -m pytest tests/unit $(COMPLETE) -q -n auto
 
+audit: setup  ## are all locked packages still what was locked: hashes, versions that were withdrawn, known holes; asks the package registries only
+	@$(BIN)/python -m tests.support.audit
+
 bench: setup  ## measure on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -77,6 +80,8 @@ lock: setup  ## renew requirements.lock from pyproject.toml, and that of the cli
 		--python-version 3.11 pyproject.toml -o requirements.lock --quiet $(ARGS)
 	@cd tests/contract/strangers/python && $(CURDIR)/$(BIN)/uv --no-config pip compile --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --universal --python-version 3.11 requirements.in -o requirements.lock --quiet $(ARGS)
+	@cd .ci && ../$(BIN)/uv --no-config pip compile --generate-hashes --no-emit-index-url --no-emit-find-links --universal \
+		--python-version 3.11 audit.in -o audit.lock --quiet $(ARGS)
 	@cd tests/contract/strangers/node && npm install --package-lock-only --no-audit --no-fund --loglevel=error
 
 clean:  ## remove what can be made again, the environment included
