@@ -227,7 +227,7 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
     """A daemon at work. CoupledError if it cannot start. `log_id` names the embedded broker's log, new each start."""
     metrics, health = Metrics(), Health()
     async with contextlib.AsyncExitStack() as stack:
-        store = await open_store(settings.store.url.get_secret_value())
+        store = await open_store(settings.store.address().get_secret_value())
         stack.push_async_callback(store.close)
         hooks = Hooks(lambda side, operation, status, _: metrics.request(side, operation, status), metrics.throttled)
         clients = sessions(settings, hooks)

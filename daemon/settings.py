@@ -1,5 +1,6 @@
 """What `coupled.yaml` may say: one frozen tree, with a default for everything but the two sides (DESIGN 6)."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ __all__ = ["EMBEDDED", "STANDARD", "Auth", "Batch", "Kafka", "Settings", "is_loo
 
 STANDARD = "standard"
 _DATABASE = "the store is SQLite or PostgreSQL: sqlite:///coupled.db or postgresql://…"
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
 _LOGIN = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
 _BC_SCOPE = "https://api.businesscentral.dynamics.com/.default"
 
@@ -98,10 +100,19 @@ class Sales(Part):
         return self.auth.scope or f"{self.url}/.default"
 
 
+def _files(query: Mapping[str, object], info: ValidationInfo) -> dict[str, str]:
+    """The files that libpq is told of, which would look for them in the folder that the daemon was started from."""
+    # `system` is no file: the authorities that this machine trusts.
+    named = {name: str(query[name]) for name in _FILES if query.get(name, "system") != "system"}
+    return {name: str(beside(Path(value), info)) for name, value in named.items()}
+
+
 class Store(Part):
     """`url` is secret as a whole: a PostgreSQL one carries its password. Show `shown` instead."""
 
     url: SecretStr = Field(default=SecretStr("sqlite:///coupled.db"), validate_default=True)
+    password: SecretStr | None = None
+    password_file: ReadableFile | None = None
     keep_days: int = Field(default=90, ge=1, le=36_500)
 
     @field_validator("url", mode="after")
@@ -116,6 +127,33 @@ class Store(Part):
             raise ValueError(_DATABASE)
         if backend == "sqlite" and url.database not in {None, "", ":memory:"}:
             url = url.set(database=str(beside(Path(str(url.database)), info)))
+        if backend == "postgresql":
+            url = url.update_query_dict(_files(url.query, info))
+        return SecretStr(url.render_as_string(hide_password=False))
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if maybe_secret("password", self.password, self.password_file):
+            url = make_url(self.url.get_secret_value())
+            if url.get_backend_name() != "postgresql":
+                raise ValueError("only PostgreSQL takes a password")
+            if url.password is not None:
+                raise ValueError("the password is in url already: give it once")
+        return self
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a database on another machine has to show whose it is. Sockets and files are of this one."""
+        url = make_url(self.url.get_secret_value())
+        here = url.get_backend_name() == "sqlite" or not url.host or is_loopback(url.host)
+        return here or url.query.get("sslmode") in {"verify-full", "verify-ca"}
+
+    def address(self) -> SecretStr:
+        """The url, with the password should it stand elsewhere; its file is read anew."""
+        if self.password is None and self.password_file is None:
+            return self.url
+        password = secret(self.password, self.password_file).get_secret_value()
+        url = make_url(self.url.get_secret_value()).set(password=password)
         return SecretStr(url.render_as_string(hide_password=False))
 
     @property

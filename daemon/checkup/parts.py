@@ -10,7 +10,7 @@ from kafka.errors import KafkaError
 from daemon.broker import BrokerError, broker_binary, read_runtime, runtime_file
 from daemon.checkup.probe import tell
 from daemon.kafka import client_options, unreachable
-from daemon.settings import Kafka, Settings
+from daemon.settings import Kafka, Settings, is_loopback
 from daemon.store.engine import open_readonly
 from schemas.checkup import Checked, fine, warning, wrong
 from schemas.errors import Refused
@@ -55,7 +55,17 @@ def _cluster(kafka: Kafka, bootstrap: str) -> list[Checked]:
         raise unreachable(bootstrap, error) from error
     finally:
         admin.close()
-    return [*_brokers(kafka, bootstrap, brokers), *_partitions(kafka, partitions)]
+    return [*_brokers(kafka, bootstrap, brokers), *_partitions(kafka, partitions), *unguarded(kafka)]
+
+
+def unguarded(kafka: Kafka) -> list[Checked]:
+    """Records, and a login, that others on the way can read."""
+    hosts = [server.strip().rpartition(":")[0].strip("[]") for server in kafka.bootstrap_servers.split(",")]
+    if kafka.embedded or kafka.tls or all(map(is_loopback, hosts)):
+        return []
+    says = "Records and commands go to Kafka on another machine in the clear, and nobody's certificate is checked."
+    fix = "Set kafka.security_protocol to SSL or SASL_SSL, or keep the network to the daemon and its brokers."
+    return [warning(_KAFKA, "encryption", says, fix)]
 
 
 def _brokers(kafka: Kafka, bootstrap: str, count: int) -> list[Checked]:
@@ -83,13 +93,21 @@ async def store(settings: Settings) -> list[Checked]:
 
     async def opened() -> list[Checked]:
         try:
-            found = await open_readonly(settings.store.url.get_secret_value())
+            found = await open_readonly(settings.store.address().get_secret_value())
         except Refused:
             return [_to_be_made(settings)]
         await found.close()
-        return [fine(_STORE, "connection", f"{settings.store.shown} is there.")]
+        return [fine(_STORE, "connection", f"{settings.store.shown} is there."), *_unguarded_store(settings)]
 
     return await tell(_STORE, "connection", opened)
+
+
+def _unguarded_store(settings: Settings) -> list[Checked]:
+    if settings.store.guarded:
+        return []
+    says = "Nothing checks whose PostgreSQL on another machine it is, nor that the way there is encrypted."
+    fix = "Add ?sslmode=verify-full&sslrootcert=FILE to store.url, or keep the network to the two."
+    return [warning(_STORE, "encryption", says, fix)]
 
 
 def _to_be_made(settings: Settings) -> Checked:

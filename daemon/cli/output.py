@@ -36,7 +36,7 @@ def read_store(config: Path | None, read: Callable[[Store, Settings], Awaitable[
     settings = settings_of(config)
 
     async def main() -> T:
-        store = await open_readonly(settings.store.url.get_secret_value())
+        store = await open_readonly(settings.store.address().get_secret_value())
         try:
             return await read(store, settings)
         finally:

@@ -143,12 +143,17 @@ def unreachable(where: str, error: Exception, secret: str | None = None) -> Unre
     said = text[0] if text else type(error).__name__
     if secret:
         said = said.replace(secret, "***")
-    hint = (
-        "Check that its folder exists, can be written to and has room, and that no other program locks the file."
-        if where.startswith("sqlite")
-        else "Check that PostgreSQL runs there, that the database exists, and that user and password are right."
+    return Unreachable(
+        "store-unreachable", f"The store {where} cannot be used: {said.rstrip('.')}.", _hint(where, said)
     )
-    return Unreachable("store-unreachable", f"The store {where} cannot be used: {said.rstrip('.')}.", hint)
+
+
+def _hint(where: str, said: str) -> str:
+    if where.startswith("sqlite"):
+        return "Check that its folder exists, can be written to and has room, and that no other program locks the file."
+    if any(word in said for word in ("certificate", "SSL", "sslmode")):
+        return "Check sslmode and sslrootcert in store.url: docs/setup.md, PostgreSQL on another machine."
+    return "Check that PostgreSQL runs there, that the database exists, and that user and password are right."
 
 
 def upsert(connection: AsyncConnection, table: type[Base]) -> "postgresql.Insert | sqlite.Insert":

@@ -28,7 +28,9 @@ class PostgresUnavailable(RuntimeError):
 class PostgresServer:
     """One server; `new_database` gives each test its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        """With a certificate (its key in the same file) the server speaks TLS too."""
+        self._certificate = certificate
         self._bin = _newest_binaries()
         self._home = Path(tempfile.mkdtemp(prefix="coupled-postgres-"))
         self._port = free_port()
@@ -65,6 +67,8 @@ class PostgresServer:
         serve: list[str | Path] = [self._bin / "postgres", "-D", data, "-p", str(self._port), "-k", self._home]
         for setting in ("listen_addresses=127.0.0.1", *_FAST):
             serve += ["-c", setting]
+        for setting in self._tls(user):
+            serve += ["-c", setting]
         log = self._home / "server.log"
         self._child = TiedProcess(_as(user, serve), log=log)
         self._child.start()
@@ -72,6 +76,15 @@ class PostgresServer:
             said = " ".join(log.read_text(encoding="utf-8", errors="replace").split())[-300:]
             self.stop()
             raise PostgresUnavailable(f"the server in {self._bin} did not start on port {self._port}: {said}")
+
+    def _tls(self, user: pwd.struct_passwd | None) -> list[str]:
+        if self._certificate is None:
+            return []
+        pem = shutil.copy(self._certificate, self._home)  # the server reads only a key that is its own
+        os.chmod(pem, 0o600)
+        if user is not None:
+            os.chown(pem, user.pw_uid, user.pw_gid)
+        return ["ssl=on", f"ssl_cert_file={pem}", f"ssl_key_file={pem}"]
 
     def _answers(self) -> bool:
         try:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from sqlalchemy import make_url
 
 from daemon import config
+from daemon.checkup.parts import unguarded
 from daemon.config import load
 from daemon.settings import Settings
 from schemas.errors import ConfigurationError
@@ -113,6 +115,54 @@ def test_the_password_of_kafka_comes_from_a_file_or_a_variable(write, tmp_path):
     assert load(path, ENVIRON | {"PW": "expanded"}).kafka.password().get_secret_value() == "expanded"
 
 
+def test_the_password_of_postgresql_comes_from_a_file_as_it_is(write, tmp_path):
+    (tmp_path / "pw").write_text("p@ss/w:o%rd\n")
+    settings = load(write(SIDES + "store: {url: 'postgresql://me@db/d?sslmode=require', password_file: pw}\n"), ENVIRON)
+    url = make_url(settings.store.address().get_secret_value())
+    assert (url.password, url.host, url.database) == ("p@ss/w:o%rd", "db", "d")
+    assert url.query["sslmode"] == "require"
+    assert "p@ss" not in f"{settings!r}{settings.store.shown}"
+
+
+def test_files_that_postgresql_is_told_of_are_beside_the_file(write, tmp_path):
+    url = "postgresql://me@db/d?sslmode=verify-full&sslrootcert=ca.pem&sslkey=/etc/key.pem"
+    settings = load(write(SIDES + f"store: {{url: '{url}'}}\n"), ENVIRON)
+    query = make_url(settings.store.url.get_secret_value()).query
+    assert query["sslrootcert"] == str(tmp_path / "ca.pem")
+    assert query["sslkey"] == "/etc/key.pem"
+    system = SIDES + "store: {url: 'postgresql://me@db/d?sslmode=verify-full&sslrootcert=system'}\n"
+    assert make_url(load(write(system), ENVIRON).store.url.get_secret_value()).query["sslrootcert"] == "system"
+
+
+@pytest.mark.parametrize(
+    ("url", "guarded"),
+    [
+        ("sqlite:///x.db", True),
+        ("postgresql:///d", True),
+        ("postgresql://localhost/d", True),
+        ("postgresql://db/d", False),
+        ("postgresql://db/d?sslmode=require", False),
+        ("postgresql://db/d?sslmode=verify-full", True),
+    ],
+)
+def test_a_store_elsewhere_has_to_show_whose_it_is(write, url, guarded):
+    assert load(write(SIDES + f"store: {{url: '{url}'}}\n"), ENVIRON).store.guarded is guarded
+
+
+@pytest.mark.parametrize(
+    ("kafka", "warned"),
+    [
+        ("{bootstrap_servers: embedded}", False),
+        ("{bootstrap_servers: 'localhost:9092,[::1]:9092'}", False),
+        ("{bootstrap_servers: 'localhost:9092,kafka:9092'}", True),
+        ("{bootstrap_servers: 'kafka:9092', security_protocol: SSL}", False),
+    ],
+)
+def test_a_kafka_elsewhere_in_the_clear_is_warned_of(write, kafka, warned):
+    found = unguarded(load(write(SIDES + f"kafka: {kafka}\n"), ENVIRON).kafka)
+    assert [one.what for one in found] == (["encryption"] if warned else [])
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"\n", "the client secret is empty"), ("s3cret".encode("utf-16"), "client_secret_file is not UTF-8 text")],
@@ -177,6 +227,9 @@ def test_sections_left_empty_have_their_defaults(write):
         ("kafka: {sasl_password_file: coupled.yaml}", 11, "kafka: sasl_* needs security_protocol"),
         ("kafka: {sasl_password: x, sasl_password_file: coupled.yaml}", 11, "kafka: give either sasl_password or"),
         ("store: {url: mysql://x}", 11, "store.url: the store is SQLite or PostgreSQL"),
+        ("store: {password: x}", 11, "store: only PostgreSQL takes a password"),
+        ("store: {url: 'postgresql://a:b@h/d', password: x}", 11, "store: the password is in url already"),
+        ("store: {url: 'postgresql://a@h/d', password_file: no}", 11, "store.password_file: "),
         ("mappings: no.yaml", 11, "mappings: "),
         ("mappings: ${NOPE}", 11, "mappings: the environment variable NOPE is not set"),
         ("mappings: ${NO PE}", 11, "mappings: a variable is written ${NAME}"),
