@@ -36,6 +36,8 @@ from schemas.errors import ConfigurationError, Refused
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 MEMORY = ":memory:"
 BUSY_MS = 10_000
+# At most, of one worker.
+_CONNECTIONS = 15
 HINT = "Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
 
 
@@ -165,6 +167,9 @@ def _engine(target: URL, readonly: bool) -> AsyncEngine:
         # Parameters are customers' data; they have no place in an error text.
         hide_parameters=True,
         pool_pre_ping=not _is_sqlite(target),
+        # None beyond the pool: those are opened and closed with every use, and each table's capture has its own uses.
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
         connect_args={"factory": _Connection} if _is_sqlite(target) else {},
     )
     if _is_sqlite(target):

@@ -8,14 +8,19 @@ import pytest
 
 from tests.support.brokers import Brokers
 from tests.support.first_run import FirstRun
-from tests.support.kinds import KINDS, address
+from tests.support.kinds import KINDS, address, usual
 from tests.support.world import World
 
 
-@pytest.fixture(scope="session", params=KINDS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "bootstrap" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_brokers"):
+        metafunc.parametrize("bootstrap", KINDS, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def bootstrap(request: pytest.FixtureRequest, brokers: Brokers) -> str:
-    """What coupled.yaml names as its broker: the embedded one, then Apache Kafka."""
-    return address(request.param, brokers)
+    """What coupled.yaml names as its broker: the usual one, or each in turn for `both_brokers`."""
+    return address(request.param, brokers) if hasattr(request, "param") else usual(brokers)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from tests.support.simulators import Side
 from tests.support.waiting import wait_until
 from tests.support.world import World
 
+pytestmark = pytest.mark.both_brokers
+
 CUSTOMERS, BATCH = 250, 100
 
 

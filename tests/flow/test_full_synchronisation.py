@@ -10,6 +10,8 @@ import pytest
 from tests.support.first_run import FirstRun
 from tests.support.world import World
 
+pytestmark = pytest.mark.both_brokers
+
 ORDER = [
     ("CURRENCY", "to_sales"),
     ("SALESPEOPLE", "to_bc"),

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.world import World
 
+pytestmark = pytest.mark.both_brokers
+
 
 @pytest.fixture
 def world(bootstrap: str, tmp_path: Path) -> World:

@@ -9,8 +9,6 @@ from daemon.broker import EmbeddedBroker
 from deploy.kafka.run_kafka import KafkaUnavailable
 from tests.support.guarded_kafka import GuardedKafka
 
-KINDS = ("embedded", "apache")
-
 
 class Brokers:
     """Brokers by kind; one that could not be had is not tried again."""

@@ -1,6 +1,8 @@
-"""The two brokers that a daemon of the tests runs on, as fixture parameters."""
+"""The two brokers that a daemon of the tests runs on: Apache Kafka wherever it can be had, and the embedded one."""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 
@@ -9,7 +11,8 @@ from tests.support.brokers import Brokers
 from tests.support.real_parts import missing
 from tests.support.world import EMBEDDED
 
-KINDS = [EMBEDDED, pytest.param("apache", marks=pytest.mark.kafka)]
+APACHE = "apache"
+KINDS = [EMBEDDED, pytest.param(APACHE, marks=pytest.mark.kafka)]
 
 
 def address(kind: str, brokers: Brokers) -> str:
@@ -20,3 +23,11 @@ def address(kind: str, brokers: Brokers) -> str:
         return brokers.bootstrap(kind)
     except KafkaUnavailable as refusal:
         missing("Apache Kafka", str(refusal), "COUPLED_REQUIRE_KAFKA")
+
+
+def usual(brokers: Brokers) -> str:
+    """Apache Kafka; the embedded broker on a machine that does not have it, and is not required to."""
+    try:
+        return brokers.bootstrap(APACHE)
+    except KafkaUnavailable:
+        return address(APACHE, brokers) if os.environ.get("COUPLED_REQUIRE_KAFKA") == "1" else EMBEDDED

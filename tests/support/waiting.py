@@ -7,15 +7,18 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+_SOONEST, _SELDOM = 0.03, 0.5
 
 
 def wait_until(predicate: Callable[[], T], timeout: float, what: str) -> T:
     """The first true value of `predicate`; AssertionError naming `what` if there is none within `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+    begun = time.monotonic()
     while True:
         found = predicate()
         if found:
             return found
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > timeout:
             raise AssertionError(f"waited {timeout:g} s in vain for {what} (last seen: {found!r})")
-        time.sleep(0.03)
+        # Asking takes the processor from what is waited for, so it is asked the less often the longer it takes.
+        time.sleep(min(max(_SOONEST, waited / 10), _SELDOM))
