@@ -25,7 +25,6 @@ def _until_begun(world: World, run: str, point: tuple[str, str]) -> None:
         commands.until(run, begun, 60, f"the kill point {point}")
 
 
-@pytest.mark.timeout(240)
 def test_a_full_synchronisation_killed_three_times_completes_without_duplicates(world: World) -> None:
     with DaemonProcess(world) as daemon:
         run = document(coupled(world, "full-sync", "--yes", "--restore", "--no-wait", "--json"))["run"]
@@ -47,7 +46,6 @@ def test_a_full_synchronisation_killed_three_times_completes_without_duplicates(
         assert daemon.terminate() == 0
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("side", ["bc", "sales"])
 def test_a_kill_between_a_creation_and_its_record_leaves_one_partner(still: World, side: str) -> None:
     """The write goes through, its answer is lost, and the daemon dies before it can look."""
@@ -73,7 +71,6 @@ def test_a_kill_between_a_creation_and_its_record_leaves_one_partner(still: Worl
         assert daemon.terminate() == 0
 
 
-@pytest.mark.timeout(180)
 def test_what_was_on_the_log_when_it_was_lost_arrives_nevertheless(world: World) -> None:
     """Captured and published, not yet applied: with the embedded broker the kill takes the whole log with it."""
     with DaemonProcess(world) as daemon:

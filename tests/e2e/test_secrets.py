@@ -146,7 +146,6 @@ def command_lines(world: World) -> list[tuple[str, bytes]]:
     return [(f"the output of {' '.join(one.args[3:-2])}", f"{one.stdout}{one.stderr}".encode()) for one in done]
 
 
-@pytest.mark.timeout(240)
 def test_no_secret_is_written_anywhere(world: World, tokens: list[str], postgres: str) -> None:
     known = {"the client secret": SECRET, "the store's password": STORE, "the console's password": CONSOLE}
     written = Written({**known, "a wrong client secret": WRONG, "a wrong password": GUESS})

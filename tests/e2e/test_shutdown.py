@@ -20,7 +20,6 @@ pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.timeout(180)
 def test_a_second_signal_ends_a_drain_that_hangs_and_nothing_is_lost(still: World) -> None:
     world = still
     with DaemonProcess(world) as daemon:
