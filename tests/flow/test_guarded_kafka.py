@@ -148,7 +148,6 @@ REFUSED: dict[str, tuple[Told, str, str]] = {
 }
 
 
-@pytest.mark.timeout(10)
 @pytest.mark.parametrize(("told", "says", "fix"), REFUSED.values(), ids=REFUSED)
 async def test_check_says_why_it_is_not_let_in(
     guarded: GuardedKafka, told: Told, says: str, fix: str, tmp_path: Path
@@ -182,7 +181,6 @@ def test_a_daemon_takes_commands_behind_a_login(guarded: GuardedKafka, tmp_path:
     assert outcomes[-1].state.value == "done", outcomes
 
 
-@pytest.mark.timeout(60)
 def test_commands_and_the_daemon_end_with_one_error(guarded: GuardedKafka, tmp_path: Path) -> None:
     told = guarded.settings("LOGIN", sasl_mechanism="SCRAM-SHA-256", sasl_password=WRONG)
     with _world(tmp_path, told) as world:
