@@ -67,9 +67,9 @@ class Capturing:
             self._told.unread(self._place)
             self._went()  # it is another worker's to tell
             return False, self._seconds
-        if await self._paused():
-            return False, self._seconds
         try:
+            if await self._paused():
+                return False, self._seconds
             found = await self._capture.once()
         except Exception as error:
             return False, self._failed(error)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,7 +22,9 @@ from daemon.rounds import Place, Rounds
 from daemon.settings import Settings
 from daemon.sides import Sides, sessions
 from daemon.store.engine import open_store, utc_now
+from daemon.store_watch import StoreWatch
 from daemon.streams import Cluster, Streams
+from daemon.supervision import Works, supervised
 from daemon.webhooks import Webhooks, webhooks_of
 from daemon.wiring import Clock, Parts
 from producers.deletions import Deletions
@@ -37,8 +39,6 @@ from schemas.topics import Topics
 
 _log = structlog.get_logger(__name__)
 _MAX_BACKOFF = 60.0
-# What runs for ever, by its name.
-Work = dict[str, Callable[[], Awaitable[None]]]
 
 
 @dataclass
@@ -122,11 +122,11 @@ class Daemon:
         self.metrics.record(settled, self.parts.clock.now_ms())
         self.applied.set()
 
-    def work(self) -> Work:
+    def work(self) -> Works:
         """What runs beside the agents: capture of every table, and the runner of synchronisation runs."""
         captured = self.parts.mappings.captured()
         captures = {f"capture {side.value} {table}": self._capture(side, table).forever for side, table in captured}
-        looks: Work = {"deletions": self._deletions} if self.settings.capture.deletions_minutes else {}
+        looks: Works = {"deletions": self._deletions} if self.settings.capture.deletions_minutes else {}
         return {
             **captures,
             **looks,
@@ -134,9 +134,10 @@ class Daemon:
             "runner": self._run,
             "retry": self._retry,
             "tidying": self._tidy,
+            "store": StoreWatch(self.parts.store.database.usable, self.health).forever,
         }
 
-    def _webhook_work(self) -> Work:
+    def _webhook_work(self) -> Works:
         if self.webhooks is None:
             return {}
         leads = self.streams.is_leader
@@ -256,7 +257,7 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
         await daemon.recover()
         await streams.start()
         stack.push_async_callback(streams.stop)
-        health.tasks += [asyncio.create_task(_supervised(work), name=name) for name, work in daemon.work().items()]
+        health.tasks += [asyncio.create_task(supervised(name, work), name=name) for name, work in daemon.work().items()]
         stack.push_async_callback(_cancel, health.tasks)
         health.up("daemon")
         _log.info("daemon_started", mappings=len(mappings.all), company=company, started=_iso(utc_now()))
@@ -266,18 +267,6 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
 
 def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
-
-
-async def _supervised(work: Callable[[], Awaitable[None]]) -> None:
-    """A mistake of ours in one piece of work is logged, and the work goes on after a moment."""
-    while True:
-        try:
-            await work()
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            _log.exception("work_failed")
-            await asyncio.sleep(1.0)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

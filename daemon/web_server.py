@@ -18,7 +18,7 @@ from daemon.web.app import create_app
 from daemon.web.from_store import StoreReader
 from daemon.web.ports import Access, Services, SideStatus
 from producers.subscriptions import State
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, CoupledError
 from schemas.side import Side
 
 _log = structlog.get_logger(__name__)
@@ -129,6 +129,8 @@ async def _refresh(metrics: Metrics, reader: StoreReader, daemon: Daemon) -> Non
             # The stored position stands still while nothing changes: what counts is when it was last looked at.
             subscriptions = {(table, state.value): 1 for table, state in daemon.subscriptions().items()}
             metrics.refresh(replace(figures, position_age=daemon.health.ages(), subscriptions=subscriptions))
+        except CoupledError:
+            pass  # the store is away, which its watch tells
         except Exception:
             _log.exception("figures_failed")
         await asyncio.sleep(_FIGURES_SECONDS)

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from daemon.store.columns import Base
-from schemas.errors import Unreachable
+from daemon.store.trouble import read_only, refuses_what_it_is_given, sqlstate, unreachable
 
 T = TypeVar("T")
 # SQLite answers long IN lists slowly, and older builds refuse more than 999 values.
@@ -22,8 +22,6 @@ CHUNK = 500
 ATTEMPTS = 5
 # PostgreSQL: the transaction lost to another one (serialization failure, deadlock) and may be repeated.
 LOST = frozenset({"40001", "40P01"})
-# PostgreSQL's class of what is too large for it: a name too long for an index.
-TOO_LARGE = "54"
 KEEPALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 
 
@@ -53,6 +51,14 @@ class Database:
         with self._answering():
             async with self.engine.connect() as connection:
                 yield connection
+
+    async def usable(self) -> None:
+        """Unreachable if it cannot be used now, or takes no writes."""
+        async with self.read() as connection:
+            if connection.dialect.name == "sqlite":
+                await connection.execute(select(1))
+            elif await connection.scalar(select(func.current_setting("transaction_read_only"))) == "on":
+                raise read_only(self.where)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -90,7 +96,7 @@ class Database:
                 except (Raced, IntegrityError):
                     continue
                 except OperationalError as error:
-                    if getattr(error.orig, "sqlstate", None) not in LOST:
+                    if sqlstate(error) not in LOST:
                         raise
             return await self._once(work)
 
@@ -108,20 +114,9 @@ class Database:
         try:
             yield
         except (DBAPIError, PoolTimeout, Raced, OSError) as error:
-            if _refuses_what_it_is_given(error):
+            if refuses_what_it_is_given(error):
                 raise
             raise unreachable(self.where, error) from error
-
-
-def _refuses_what_it_is_given(error: Exception) -> bool:
-    """The database is well, and taking the same again is of no use (promise 7).
-
-    What PostgreSQL itself finds wrong with a statement is not in the data: a table or a privilege is missing.
-    """
-    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    if isinstance(error, ProgrammingError):
-        return not state
-    return isinstance(error, IntegrityError | DataError) or state.startswith(TOO_LARGE)
 
 
 def _waiting_for(name: str) -> Select[*tuple[Any, ...]]:
@@ -135,25 +130,6 @@ def _waiting_for(name: str) -> Select[*tuple[Any, ...]]:
 def _key(name: str) -> int:
     """PostgreSQL's advisory locks have 64-bit numbers for names."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
-
-
-def unreachable(where: str, error: Exception, secret: str | None = None) -> Unreachable:
-    """What the driver said, in one line, without the password should it ever repeat it (promise 10)."""
-    text = str(getattr(error, "orig", None) or error).strip().splitlines()
-    said = text[0] if text else type(error).__name__
-    if secret:
-        said = said.replace(secret, "***")
-    return Unreachable(
-        "store-unreachable", f"The store {where} cannot be used: {said.rstrip('.')}.", _hint(where, said)
-    )
-
-
-def _hint(where: str, said: str) -> str:
-    if where.startswith("sqlite"):
-        return "Check that its folder exists, can be written to and has room, and that no other program locks the file."
-    if any(word in said for word in ("certificate", "SSL", "sslmode")):
-        return "Check sslmode and sslrootcert in store.url: docs/setup.md, PostgreSQL on another machine."
-    return "Check that PostgreSQL runs there, that the database exists, and that user and password are right."
 
 
 def upsert(connection: AsyncConnection, table: type[Base]) -> "postgresql.Insert | sqlite.Insert":

@@ -11,23 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import URL, event, inspect, make_url
+from sqlalchemy import URL, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from daemon.store.blanks import Blanks
 from daemon.store.commands import Commands
-from daemon.store.database import Database, unreachable
+from daemon.store.database import Database
 from daemon.store.definitions import Definitions
 from daemon.store.findings import Findings
 from daemon.store.jobs import Jobs
 from daemon.store.memory import SqlMemory
 from daemon.store.positions import SqlPositions
 from daemon.store.retries import Retries
+from daemon.store.revisions import KNOWN, older
 from daemon.store.standing import Standing
 from daemon.store.states import MappingStates
 from daemon.store.surveys import Surveys
 from daemon.store.tables import CouplingRow
+from daemon.store.trouble import unreachable
 from daemon.store.urls import shown
 from daemon.store.views import Views
 from daemon.store.webhooks import Webhooks
@@ -69,7 +71,8 @@ def utc_now() -> datetime:
 
 
 async def open_store(url: str, *, now: Callable[[], datetime] = utc_now) -> Store:
-    """The store, at the current schema. Unreachable, with a hint, if the database cannot be opened."""
+    """The store, at the current schema. Unreachable, with a hint, if the database cannot be opened; Refused if a newer
+    version has been at work in it."""
     # Alembic is slow to import, and the command line, which only reads, never needs it.
     from daemon.store.migrate import migrate
 
@@ -229,9 +232,13 @@ def _tune_sqlite(engine: AsyncEngine, readonly: bool) -> None:
 
 
 async def _check_schema(database: Database, target: URL) -> None:
+    """What only reads may read a newer schema, which only adds to ours, and not an older one, which lacks something."""
     async with database.read() as connection:
         if not await connection.run_sync(lambda sync: inspect(sync).has_table(CouplingRow.__tablename__)):
             raise _not_there(target)
+        found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if found in KNOWN[:-1]:
+        raise older(found)
 
 
 def _not_there(target: URL) -> Refused:

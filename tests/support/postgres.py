@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 
@@ -19,6 +20,9 @@ from tests.support.ports import free_port
 _BINARIES = Path("/usr/lib/postgresql")
 # The data is thrown away: nothing needs to survive a power cut.
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
+# What it has committed outlives the server's own crash, though not the machine's; few may connect, and few at once.
+_LASTING = ("fsync=off", "full_page_writes=off", "max_connections=20", "superuser_reserved_connections=3")
+WORKER = "worker"
 
 
 class PostgresUnavailable(RuntimeError):
@@ -26,11 +30,16 @@ class PostgresUnavailable(RuntimeError):
 
 
 class PostgresServer:
-    """One server; `new_database` gives each test its own."""
+    """One server; `new_database` gives each test its own.
 
-    def __init__(self, certificate: Path | None = None) -> None:
-        """With a certificate (its key in the same file) the server speaks TLS too."""
-        self._certificate = certificate
+    With a certificate (its key in the same file) it speaks TLS too; with `settings`, and `made` of `initdb`, it is
+    another than most tests want: see `Fragile`.
+    """
+
+    def __init__(
+        self, certificate: Path | None = None, settings: Sequence[str] = _FAST, made: Sequence[str] = ()
+    ) -> None:
+        self._certificate, self._settings, self._made = certificate, settings, made
         self._bin = _newest_binaries()
         self._home = Path(tempfile.mkdtemp(prefix="coupled-postgres-"))
         self._port = free_port()
@@ -55,6 +64,7 @@ class PostgresServer:
             "UTF8",
             "--no-sync",
             "--locale=C",
+            *self._made,
         ]
         try:
             done = subprocess.run(_as(user, make), capture_output=True, text=True, check=False, cwd=self._home)
@@ -64,13 +74,16 @@ class PostgresServer:
         if done.returncode != 0:
             self.stop()
             raise PostgresUnavailable(f"initdb failed: {' '.join(done.stderr.split())[:300]}")
-        serve: list[str | Path] = [self._bin / "postgres", "-D", data, "-p", str(self._port), "-k", self._home]
-        for setting in ("listen_addresses=127.0.0.1", *_FAST):
+        self._serve()
+
+    def _serve(self) -> None:
+        serve: list[str | Path] = [self._bin / "postgres", "-D", self._home / "data", "-p", str(self._port)]
+        for setting in ("listen_addresses=127.0.0.1", f"unix_socket_directories={self._home}", *self._settings):
             serve += ["-c", setting]
-        for setting in self._tls(user):
+        for setting in self._tls(_unprivileged()):
             serve += ["-c", setting]
         log = self._home / "server.log"
-        self._child = TiedProcess(_as(user, serve), log=log)
+        self._child = TiedProcess(_as(_unprivileged(), serve), log=log)
         self._child.start()
         if not wait_until(self._answers, lambda: self._child is not None and self._child.alive, 30):
             said = " ".join(log.read_text(encoding="utf-8", errors="replace").split())[-300:]
@@ -106,11 +119,14 @@ class PostgresServer:
 
     def stop(self) -> None:
         """End the server and remove its data."""
+        self._quit()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _quit(self) -> None:
         if self._child is not None and self._child.pid is not None and self._child.alive:
             os.kill(self._child.pid, signal.SIGQUIT)  # immediate; SIGTERM would wait for the clients
             wait_until(lambda: not (self._child and self._child.alive), lambda: True, 5)
             self._child.stop()
-        shutil.rmtree(self._home, ignore_errors=True)
 
     def __enter__(self) -> Self:
         self.start()
@@ -118,6 +134,62 @@ class PostgresServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class Fragile(PostgresServer):
+    """A server of one's own, to take away from a daemon in every way: stopped in the middle of what it does, full, read
+    only, with no connection left. Its database is one for an ordinary user; `ask` asks as the administrator."""
+
+    def __init__(self) -> None:
+        # Segments of its log are files of full size from the first, which `limit_files` must leave alone.
+        super().__init__(None, _LASTING, ["--wal-segsize=1"])
+
+    def worker_database(self) -> str:
+        """The URL of a new, empty database of a user without privileges."""
+        self.ask(f"DROP ROLE IF EXISTS {WORKER}")
+        self.ask(f"CREATE ROLE {WORKER} LOGIN")
+        url = self.new_database()
+        self.ask(f"ALTER DATABASE {url.rpartition('/')[2]} OWNER TO {WORKER}")
+        return url.replace("coupled@", f"{WORKER}@")
+
+    def ask(self, statement: str, *values: object, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """The rows of an answer, or none."""
+        with psycopg.connect(self._dsn(database), autocommit=True) as connection:
+            answer = connection.execute(statement, values)  # type: ignore[call-overload]
+            return answer.fetchall() if answer.description else []
+
+    def connection(self, database: str = "postgres", user: str = "coupled") -> psycopg.Connection:
+        return psycopg.connect(self._dsn(database).replace("coupled@", f"{user}@"), autocommit=True)
+
+    def crash(self) -> None:
+        """Stopped at once, in the middle of whatever it does: `pg_ctl stop -m immediate`."""
+        self._quit()
+
+    def resume(self) -> None:
+        """Started again on the same data."""
+        self._serve()
+
+    def settle(self, name: str, value: str) -> None:
+        """A setting, changed for all who are connected and all who come."""
+        self.ask(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.ask("SELECT pg_reload_conf()")
+
+    def limit_files(self, size: int) -> None:
+        """No file of the server grows beyond so many bytes, as on a disk that is full; -1: as far as they like.
+
+        Needs no privileges. With a limit inside a block the server meets what it meets on a full disk: part of the
+        block is written.
+        """
+        assert self._child
+        assert self._child.pid
+        for process in (self._child.pid, *_children(self._child.pid)):
+            limit = "unlimited" if size < 0 else str(size)
+            change: list[str | Path] = ["prlimit", "--pid", str(process), f"--fsize={limit}:"]
+            subprocess.run(_as(_unprivileged(), change), check=True, capture_output=True)
+
+
+def _children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def _newest_binaries() -> Path:

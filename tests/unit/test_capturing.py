@@ -10,7 +10,7 @@ import pytest
 from daemon.capturing import Capturing
 from daemon.rounds import Place, Rounds
 from daemon.service import Health
-from schemas.errors import ApiError
+from schemas.errors import ApiError, Unreachable
 from schemas.side import Side
 
 CUSTOMERS: Place = (Side.BC, "customers")
@@ -54,6 +54,7 @@ class Bench:
     def __init__(self) -> None:
         self.captures, self.health, self.hand = Captures(), Health(), Hand(lambda: self.now)
         self.paused, self.leads, self.now = False, True, 0.0
+        self.away: Exception | None = None
         work = Capturing(
             self.captures,
             CUSTOMERS,
@@ -66,6 +67,8 @@ class Bench:
         self.task = asyncio.create_task(work.forever())
 
     async def _paused(self) -> bool:
+        if self.away:
+            raise self.away
         return self.paused
 
     async def rests(self) -> float:
@@ -124,3 +127,13 @@ async def test_who_does_not_lead_looks_at_nothing_and_begins_anew_later(place: B
     place.leads = False
     assert await place.goes_on() == POLL
     assert (place.captures.looks, place.captures.rests, place.health.ages()) == (1, 1, {})
+
+
+async def test_a_store_that_cannot_say_whether_a_pause_is_on_is_told_and_asked_again_later(place: Bench) -> None:
+    await place.rests()
+    place.away = Unreachable("store-unreachable", "The store is away.", "Start it.")
+    assert await place.goes_on() == 2 * POLL
+    assert "live:bc:customers: The store is away. Start it." in await place.health.unready()
+    place.away = None
+    assert await place.goes_on() == SELDOM
+    assert not any("live" in reason for reason in await place.health.unready())
