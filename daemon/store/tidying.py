@@ -1,8 +1,9 @@
-"""What nobody asks for any more leaves the store: old runs with their jobs, and failures long since resolved."""
+"""What nobody asks for any more leaves the store: old runs with their jobs, and failures long since resolved. And what
+a worker of an older version has left behind is put right."""
 
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, or_, select, update
 
 from daemon.store.database import Database
 from daemon.store.jobs import FINAL
@@ -20,6 +21,10 @@ async def tidy(database: Database, before: datetime) -> int:
         .correlate(run)
     )
     old = (run.state.in_(FINAL), run.finished < before, ~exists(needed))
+    # An older worker, at work beside us during an upgrade, does not say when its failures are due.
+    again = or_(failure.woken, failure.transient, failure.waits_for.is_not(None))
+    unsaid = (failure.resolved_at.is_(None), failure.skipped_at.is_(None), failure.again_at.is_(None), again)
     async with database.write() as connection:
+        await connection.execute(update(failure).where(*unsaid).values(again_at=failure.last_at))
         await connection.execute(delete(failure).where(failure.resolved_at < before))
         return int((await connection.execute(delete(run).where(*old))).rowcount)

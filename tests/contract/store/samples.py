@@ -180,6 +180,7 @@ ADDED = {
     "0004": lambda n: {"failures": {"deleted": n == 1}},
     "0005": lambda n: {"failures": {"version": 'W/"9"'}},
     "0006": lambda n: {"intents": {"lost_at": AT}},
+    "0007": lambda n: {"failures": {"again_at": AT}},
 }
 
 

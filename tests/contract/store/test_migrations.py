@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, event, inspect, text
 
 from consumers.ports import Applied
 from daemon.store.engine import Store, open_readonly, open_store
+from daemon.store.tidying import tidy
 from schemas.coupling import Reference
 from schemas.errors import Refused
 from schemas.job import JobState, Keep, RunState
@@ -79,6 +80,9 @@ async def test_an_older_worker_goes_on_beside_a_newer_one(old: OldStore, url: st
     assert {len(rows) for rows in (await old.read()).values()} == {2}
     await _is_readable(store, 1)
     await _is_readable(store, 2)
+    await tidy(store.database, AT)
+    due = await store.retries.due(clock(), 10, [(CUSTOMER, Direction.TO_SALES)])
+    assert {"f1", "f2"} <= {one.key for one in due}, "what failed in an older worker's hands is carried again too"
     await store.close()
 
 
