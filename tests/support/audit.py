@@ -147,7 +147,8 @@ def _pins(lock: Path) -> list[str]:
 def _holes(program: Path, pins: Sequence[str], what: str) -> Told:
     asked = TOOL / "asked.txt"
     asked.write_text("\n".join(pins) + "\n", encoding="utf-8")
-    words = ["--no-deps", "--disable-pip", "--vulnerability-service", "pypi", "--progress-spinner", "off"]
+    # Its own default is to ask the registry that the packages come from.
+    words = ["--no-deps", "--disable-pip", "--progress-spinner", "off"]
     return of_pip_audit(_run([program, *words, "--format", "json", "-r", asked]).stdout, what)
 
 
