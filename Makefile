@@ -67,7 +67,7 @@ bench: setup  ## measure on this machine
 chaos: setup  ## kill the daemon 500 times at named steps, and check what is left (ARGS="--kills 40", ARGS="--seed 7" replays a world)
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-kafka: setup  ## Apache Kafka on 127.0.0.1:9092 from its own jars, until Ctrl-C (ARGS="--port 9093")
+kafka: setup  ## Apache Kafka on 127.0.0.1:9092 from its own jars, until Ctrl-C (ARGS="--port 9093", ARGS="--nodes 3" for a cluster)
 	@$(BIN)/python deploy/kafka/run_kafka.py $(ARGS)
 
 docs: setup  ## write docs/reference/ from the code, the checklist of docs/differences.md from its tests, and the measured docs/api-cost.md

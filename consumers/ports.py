@@ -19,13 +19,15 @@ Row = Mapping[str, Any]
 class Applied:
     """How far a topic is applied: the last offset per partition, in the log that `log_id` names.
 
-    `since`, of a batch to be recorded: how far the topic was applied when the batch began.
+    `since`, of a batch to be recorded: how far the topic was applied when the batch began. `missed`: from which offset
+    on messages before the batch are gone from the log that nobody has read.
     """
 
     topic: str
     log_id: str
     offsets: Mapping[int, int] = field(default_factory=dict)
     since: Mapping[int, int] = field(default_factory=dict)
+    missed: Mapping[int, int] = field(default_factory=dict)
 
 
 class Overtaken(Exception):

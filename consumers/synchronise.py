@@ -112,7 +112,7 @@ class Synchronise:
         offsets = {one.message.partition: one.message.offset for one in fresh}
         if fresh:
             changes = [change for one in fresh for change in one.changes]
-            await self._settle(changes, Applied(topic, log_id, offsets, since))
+            await self._settle(changes, Applied(topic, log_id, offsets, since, _missed(fresh, since)))
 
     async def _settle(self, changes: Sequence[Change], applied: Applied) -> None:
         settled: list[Settled] = []
@@ -210,6 +210,15 @@ def _read(message: Message) -> _Read:
         return _Read(message, decode(message.value))
     except ValueError as error:
         return _Read(message, reason=str(error))
+
+
+def _missed(fresh: Sequence[_Read], since: Mapping[int, int]) -> dict[int, int]:
+    """From which offset on messages of a partition never came: retention, or somebody, has deleted them (promise 5)."""
+    first: dict[int, int] = {}
+    for one in fresh:
+        first.setdefault(one.message.partition, one.message.offset)
+    expected = {partition: since.get(partition, -1) + 1 for partition in first}
+    return {partition: offset for partition, offset in expected.items() if first[partition] > offset}
 
 
 @contextmanager

@@ -97,6 +97,13 @@ class TiedProcess:
         """How the child ended (negative: by which signal), None while it runs."""
         return self._process.returncode if self._process else None
 
+    def kill(self) -> None:
+        """End the child with SIGKILL, without a chance to tidy up. May be called twice."""
+        atexit.unregister(self.stop)
+        if self._process is not None and self.alive:
+            self._process.kill()
+            self._ended.wait()
+
     def stop(self, grace: float = 3.0) -> None:
         """End the child: SIGTERM, and SIGKILL after `grace` seconds. May be called twice."""
         atexit.unregister(self.stop)
@@ -104,8 +111,7 @@ class TiedProcess:
             return
         self._process.terminate()
         if not self._ended.wait(grace):
-            self._process.kill()
-            self._ended.wait()
+            self.kill()
 
 
 def wait_until(ready: Callable[[], bool], alive: Callable[[], bool], seconds: float) -> bool:

@@ -97,10 +97,15 @@ def _known(admin: KafkaAdminClient, wanted: Iterable[str]) -> dict[str, dict[str
         time.sleep(0.1)
 
 
-def _log_id(topic: dict[str, Any]) -> str:
-    """The topic's own id (KIP-516). A broker without one keeps no log worth remembering: every start is a new log."""
+def topic_id(topic: dict[str, Any]) -> str:
+    """The topic's own id (KIP-516); empty if the broker has none."""
     found = str(topic.get("topic_id") or "")
-    return found if found.strip("0-A=") else uuid.uuid4().hex
+    return found if found.strip("0-A=") else ""
+
+
+def _log_id(topic: dict[str, Any]) -> str:
+    """A broker without topic ids keeps no log worth remembering: every start is a new log."""
+    return topic_id(topic) or uuid.uuid4().hex
 
 
 class KafkaLog:

@@ -21,11 +21,19 @@ _log = structlog.get_logger(__name__)
 
 
 async def serve(settings: Settings, mappings: MappingsFile, stop: asyncio.Event) -> None:
-    """Works until `stop`, then drains. CoupledError if it cannot start, or if the broker or the streams die."""
+    """Works until `stop`, then drains. CoupledError if it cannot start, or if the broker or the streams die.
+
+    When a topic is not the one it was, everything begins anew, as at a start.
+    """
+    async with _broker(settings) as broker:
+        while not stop.is_set():
+            await _life(settings, mappings, stop, broker)
+
+
+async def _life(settings: Settings, mappings: MappingsFile, stop: asyncio.Event, broker: EmbeddedBroker | None) -> None:
     manager = manager_of(os.environ)
     manager.tell(STATUS="Starting.")
     async with contextlib.AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(_broker(settings))
         bootstrap = broker.bootstrap if broker else settings.kafka.bootstrap_servers
         log_id = uuid.uuid4().hex if broker else None
         daemon = await stack.enter_async_context(running(settings, mappings, bootstrap, log_id))
@@ -55,7 +63,7 @@ def _broker_log(settings: Settings) -> Path:
 
 
 async def _until(stop: asyncio.Event, daemon: Daemon, broker: EmbeddedBroker | None) -> None:
-    while not stop.is_set():
+    while not (stop.is_set() or daemon.another_log.is_set()):
         if broker and not broker.alive:
             raise Unreachable(
                 "broker-died", "The embedded broker has ended.", "Start `coupled run` again: nothing is lost."

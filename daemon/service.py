@@ -16,6 +16,7 @@ from daemon import preflight
 from daemon.capturing import Capturing
 from daemon.governor import Hooks
 from daemon.kafka import KafkaLog, ensure_topics
+from daemon.log_watch import Eyes, LogWatch
 from daemon.mapping_changes import tell_changes
 from daemon.metrics import Metrics
 from daemon.rounds import Place, Rounds
@@ -97,6 +98,9 @@ class Daemon:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     applied: asyncio.Event = field(default_factory=asyncio.Event)
     listening: asyncio.Event = field(default_factory=asyncio.Event)
+    # A topic is not the one it was: everything is to begin anew.
+    another_log: asyncio.Event = field(default_factory=asyncio.Event)
+    watch: LogWatch | None = None
 
     def wire(self) -> None:
         """An agent per table topic and one for commands; the worker that has the control topic leads."""
@@ -131,6 +135,7 @@ class Daemon:
             **captures,
             **looks,
             **self._webhook_work(),
+            **({"log watch": self.watch.forever} if self.watch else {}),
             "runner": self._run,
             "retry": self._retry,
             "tidying": self._tidy,
@@ -252,7 +257,15 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
         rounds = Rounds(settings.capture.poll_seconds, settings.capture.webhook_poll_seconds)
         receiver = settings.business_central.webhooks.receiver
         webhooks = webhooks_of(parts, rounds, receiver) if receiver else None
-        daemon = Daemon(settings, parts, streams, metrics, health, rounds, webhooks)
+        another = asyncio.Event()
+        watch = None
+        if not log_id:  # the embedded broker's log ends with the daemon
+            watched = [*tables, topics.control, topics.outcomes, topics.dead_letters]
+            eyes = Eyes(settings.kafka, bootstrap, watched)
+            stack.push_async_callback(eyes.close)
+            watch = LogWatch(eyes.look, watched, log_ids, health, store.positions.gone, another.set)
+            await watch.once()
+        daemon = Daemon(settings, parts, streams, metrics, health, rounds, webhooks, another_log=another, watch=watch)
         daemon.wire()
         await daemon.recover()
         await streams.start()

@@ -100,7 +100,7 @@ def _change(envelope: Any) -> Change:
     try:
         source = envelope["source"]
         return Change(
-            op=Op(envelope["op"]),
+            op=_op(envelope["op"]),
             side=Side(source["side"]),
             table=_name(source["table"]),
             key=_key(source["key"]),
@@ -115,6 +115,13 @@ def _change(envelope: Any) -> Change:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"the message is not a change envelope: {error!r}") from error
+
+
+def _op(value: Any) -> Op:
+    """Fields may be added; another operation means what this version cannot know."""
+    if isinstance(value, str) and value not in set(Op):
+        raise ValueError(f"the operation {value[:20]!r} is unknown; of a newer version, it is known after an upgrade")
+    return Op(value)
 
 
 def _name(value: Any) -> str:

@@ -1,20 +1,28 @@
 """Where capture and sweeps go on: `producers.ports.Positions`, with its published and applied marks (promise 5)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, delete, func, insert, literal, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from daemon.store.columns import table_of
-from daemon.store.database import Database, upsert
+from daemon.store.database import Database
+from daemon.store.marks import (
+    applied_mark,
+    applied_prefix,
+    begin_anew,
+    in_flight,
+    pages_of,
+    read_again,
+    recount,
+    settle_pages,
+)
 from daemon.store.progress import Progress, progress_of, set_back, went_back
-from daemon.store.tables import JobRow, PageRow, PositionRow
+from daemon.store.tables import JobRow, PageRow, PositionRow, ProgressRow
 from producers.ports import Marks, Position, Published
 from schemas.errors import Unreachable
-from schemas.outcome import Outcome
 
 _log = structlog.get_logger(__name__)
 
@@ -27,6 +35,8 @@ class SqlPositions:
         self._now = now
         # How far topics were applied when last looked at, by position: before its next page is published.
         self._before: dict[str, Progress] = {}
+        # The published marks as we left them: others are set back by whoever finds messages gone.
+        self._held: dict[str, Position] = {}
 
     async def load(self, name: str) -> Marks | None:
         row = PositionRow
@@ -45,33 +55,23 @@ class SqlPositions:
         if marks is None:
             return None
         if marks.log_id == log_id:
+            self._held[name] = marks.published
             return marks.published
         async with self._database.write() as connection:
-            await self._settle(connection, name)  # a kill may have come between the outcomes and the mark
-            applied = await _applied(connection, name)
-            await self._begin(connection, name, applied, log_id)
+            await settle_pages(connection, name, self._now())  # a kill may have come between the outcomes and the mark
+            applied = await applied_mark(connection, name)
+            await begin_anew(connection, name, applied, log_id, self._now())
             self._before[name] = await progress_of(connection, name)
+        self._held[name] = applied
         _log.info("resumed_from_applied", position=name, reason="the Kafka log is a new one")
         return applied
 
     async def begin(self, name: str, position: Position, log_id: str) -> None:
         """Sets both marks of a position that has not begun, or begins anew."""
         async with self._database.write() as connection:
-            await self._begin(connection, name, position, log_id)
+            await begin_anew(connection, name, position, log_id, self._now())
             self._before[name] = await progress_of(connection, name)
-
-    async def _begin(self, connection: AsyncConnection, name: str, position: Position, log_id: str) -> None:
-        await _forget_pages(connection, name)
-        now, value = self._now(), dict(position)
-        marks: dict[str, Any] = {
-            "published": value,
-            "applied": value,
-            "log_id": log_id,
-            "published_at": now,
-            "applied_at": now,
-        }
-        statement = upsert(connection, PositionRow).values(name=name, **marks)
-        await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=marks))
+        self._held[name] = dict(position)
 
     async def published(
         self, name: str, position: Position, page: Published, count: int, *, job: int | None = None
@@ -79,8 +79,9 @@ class SqlPositions:
         """Moves the published mark past a page and remembers it until applied; counts it for `job` if it is swept.
 
         One transaction, so that after a kill a page is both counted and passed, or neither (promise 6).
-        LookupError if the position was never begun, or is forgotten. Unreachable if the topic was made anew or cut
-        while we ran: it starts again from what is applied, and the page is to be published once more (promise 5).
+        LookupError if the position was never begun, or is forgotten. Unreachable if the topic was made anew or cut, or
+        lost what nobody had read: it starts again from what is applied, and the page is to be published once more
+        (promise 5).
         """
         async with self._database.write() as connection:
             others = went_back(page, self._before.get(name, {}))
@@ -93,6 +94,7 @@ class SqlPositions:
                     await connection.execute(counted)
             now = await progress_of(connection, name)
         self._before[name] = now
+        self._held.pop(name, None) if others else self._held.update({name: dict(position)})
         if others:
             _log.warning("topic_went_back", topic=page.topic, offsets=others, position=name)
             raise Unreachable(
@@ -104,10 +106,13 @@ class SqlPositions:
     async def _passed(
         self, connection: AsyncConnection, name: str, position: Position, page: Published, count: int
     ) -> None:
-        moved = update(PositionRow).where(PositionRow.name == name)
-        moved = moved.values(published=dict(position), published_at=self._now())
-        if (await connection.execute(moved)).rowcount == 0:
+        mark = select(PositionRow.published).where(PositionRow.name == name).with_for_update()
+        found = (await connection.execute(mark)).scalar_one_or_none()
+        if found is None:
             raise LookupError(f"the position {name!r} was never begun")
+        self._unmoved(name, found)
+        moved = update(PositionRow).where(PositionRow.name == name)
+        await connection.execute(moved.values(published=dict(position), published_at=self._now()))
         last = select(func.coalesce(func.max(PageRow.seq), 0)).where(PageRow.position == name)
         seq = (await connection.execute(last)).scalar_one() + 1
         await connection.execute(insert(PageRow), _page_row(name, seq, position, page, count))
@@ -115,36 +120,57 @@ class SqlPositions:
     async def _again(self, connection: AsyncConnection, name: str, page: Published, others: Mapping[int, int]) -> None:
         """Workers may have passed these offsets over already, so they count as applied; what comes after does not."""
         await set_back(connection, page.topic, others)
-        log_id = select(PositionRow.log_id).where(PositionRow.name == name)
-        applied = await _applied(connection, name)
-        await self._begin(connection, name, applied, (await connection.execute(log_id)).scalar_one())
+        query = select(PositionRow.log_id).where(PositionRow.name == name)
+        log_id = (await connection.execute(query)).scalar_one()
+        for one in {name, *await in_flight(connection, page.topic, log_id, others)}:
+            await begin_anew(connection, one, await applied_mark(connection, one), log_id, self._now())
+
+    def _unmoved(self, name: str, found: Position) -> None:
+        """Unreachable if the position was set back since we moved it: its owner is to resume."""
+        if found != self._held.get(name, found):
+            del self._held[name]
+            raise Unreachable(
+                "messages-gone",
+                f"Messages of {name} that nobody had read are gone: retention, or somebody, has deleted them.",
+                "What is not applied yet is published again. Let topics keep messages for longer.",
+            )
+
+    async def gone(self, topic: str, log_id: str, first: Mapping[int, int]) -> bool:
+        """Told where each partition's messages begin now: whether some are gone that nobody has read.
+
+        What is not applied of them is to be published again (promise 5), though nothing follows them.
+        """
+        row = ProgressRow
+        query = select(row.partition, row.last_offset).where(row.topic == topic, row.log_id == log_id)
+        async with self._database.read() as connection:
+            if not _missed({one.partition: one.last_offset for one in await connection.execute(query)}, first):
+                return False
+        async with self._database.write() as connection:
+            known = {one.partition: one.last_offset for one in await connection.execute(query.with_for_update())}
+            missed = _missed(known, first)
+            if missed:
+                await read_again(connection, topic, log_id, missed, self._now())
+                for partition in missed:
+                    moved = update(row).where(row.topic == topic, row.partition == partition, row.log_id == log_id)
+                    await connection.execute(moved.values(last_offset=first[partition] - 1))
+        return bool(missed)
 
     async def settle(self, name: str) -> bool:
         """Moves the applied mark past every page whose outcomes are stored; True when none is in flight.
 
-        Pages count in the order they were published: one that is applied waits for those before it.
+        Pages count in the order they were published: one that is applied waits for those before it. Unreachable if the
+        position was set back, since messages that nobody had read are gone.
         """
         async with self._database.read() as connection:
-            pages = await _pages(connection, name)
+            mark = await connection.execute(select(PositionRow.published).where(PositionRow.name == name))
+            for found in mark.scalars():
+                self._unmoved(name, found)
+            pages = await pages_of(connection, name)
             self._before[name] = progress = await progress_of(connection, name)
-        if not pages or not _applied_prefix(pages, progress):
+        if not pages or not applied_prefix(pages, progress):
             return not pages
         async with self._database.write() as connection:
-            return await self._settle(connection, name)
-
-    async def _settle(self, connection: AsyncConnection, name: str) -> bool:
-        # Looked at again under the lock: the position may have begun anew, with pages of another log.
-        await connection.execute(select(PositionRow.name).where(PositionRow.name == name).with_for_update())
-        pages = await _pages(connection, name)
-        done = _applied_prefix(pages, await progress_of(connection, name))
-        if done:
-            seq = pages[done - 1].seq
-            value = select(PageRow.value).where(PageRow.position == name, PageRow.seq == seq)
-            position = (await connection.execute(value)).scalar_one()
-            moved = update(PositionRow).where(PositionRow.name == name)
-            await connection.execute(moved.values(applied=position, applied_at=self._now()))
-            await connection.execute(delete(PageRow).where(PageRow.position == name, PageRow.seq <= seq))
-        return done == len(pages)
+            return await settle_pages(connection, name, self._now())
 
     async def forget(self, name: str) -> None:
         """A sweep's position is of no use once it is over; forgetting an unknown one is no mistake.
@@ -155,36 +181,14 @@ class SqlPositions:
             await connection.execute(delete(PageRow).where(PageRow.position == name))
             known = await connection.execute(delete(PositionRow).where(PositionRow.name == name))
             if known.rowcount:
-                await _recount(connection, name)
+                await recount(connection, name)
         self._before.pop(name, None)
+        self._held.pop(name, None)
 
 
-async def _applied(connection: AsyncConnection, name: str) -> Position:
-    applied = select(PositionRow.applied).where(PositionRow.name == name)
-    found: Position = (await connection.execute(applied)).scalar_one()
-    return found
-
-
-async def _forget_pages(connection: AsyncConnection, name: str) -> None:
-    """What has no outcome yet will get none there: it does not count as published."""
-    counted = select(func.coalesce(func.sum(PageRow.count), 0)).where(PageRow.position == name)
-    lost = (await connection.execute(counted)).scalar_one()
-    await connection.execute(delete(PageRow).where(PageRow.position == name))
-    if lost:
-        await _recount(connection, name, lost)
-
-
-async def _recount(connection: AsyncConnection, name: str, lost: int = 0) -> None:
-    """Of a sweep (`job:<id>`) with nothing in flight: every outcome is one of a record that it has put on the log.
-
-    A job of several parts (`job:<id>:<part>`) has other outcomes too: what is lost is taken off.
-    """
-    kind, number, *part = name.split(":")
-    if kind == "job":
-        columns = table_of(JobRow).c
-        settled = sum((columns[outcome.value] for outcome in Outcome), start=literal(0))
-        published = columns.published - lost if part else settled
-        await connection.execute(update(JobRow).where(JobRow.id == int(number)).values(published=published))
+def _missed(known: Mapping[int, int], first: Mapping[int, int]) -> dict[int, int]:
+    """From which offset on messages are gone, of partitions that anything is applied of: another log is begun anew."""
+    return {number: last + 1 for number, last in known.items() if first.get(number, 0) > last + 1}
 
 
 def _page_row(name: str, seq: int, position: Position, page: Published, count: int) -> dict[str, Any]:
@@ -196,22 +200,3 @@ def _page_row(name: str, seq: int, position: Position, page: Published, count: i
         "offsets": {str(partition): offset for partition, offset in page.offsets.items()},
         "count": count,
     }
-
-
-async def _pages(connection: AsyncConnection, name: str) -> Sequence[Row[Any]]:
-    row = PageRow
-    query = select(row.seq, row.topic, row.offsets).where(row.position == name).order_by(row.seq)
-    return (await connection.execute(query)).all()
-
-
-def _applied_prefix(pages: Sequence[Row[Any]], progress: Progress) -> int:
-    """How many pages, from the first on, are applied without a gap."""
-    for number, page in enumerate(pages):
-        if not _is_applied(page, progress):
-            return number
-    return len(pages)
-
-
-def _is_applied(page: Row[Any], progress: Progress) -> bool:
-    """A page without offsets put nothing on the log, so nothing is left to apply."""
-    return all(progress.get((page.topic, int(number)), -1) >= last for number, last in page.offsets.items())

@@ -16,8 +16,8 @@ NOTHING = -1
 Progress = Mapping[tuple[str, int], int]
 
 
-async def advance(connection: AsyncConnection, applied: Applied) -> None:
-    """Moves the topic's progress past a batch, and lets no other worker do so until the transaction ends.
+async def claim(connection: AsyncConnection, applied: Applied) -> None:
+    """Lets no other worker move the topic's progress until the transaction ends.
 
     Overtaken if progress is not what the batch began from, so that nothing of it is counted twice.
     """
@@ -26,6 +26,10 @@ async def advance(connection: AsyncConnection, applied: Applied) -> None:
     stored = await _locked(connection, applied)
     if any(stored.get(number, NOTHING) != applied.since.get(number, NOTHING) for number in applied.offsets):
         raise Overtaken(f"{applied.topic} is applied up to {stored}, not {dict(applied.since)} as the batch began")
+
+
+async def advance(connection: AsyncConnection, applied: Applied) -> None:
+    """Moves the topic's progress past a batch that has been claimed."""
     row = ProgressRow
     for partition, offset in sorted(applied.offsets.items()):
         moved = update(row).where(row.topic == applied.topic, row.partition == partition)

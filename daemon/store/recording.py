@@ -13,8 +13,9 @@ from daemon.store.columns import table_of
 from daemon.store.coupling_writes import write_couplings
 from daemon.store.database import chunks, upsert
 from daemon.store.failing import FAILING, fail, hold, newly_borne, resolve, skip_repeated, wake
+from daemon.store.marks import read_again
 from daemon.store.owing import settle_owed, wake_owed
-from daemon.store.progress import advance
+from daemon.store.progress import advance, claim
 from daemon.store.tables import IntentRow, JobRow, MappingStateRow
 from schemas.outcome import Outcome, Settled
 
@@ -26,6 +27,9 @@ async def record_batch(
 
     Overtaken if another worker was first. What a newer version decides is counted, and changes nothing (promise 3).
     """
+    await claim(connection, applied)
+    if applied.missed:
+        await read_again(connection, applied.topic, applied.log_id, applied.missed, now)
     await advance(connection, applied)
     final = await skip_repeated(connection, await write_couplings(connection, settled, now), now)
     await _count(connection, final)

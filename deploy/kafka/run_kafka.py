@@ -1,13 +1,15 @@
-"""Apache Kafka on one node (KRaft, broker and controller in one process), from its own jars, without Docker.
+"""Apache Kafka (KRaft, broker and controller in one process), from its own jars, without Docker.
 
     python deploy/kafka/run_kafka.py --port 9092      # what `make kafka` does; Ctrl-C stops it
+    python deploy/kafka/run_kafka.py --nodes 3        # a cluster, on 9092, 9093 and 9094
     python deploy/kafka/run_kafka.py --fetch          # only get the jars
 
     with ApacheKafka() as kafka:                      # what the tests and the benchmarks do
         KafkaProducer(bootstrap_servers=kafka.bootstrap)
 
-Needs Java 17 or later and, once, Maven. The broker ends with the process that started it. Each start is a new, empty
-broker in a directory of its own, removed at the end.
+Needs Java 17 or later and, once, Maven. The broker ends with the process that started it. Each one is new and empty, in
+a directory of its own that is removed at the end. Killed, or stopped in a directory that is kept, it can be started
+again on the same port, with what it held. `deploy/kafka/cluster.py` starts several as one cluster.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:  # run as a script, outside an installed environment
@@ -34,29 +36,38 @@ if str(ROOT) not in sys.path:  # run as a script, outside an installed environme
 from daemon.broker import answers_kafka, free_port  # noqa: E402
 from daemon.child import TiedProcess, wait_until  # noqa: E402
 
+if TYPE_CHECKING:
+    from deploy.kafka.cluster import KafkaCluster
+
 POM = Path(__file__).with_name("pom.xml")
 LIBS = ROOT / ".coupled" / "kafka-libs"
 _COMPLETE = "complete"  # holds the pom the jars were fetched for; written last
 _FETCH_SECONDS = 600
 _START_SECONDS = 60
+# Java's first compiler only: half the CPU until it has started, and slower once it has run for long.
+_BRIEFLY = "-XX:TieredStopAtLevel=1"
 
 _PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={number}
+controller.quorum.voters={voters}
 listeners={listeners},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners={listeners}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map={protocols},CONTROLLER:PLAINTEXT
 log.dirs={data}
 num.partitions=1
-offsets.topic.replication.factor=1
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-# One node waits for no other member, and tests kill members and want the next one soon.
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={in_sync}
+# Nobody waits for other members, and tests kill members and brokers and want the next one soon.
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.cleaner.dedupe.buffer.size=16777216
@@ -115,17 +126,47 @@ class Guarded:
     users: Sequence[str] = ()
 
 
+def _name() -> str:
+    """A random cluster id. None begins with a hyphen, which the formatting tool would take for an option."""
+    return "A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
+
+
+@dataclass(frozen=True)
+class Quorum:
+    """The nodes that are one cluster: the port of each one's controller, by its number, and what names the cluster."""
+
+    controllers: Mapping[int, int]
+    name: str = field(default_factory=_name)
+
+    def properties(self) -> dict[str, object]:
+        """What every node must be told alike: a majority of three has each message before it is acknowledged."""
+        nodes = len(self.controllers)
+        voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in self.controllers.items())
+        return {"voters": voters, "replicas": min(nodes, 3), "in_sync": min(nodes, 3) // 2 + 1}
+
+
 class ApacheKafka:
-    """One broker. `port` 0 takes a free one; `directory` keeps the data, else it is temporary."""
+    """One broker. `port` 0 takes a free one; `directory` keeps the data, else it is temporary. `number` is the node's
+    in its `quorum`. `brief`: it is to start soon rather than to be fast."""
 
     def __init__(
-        self, port: int = 0, directory: Path | None = None, heap: str = "512m", guarded: Guarded = Guarded()
+        self,
+        port: int = 0,
+        directory: Path | None = None,
+        heap: str = "512m",
+        guarded: Guarded = Guarded(),
+        number: int = 1,
+        quorum: Quorum | None = None,
+        brief: bool = False,
     ) -> None:
         self._port = port
         self._guarded = guarded
         self._ports = {name: free_port() for name in guarded.listeners}
         self._kept = directory
         self._heap = heap
+        self._number = number
+        self._quorum = quorum
+        self._brief = brief
         self._directory: Path | None = None
         self._child: TiedProcess | None = None
 
@@ -144,16 +185,17 @@ class ApacheKafka:
         return self._child is not None and self._child.alive
 
     def start(self) -> str:
-        """Format the storage, start the broker, wait until it answers. Raises KafkaUnavailable."""
+        """Format the storage unless it is, start the broker, wait until it answers. Raises KafkaUnavailable."""
         java, libs = find_java(), fetch_jars()
         self._directory = self._kept or Path(tempfile.mkdtemp(prefix="coupled-kafka-"))
-        properties = self._configure(self._directory)
-        command = [java, f"-Xmx{self._heap}", "-Xshare:auto", "-XX:+UseSerialGC", "-Dlog4j2.level=WARN",
-                   "-cp", f"{libs}/*"]  # fmt: skip
+        quorum = self._quorum = self._quorum or Quorum({self._number: free_port()})
+        properties = self._configure(self._directory, quorum)
+        command = [f"-Xmx{self._heap}", "-Xshare:auto", "-XX:+UseSerialGC", "-Dlog4j2.level=WARN", "-cp", f"{libs}/*"]
         if not (self._directory / "data" / "meta.properties").is_file():
-            self._format(command, properties)
+            self._format([java, _BRIEFLY, *command], properties, quorum)
         log = self._directory / "broker.log"
-        self._child = TiedProcess([*command, "kafka.Kafka", str(properties)], log=log)
+        how = [java, _BRIEFLY] if self._brief else [java]
+        self._child = TiedProcess([*how, *command, "kafka.Kafka", str(properties)], log=log)
         self._child.start()
         if wait_until(lambda: answers_kafka(self._port), lambda: self.alive, _START_SECONDS):
             return self.bootstrap
@@ -161,7 +203,7 @@ class ApacheKafka:
         self.stop()
         raise KafkaUnavailable(f"the broker did not start on {self.bootstrap}: {said}")
 
-    def _configure(self, directory: Path) -> Path:
+    def _configure(self, directory: Path, quorum: Quorum) -> Path:
         self._port = self._port or free_port()
         directory.mkdir(parents=True, exist_ok=True)
         ports = {"PLAINTEXT": self._port, **self._ports}
@@ -169,21 +211,27 @@ class ApacheKafka:
         text = _PROPERTIES.format(
             listeners=",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items()),
             protocols=",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
-            controller=free_port(),
+            number=self._number,
+            controller=quorum.controllers[self._number],
             data=directory / "data",
+            **quorum.properties(),
         )
         text += "".join(f"{name}={value}\n" for name, value in self._guarded.properties.items())
         properties = directory / "server.properties"
         properties.write_text(text, encoding="utf-8")
         return properties
 
-    def _format(self, command: list[str], properties: Path) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        goal = [*command, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+    def _format(self, command: list[str], properties: Path, quorum: Quorum) -> None:
+        goal = [*command, "kafka.tools.StorageTool", "format", "-t", quorum.name, "-c", str(properties)]
         goal += [word for user in self._guarded.users for word in ("--add-scram", user)]
         done = subprocess.run(goal, capture_output=True, text=True, timeout=_START_SECONDS, check=False)  # noqa: S603
         if done.returncode != 0:
             raise KafkaUnavailable(f"the storage could not be formatted: {_first_error(done.stdout + done.stderr)}")
+
+    def kill(self) -> None:
+        """SIGKILL: no chance to tidy up. The data stays until `stop`."""
+        if self._child is not None:
+            self._child.kill()
 
     def stop(self) -> None:
         """End the broker and remove its data, unless a directory was given. May be called twice."""
@@ -201,10 +249,11 @@ class ApacheKafka:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a broker in the foreground until Ctrl-C or SIGTERM."""
-    parser = argparse.ArgumentParser(description="Apache Kafka on one node, from its own jars.")
-    parser.add_argument("--port", type=int, default=9092, help="where clients connect (default 9092)")
+    """Run a broker, or a cluster of them, in the foreground until Ctrl-C or SIGTERM."""
+    parser = argparse.ArgumentParser(description="Apache Kafka from its own jars.")
+    parser.add_argument("--port", type=int, default=9092, help="where clients connect (default 9092); the first node's")
     parser.add_argument("--directory", type=Path, help="keep the data here (default: temporary)")
+    parser.add_argument("--nodes", type=int, default=1, choices=range(1, 10), metavar="N", help="so many (default 1)")
     parser.add_argument("--fetch", action="store_true", help="only fetch the jars")
     chosen = parser.parse_args(arguments)
     over = threading.Event()
@@ -214,7 +263,7 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.fetch:
             fetch_jars()
             return 0
-        with ApacheKafka(chosen.port, chosen.directory) as kafka:
+        with _chosen(chosen) as kafka:
             print(f"Apache Kafka listens on {kafka.bootstrap}; Ctrl-C stops it.", flush=True)
             while kafka.alive and not over.wait(0.5):
                 pass
@@ -222,6 +271,14 @@ def main(arguments: list[str] | None = None) -> int:
     except KafkaUnavailable as error:
         print(f"Apache Kafka: {error}", file=sys.stderr)
         return 1
+
+
+def _chosen(chosen: argparse.Namespace) -> ApacheKafka | KafkaCluster:
+    from deploy.kafka.cluster import KafkaCluster
+
+    if chosen.nodes == 1:
+        return ApacheKafka(chosen.port, chosen.directory)
+    return KafkaCluster(chosen.nodes, chosen.port, chosen.directory)
 
 
 if __name__ == "__main__":

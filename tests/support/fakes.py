@@ -178,6 +178,7 @@ class FakeMemory:
         self.progress: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
         self.settled: list[Settled] = []
         self.owed: dict[tuple[str, str], tuple[Reference, ...]] = {}
+        self.missed: dict[int, int] = {}
         self.left_alone: set[str] = set()
         self.begun: dict[tuple[str, str], Intent] = {}
         self.only_coupled: dict[str, bool] = {}
@@ -268,6 +269,7 @@ class FakeMemory:
         final = [self._recorded(one) for one in settled]
         self.owed |= {(one.mapping, one.change.key): one.owed for one in final}
         held.update(applied.offsets)
+        self.missed |= applied.missed
         self.settled += final
         return final
 

@@ -32,7 +32,7 @@ class GuardedKafka:
             for key, value in self._tls(name, pem).items()
         }
         users = [f"{name}=[name={USER},password={PASSWORD}]" for name in MECHANISMS[1:]]
-        self.broker = ApacheKafka(guarded=Guarded(_LISTENERS, properties | _logins(), users))
+        self.broker = ApacheKafka(guarded=Guarded(_LISTENERS, properties | _logins(), users), brief=True)
 
     def _tls(self, listener: str, pem: Path) -> Mapping[str, str]:
         return {

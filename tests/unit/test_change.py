@@ -65,6 +65,13 @@ def test_what_a_newer_version_adds_is_ignored() -> None:
     assert decode(orjson.dumps(newer)) == decode(orjson.dumps(envelope))
 
 
+def test_what_a_newer_version_means_and_this_one_cannot_know_says_to_upgrade() -> None:
+    """It is put aside, byte for byte, and can be put back then (promise 7)."""
+    envelope = json.loads(encode(change_of(mapping(), Side.BC, bc_row())))
+    with pytest.raises(ValueError, match="'merge' is unknown; of a newer version, it is known after an upgrade"):
+        decode(orjson.dumps({**envelope, "op": "merge"}))
+
+
 @pytest.mark.parametrize("value", [None, b"", b"{", b"7", b'"text"', b"[1]", b"{}", b"null", b'{"source": 1}'])
 def test_what_is_no_envelope_says_so(value: bytes | None) -> None:
     with pytest.raises(ValueError, match="the message is"):

@@ -343,3 +343,17 @@ async def test_a_store_that_goes_away_among_them_is_waited_for() -> None:
     assert river.memory.progress[river.topic(BC), LOG] == {}
     assert await river.deliver(BC, [message]) == []
     assert len(river.rows(SALES)) == len(river.memory.kept) == 1
+
+
+async def test_messages_that_never_came_are_told_of_and_those_delivered_again_are_no_gap() -> None:
+    """Promise 5: what retention deletes before it is read is to be published again."""
+    river = River()
+    topic = river.topic(BC)
+    one, gone, after, last = [river.message(topic, b"not json") for _ in range(4)]
+    assert gone.offset == 1
+    await river.deliver(BC, [one])
+    await river.deliver(BC, [one, after])
+    assert river.memory.missed == {0: 1}
+    river.memory.missed.clear()
+    await river.deliver(BC, [after, last])
+    assert river.memory.missed == {}

@@ -253,3 +253,86 @@ async def test_the_view_tells_the_age_of_both_marks(store: Store, clock: Clock) 
 
     assert (view.name, view.published_age, view.applied_age) == (NAME, 12.0, 42.0)
     assert (view.pages_in_flight, view.records_in_flight) == (1, 10)
+
+
+async def test_messages_gone_before_anybody_read_them_are_published_again(store: Store) -> None:
+    """Retention has passed them: what comes after them says nothing of them (promises 1 and 5)."""
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _page(store, 1, {0: 5})
+    await _apply(store, {0: 5})
+    await _page(store, 2, {0: 9})
+    await _page(store, 3, {0: 12})
+    await store.memory.record([], Applied(TOPIC, LOG, {0: 12}, {0: 5}, missed={0: 6}))
+
+    with pytest.raises(Unreachable, match="nobody had read"):
+        await store.positions.settle(NAME)
+    assert await store.positions.resume(NAME, LOG) == {"page": 1}
+    await _page(store, 2, {0: 20})
+    assert not await store.positions.settle(NAME)
+
+
+async def test_who_publishes_meanwhile_does_not_pass_over_what_is_gone(store: Store) -> None:
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _page(store, 1, {0: 5})
+    await store.memory.record([], Applied(TOPIC, LOG, {0: 5}, missed={0: 0}))
+
+    with pytest.raises(Unreachable, match="nobody had read"):
+        await _page(store, 2, {0: 9})
+    assert await store.positions.resume(NAME, LOG) == {"page": 0}
+
+
+async def test_what_is_gone_before_the_last_page_that_was_applied_is_no_loss(store: Store) -> None:
+    """Its outcomes came from an earlier delivery, or it was never ours."""
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _page(store, 1, {0: 5, 1: 3})
+    await _apply(store, {1: 3})
+    await store.memory.record([], Applied(TOPIC, LOG, {1: 9}, {1: 3}, missed={1: 4}))
+    await _apply(store, {0: 5})
+
+    assert await store.positions.settle(NAME)
+    assert await _applied(store) == 1
+
+
+async def test_a_sweep_whose_messages_are_gone_is_not_through(store: Store) -> None:
+    job = await _job(store)
+    name = f"job:{job.id}"
+    await store.positions.begin(name, {}, LOG)
+    await store.positions.published(name, {"done": True}, Published(TOPIC, {0: 41}), 500, job=job.id)
+    await store.memory.record([], Applied(TOPIC, LOG, {0: 50}, missed={0: 0}))
+
+    with pytest.raises(Unreachable, match="nobody had read"):
+        await store.positions.settle(name)
+    assert await store.positions.resume(name, LOG) == {}
+    assert await _sums(store, job) == (0, 0)
+
+
+async def test_messages_gone_are_noticed_though_nothing_follows_them(store: Store) -> None:
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _page(store, 1, {0: 5})
+    await _apply(store, {0: 5})
+    assert await store.positions.settle(NAME)
+    await _page(store, 2, {0: 9})
+
+    assert not await store.positions.gone(TOPIC, LOG, {0: 6, 1: 0})
+    assert await store.positions.gone(TOPIC, LOG, {0: 10, 1: 0})
+    assert not await store.positions.gone(TOPIC, LOG, {0: 10, 1: 0})
+    assert await store.positions.resume(NAME, LOG) == {"page": 1}
+    await _page(store, 2, {0: 10})
+    assert not await store.positions.settle(NAME)
+    await _apply(store, {0: 10}, since={0: 9})
+    assert await store.positions.settle(NAME)
+
+
+async def test_what_a_topic_made_anew_held_of_others_is_published_again_too(store: Store) -> None:
+    job = await _job(store)
+    name = f"job:{job.id}"
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    await _apply(store, {0: 40})
+    await store.positions.begin(name, {}, LOG)
+    await _page(store, 1, {0: 41})
+
+    with pytest.raises(Unreachable, match=TOPIC):
+        await store.positions.published(name, {"next": "2"}, Published(TOPIC, {0: 1}), 1, job=job.id)
+    with pytest.raises(Unreachable):
+        await store.positions.settle(NAME)
+    assert await store.positions.resume(NAME, LOG) == {"page": 0}
