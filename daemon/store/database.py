@@ -53,11 +53,16 @@ class Database:
                 yield connection
 
     async def usable(self) -> None:
-        """Unreachable if it cannot be used now, or takes no writes."""
+        """Unreachable if it cannot be used now, or takes no writes.
+
+        Connections to a server that takes no writes are let go: it may have been the primary before a failover, and
+        only new ones find the server that is it now.
+        """
         async with self.read() as connection:
             if connection.dialect.name == "sqlite":
                 await connection.execute(select(1))
             elif await connection.scalar(select(func.current_setting("transaction_read_only"))) == "on":
+                await self.close()
                 raise read_only(self.where)
 
     @asynccontextmanager

@@ -22,7 +22,7 @@ _POSTGRES = {
     READ_ONLY: "PostgreSQL takes no writes now: it is a standby, or default_transaction_read_only is on. Turn that "
     f"off, or lead store.url to the primary. {_GOES_ON}",
     "53100": f"Make room on the disk of PostgreSQL. {_GOES_ON}",
-    "53300": f"Raise max_connections of PostgreSQL, or end others that use it: a worker needs about 20. {_GOES_ON}",
+    "53300": f"Raise max_connections of PostgreSQL, or end others that use it: a worker uses up to 25. {_GOES_ON}",
     "57P03": f"PostgreSQL is starting, recovering or stopping: wait for it. {_GOES_ON}",
 }
 # When it lets nobody in, PostgreSQL's library repeats what the server said, and not its code.

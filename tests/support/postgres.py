@@ -21,7 +21,7 @@ _BINARIES = Path("/usr/lib/postgresql")
 # The data is thrown away: nothing needs to survive a power cut.
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
 # What it has committed outlives the server's own crash, though not the machine's; few may connect, and few at once.
-_LASTING = ("fsync=off", "full_page_writes=off", "max_connections=20", "superuser_reserved_connections=3")
+_LASTING = ("fsync=off", "full_page_writes=off", "max_connections=40", "superuser_reserved_connections=3")
 WORKER = "worker"
 
 
