@@ -20,7 +20,7 @@ JOBS ?= 3
 COMPLETE := tests/test_architecture.py tests/contract/sandbox/test_points.py \
 	tests/weather/test_switches.py::test_no_setting_of_a_simulator_is_forgotten_here
 
-.PHONY: help setup demo test large style check audit bench chaos kafka docs lock clean
+.PHONY: help setup demo test large style check audit bench chaos load kafka docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench: setup  ## measure on this machine
 
 chaos: setup  ## kill the daemon 500 times at named steps, and check what is left (ARGS="--kills 40", ARGS="--seed 7" replays a world)
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+load: setup  ## twice what both systems take, for ten minutes: memory, lag, what is lost (ARGS="--minutes 3")
+	@$(BIN)/python -m tests.load $(ARGS)
 
 kafka: setup  ## Apache Kafka on 127.0.0.1:9092 from its own jars, until Ctrl-C (ARGS="--port 9093", ARGS="--nodes 3" for a cluster)
 	@$(BIN)/python deploy/kafka/run_kafka.py $(ARGS)
