@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 
 from daemon.sandbox import business_central, dataverse
 from daemon.sandbox.business_central import BcSettings
@@ -40,7 +40,7 @@ def apps(
     places: Places,
     bc: BcSettings = BcSettings(),  # noqa: B008 — frozen
     sales: DataverseSettings = DataverseSettings(),  # noqa: B008 — frozen
-) -> tuple[ASGIApp, ASGIApp]:
+) -> tuple[Starlette, Starlette]:
     """(Business Central, Sales)."""
     data = seed(customers=places.customers, seed=places.seed)
     return business_central.create_app(bc, data.bc, _now), dataverse.create_app(sales, data.sales, _now)

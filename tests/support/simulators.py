@@ -176,11 +176,9 @@ class Simulators:
 
     def __init__(self, customers: int = 15, seed: int = 1, systems: Systems = Systems()) -> None:  # noqa: B008 — frozen
         self.places = Places(free_port(), free_port(), customers, seed)
-        bc, sales = apps(self.places, systems.bc, systems.sales)
-        self._servers = [
-            server(app, port, log_level="critical")
-            for app, port in ((bc, self.places.bc_port), (sales, self.places.sales_port))
-        ]
+        self.apps = apps(self.places, systems.bc, systems.sales)
+        ports = (self.places.bc_port, self.places.sales_port)
+        self._servers = [server(app, port, log_level="critical") for app, port in zip(self.apps, ports, strict=True)]
         self._threads = [threading.Thread(target=one.run, daemon=True) for one in self._servers]
         bc_host = f"http://{LOOPBACK}:{self.places.bc_port}"
         company = f"{self.places.bc_url}/api/v2.0/companies({COMPANY})/"

@@ -80,6 +80,7 @@ def create_app(
 
     app = Starlette(routes=routes, middleware=[Middleware(ControlMiddleware, control=control)], lifespan=sending)
     app.state.control, app.state.store, app.state.webhooks = control, store, webhooks
+    app.state.identity = identity
     return app
 
 
