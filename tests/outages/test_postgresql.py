@@ -152,10 +152,10 @@ def test_no_connection_is_left(world: World, fragile: Fragile, database: str) ->
     here = "FROM pg_stat_activity WHERE datname = %s"
 
     def ours() -> int:
+        fragile.ask(f"SELECT pg_terminate_backend(pid) {here}", name)
         with contextlib.suppress(psycopg.OperationalError):
             while True:
                 others.append(fragile.connection(user=WORKER))
-        fragile.ask(f"SELECT pg_terminate_backend(pid) {here}", name)
         return int(fragile.ask(f"SELECT count(*) {here}", name)[0][0])
 
     try:
