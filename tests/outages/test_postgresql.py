@@ -20,6 +20,8 @@ from tests.support.world import World
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 CARRIED = ["CURRENCY", "SALESPEOPLE", "CUSTOMER"]
 TABLES = frozenset(["bc:customers", "sales:accounts"])
+# Each takes ten seconds of the processor; a slice of them is in every run.
+LARGE = pytest.mark.large
 _names = count(1)
 PROMISE = "The daemon goes on by itself, and nothing is lost."
 
@@ -108,7 +110,7 @@ def waiting(fragile: Fragile, database: str) -> int:
     return int(fragile.ask(query, name)[0][0])
 
 
-@pytest.mark.parametrize("table", ["couplings", "positions", "progress"])
+@pytest.mark.parametrize("table", ["couplings", *(pytest.param(one, marks=LARGE) for one in ("positions", "progress"))])
 def test_a_server_that_crashes_in_the_middle_of_a_transaction(
     world: World, fragile: Fragile, database: str, table: str
 ) -> None:
@@ -135,6 +137,7 @@ def test_a_crash_in_the_middle_of_a_run(world: World, fragile: Fragile, database
         assert commands.end(run)["state"] == "done"
 
 
+@LARGE
 def test_commands_say_what_is_wrong_while_the_server_is_away(world: World, fragile: Fragile) -> None:
     fragile.crash()
     try:
@@ -146,6 +149,7 @@ def test_commands_say_what_is_wrong_while_the_server_is_away(world: World, fragi
         fragile.resume()
 
 
+@LARGE
 def test_no_connection_is_left(world: World, fragile: Fragile, database: str) -> None:
     name = database.rpartition("/")[2]
     others: list[psycopg.Connection] = []
@@ -167,6 +171,7 @@ def test_no_connection_is_left(world: World, fragile: Fragile, database: str) ->
             other.close()
 
 
+@LARGE
 def test_a_server_that_takes_no_writes(world: World, fragile: Fragile) -> None:
     """As the old primary after a failover does."""
     fragile.settle("default_transaction_read_only", "on")
