@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
 
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -27,7 +29,10 @@ from schemas.topics import Topics
 PACK_RECORDS, PACK_BYTES = 200, 700_000
 # What is kept of a message that is too large for a letter.
 _KEPT = 100_000
-_SECONDS_TO_ANSWER = 20
+_SECONDS_TO_ANSWER, _SECONDS_TO_CLOSE = 20, 5
+# So many wait for Kafka at once; one for each table, and some.
+_AT_ONCE = 32
+T = TypeVar("T")
 
 
 def client_options(kafka: Kafka, bootstrap: str) -> dict[str, Any]:
@@ -115,15 +120,18 @@ class KafkaLog:
         self._topics = topics
         self._bootstrap = bootstrap
         try:
-            self._producer = KafkaProducer(**client_options(kafka, bootstrap), acks="all", linger_ms=5)
+            options = client_options(kafka, bootstrap) | {"max_block_ms": _SECONDS_TO_ANSWER * 1000}
+            self._producer = KafkaProducer(**options, acks="all", linger_ms=5)
         except (KafkaError, OSError, TimeoutError) as error:
             raise unreachable(bootstrap, error) from error
+        # Of our own: while Kafka is away all of them wait, and the common ones are for what goes on without it.
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kafka")
 
     async def publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
         """See `producers.ports.Log.publish`. Unreachable if Kafka does not acknowledge in time."""
         if not changes:
             return Published(topic, {})
-        return await asyncio.to_thread(self._publish, topic, changes, packed)
+        return await self._waited(partial(self._publish, topic, changes, packed))
 
     def _publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
         try:
@@ -187,12 +195,23 @@ class KafkaLog:
             self._acknowledged([self._producer.send(topic, key=key, value=value, headers=headers)])
 
         try:
-            await asyncio.to_thread(send)
+            await self._waited(send)
         except (KafkaError, TimeoutError) as error:
             raise unreachable(self._bootstrap, error) from error
 
+    async def _waited(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
     async def close(self) -> None:
-        await asyncio.to_thread(self._producer.close, 5)
+        """What is not acknowledged within some seconds is given up, and whoever waits for it is told so."""
+        await asyncio.to_thread(self._close)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _close(self) -> None:
+        try:
+            self._producer.close(_SECONDS_TO_CLOSE)
+        except KafkaError:
+            self._producer._sender.force_close()  # which `close` leaves undone when what is under way does not arrive
 
 
 def packs(changes: Sequence[Change]) -> Iterator[bytes]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from consumers.synchronise import Message
+from daemon.broker import EmbeddedBroker
 from daemon.kafka import PACK_RECORDS, KafkaLog, ensure_topics
 from daemon.settings import Kafka
 from daemon.wiring import Log
@@ -18,6 +22,7 @@ from schemas import command, command_outcome
 from schemas.change import Change, Op, decode
 from schemas.command_outcome import CommandOutcome
 from schemas.dead_letter import letter, stuck
+from schemas.errors import Unreachable
 from schemas.job import RunState
 from schemas.side import Side
 from schemas.topics import Topics
@@ -169,3 +174,25 @@ async def test_a_message_too_large_for_a_letter_does_not_hold_its_topic_up(broke
     assert (one.size, one.whole) == (2_000_000, False)
     assert (one.value or b"").startswith(b"v" * 1000)
     assert stuck(one, topics) == "the message was too large to be kept whole"
+
+
+async def test_a_kafka_that_does_not_answer_holds_up_nothing_else(tmp_path: Path) -> None:
+    """Every table's capture waits for it at once, and names are looked up and files read in the common threads."""
+    topics = Topics("stuck")
+    table = topics.table(Side.BC, "customers")
+    async with EmbeddedBroker(log=tmp_path / "broker.log") as broker:
+        settings = Kafka(bootstrap_servers=broker.bootstrap, topic_prefix=topics.prefix, partitions=PARTITIONS)
+        await asyncio.to_thread(ensure_topics, settings, broker.bootstrap, topics, [table])
+        log = await asyncio.to_thread(KafkaLog, settings, broker.bootstrap, topics)
+        await log.publish(table, [change(KEYS[0])], packed=False)
+        assert broker.pid
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            waiting = [asyncio.create_task(log.publish(table, [change(key)], packed=False)) for key in KEYS]
+            async with asyncio.timeout(10):
+                assert await asyncio.to_thread(lambda: "at once") == "at once"
+                await log.close()
+            ends = await asyncio.gather(*waiting, return_exceptions=True)
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+    assert {type(end) for end in ends} == {Unreachable}
