@@ -31,6 +31,8 @@ class Told(Protocol):
 
     def read(self, place: Place) -> None: ...
 
+    def missed(self, place: Place) -> None: ...
+
     def unread(self, place: Place) -> None: ...
 
 
@@ -69,6 +71,7 @@ class Capturing:
             return False, self._seconds
         try:
             if await self._paused():
+                self._told.unread(self._place)  # nobody wants it: its age would be an alarm about nothing
                 return False, self._seconds
             found = await self._capture.once()
         except Exception as error:
@@ -89,4 +92,5 @@ class Capturing:
             _log.warning("capture_failed", table=self._capture.name, error=str(error), exc_info=told)
         self._failures += 1
         self._told.down(self._capture.name, str(error) or type(error).__name__)
+        self._told.missed(self._place)
         return min(self._seconds * 2.0 ** min(self._failures, 16), _MAX_BACKOFF)

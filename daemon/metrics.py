@@ -1,10 +1,23 @@
-"""The Prometheus metrics of DESIGN 6: these names and labels, and no others, for dashboards to rely on."""
+"""The Prometheus metrics of DESIGN 6, and no others, for dashboards and alerts to rely on.
+
+A series that first appears with its first event hides it from `increase()` and `rate()`, so whatever can be known at
+the start is there from the start, with 0.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
@@ -12,22 +25,34 @@ from schemas.side import Direction, Side
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 _WRITTEN = frozenset({Outcome.INSERTED, Outcome.MODIFIED})
+# An exemplar may have 128 characters, names of its labels included.
+_EXEMPLAR_PART = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What the store and Kafka know at one moment. What is absent disappears from the metrics.
 
-    `failures` by (mapping, state); `progress` from 0 to 1 by (mapping, direction); ages and lags in seconds;
-    `subscriptions` by (table, state).
+    `failures` by (mapping, state); `progress` from 0 to 1 by (mapping, direction); lags in seconds; `runs` that are not
+    over, by state; `paused` tells of each mapping whether it is.
     """
 
     couplings: Mapping[str, int] = field(default_factory=dict)
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     progress: Mapping[tuple[str, Direction], float] = field(default_factory=dict)
-    position_age: Mapping[tuple[Side, str], float] = field(default_factory=dict)
     lag: Mapping[tuple[str, Direction], float] = field(default_factory=dict)
     consumer_lag: Mapping[str, int] = field(default_factory=dict)
+    runs: Mapping[str, int] = field(default_factory=dict)
+    paused: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How this worker stands, which it knows without the store: ages in seconds, `subscriptions` by (table, state)."""
+
+    ready: bool = False
+    leads: bool = False
+    position_age: Mapping[tuple[Side, str], float] = field(default_factory=dict)
     subscriptions: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -37,6 +62,7 @@ class Metrics:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
         self._records = self._counter("coupled_records", "Changes that ended.", "mapping", "direction", "outcome")
         self._requests = self._counter("coupled_api_requests", "Requests to a side.", "side", "operation", "status")
         self._throttled = self._counter("coupled_api_throttled_seconds", "Time a side made us wait.", "side")
@@ -57,7 +83,19 @@ class Metrics:
         self._subscriptions = self._gauge(
             "coupled_webhook_subscriptions", "Subscriptions to Business Central's webhooks.", "table", "state"
         )
+        self._runs = self._gauge("coupled_runs", "Synchronisation runs that are not over.", "state")
+        self._paused = self._gauge("coupled_mapping_paused", "Whether a mapping is paused.", "mapping")
+        self._ready = self._gauge("coupled_ready", "Whether this worker can do all of its work.")
+        self._leads = self._gauge("coupled_leader", "Whether this worker leads: captures, runs, takes commands.")
         self._outcomes: dict[Outcome, int] = {}
+        for side in Side:
+            self._throttled.labels(side.value)
+
+    def expect(self, ways: Iterable[tuple[str, Direction]]) -> None:
+        """These (mapping, direction) will be counted, from 0 on."""
+        for name, way in ways:
+            for outcome in Outcome:
+                self._records.labels(name, way.value, outcome.value)
 
     def record(self, settled: Iterable[Settled], now_ms: int) -> None:
         """Counts changes that ended; those of live capture that were written also say how long they took."""
@@ -65,7 +103,7 @@ class Metrics:
             self._records.labels(one.mapping, one.direction.value, one.outcome.value).inc()
             self._outcomes[one.outcome] = self._outcomes.get(one.outcome, 0) + 1
             if one.change.job is None and one.outcome in _WRITTEN:
-                self._propagation.observe(max(0, now_ms - one.change.ts_ms) / 1000)
+                self._propagation.observe(max(0, now_ms - one.change.ts_ms) / 1000, _exemplar(one))
 
     def request(self, side: Side, operation: str, status: int) -> None:
         """Counts one request (status 0: no answer)."""
@@ -76,14 +114,21 @@ class Metrics:
         self._throttled.labels(side.value).inc(max(0.0, seconds))
 
     def refresh(self, figures: Figures) -> None:
-        """Sets every gauge to `figures`."""
+        """Sets every gauge of the store to `figures`."""
         _set(self._couplings, {(name,): count for name, count in figures.couplings.items()})
         _set(self._failures, figures.failures)
         _set(self._progress, {(name, way.value): ratio for (name, way), ratio in figures.progress.items()})
-        _set(self._position, {(side.value, table): age for (side, table), age in figures.position_age.items()})
         _set(self._lag, {(name, way.value): age for (name, way), age in figures.lag.items()})
         _set(self._consumer_lag, {(topic,): count for topic, count in figures.consumer_lag.items()})
-        _set(self._subscriptions, figures.subscriptions)
+        _set(self._runs, {(state,): count for state, count in figures.runs.items()})
+        _set(self._paused, {(name,): paused for name, paused in figures.paused.items()})
+
+    def stand(self, standing: Standing) -> None:
+        """Sets every gauge of this worker to `standing`."""
+        self._ready.set(standing.ready)
+        self._leads.set(standing.leads)
+        _set(self._position, {(side.value, table): age for (side, table), age in standing.position_age.items()})
+        _set(self._subscriptions, standing.subscriptions)
 
     def outcomes(self) -> Mapping[Outcome, int]:
         """How the changes since the start ended."""
@@ -93,11 +138,23 @@ class Metrics:
         """The text that Prometheus reads; serve it as `CONTENT_TYPE`."""
         return generate_latest(self._registry)
 
+    def negotiate(self, accept: str) -> tuple[bytes, str]:
+        """Text and its content type: with exemplars for who accepts OpenMetrics, as Prometheus does."""
+        if "application/openmetrics-text" in accept:
+            text: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
+            return text, openmetrics.CONTENT_TYPE_LATEST
+        return self.render(), CONTENT_TYPE
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self._registry)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(name, text, labels, registry=self._registry)
+
+
+def _exemplar(one: Settled) -> dict[str, str]:
+    """Which record took so long: its mapping, and its id on the side where it was changed."""
+    return {"mapping": one.mapping[:_EXEMPLAR_PART], "record": one.change.key[:_EXEMPLAR_PART]}
 
 
 def _set(gauge: Gauge, values: Mapping[Any, float]) -> None:

@@ -220,7 +220,14 @@ def _metrics(words: Mapping[str, str]) -> str:
         ]
         for name, each in named.items()
     )
-    return "# Metrics\n\nAt `/metrics`.\n\n" + _table(["Metric", "Kind", "Labels", "", "Note"], rows)
+    return "\n".join(
+        [
+            "# Metrics\n\nAt `/metrics`. Prometheus, which asks for OpenMetrics, is also told of each bucket of "
+            "`coupled_propagation_seconds` which record was counted in it last (an exemplar: mapping and id).\n",
+            _table(["Metric", "Kind", "Labels", "", "Note"], rows),
+            "Beside these, the usual `process_…` of the worker: processor seconds, memory, open files, start.\n",
+        ]
+    )
 
 
 def _topics(words: Mapping[str, str], states: Mapping[str, str], outcomes: Mapping[str, str]) -> str:

@@ -57,12 +57,16 @@ class Health:
         """Capture has just read the table to its end, whether or not anything had changed."""
         self.seen[place] = time.monotonic()
 
+    def missed(self, place: Place) -> None:
+        """Capture could not read the table; if it never could, its age counts from now on."""
+        self.seen.setdefault(place, time.monotonic())
+
     def unread(self, place: Place) -> None:
-        """Another worker captures the table."""
+        """Another worker captures the table, or nobody wants its changes now."""
         self.seen.pop(place, None)
 
     def ages(self) -> dict[Place, float]:
-        """Seconds since each table was last read to its end."""
+        """Seconds since each table was last read to its end, or since the first try of one that never was."""
         now = time.monotonic()
         return {place: now - at for place, at in self.seen.items()}
 
@@ -266,6 +270,7 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
             watch = LogWatch(eyes.look, watched, log_ids, health, store.positions.gone, another.set)
             await watch.once()
         daemon = Daemon(settings, parts, streams, metrics, health, rounds, webhooks, another_log=another, watch=watch)
+        metrics.expect((one.name, way) for one in mappings.all for way in one.direction.one_ways)
         daemon.wire()
         await daemon.recover()
         await streams.start()

@@ -4,13 +4,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import version
 
 import structlog
 import uvicorn
 
-from daemon.metrics import Metrics
+from daemon.metrics import Metrics, Standing
 from daemon.service import Daemon
 from daemon.settings import Web
 from daemon.store.engine import utc_now
@@ -125,15 +124,19 @@ async def _refresh(metrics: Metrics, reader: StoreReader, daemon: Daemon) -> Non
     """Keeps the gauges true, whoever scrapes them."""
     while True:
         try:
-            figures = await reader.figures(await _in_flight(daemon))
-            # The stored position stands still while nothing changes: what counts is when it was last looked at.
-            subscriptions = {(table, state.value): 1 for table, state in daemon.subscriptions().items()}
-            metrics.refresh(replace(figures, position_age=daemon.health.ages(), subscriptions=subscriptions))
+            metrics.stand(_standing(daemon))  # first: while the store is away, ages go on growing
+            metrics.refresh(await reader.figures(await _in_flight(daemon)))
         except CoupledError:
             pass  # the store is away, which its watch tells
         except Exception:
             _log.exception("figures_failed")
         await asyncio.sleep(_FIGURES_SECONDS)
+
+
+def _standing(daemon: Daemon) -> Standing:
+    """The stored position stands still while nothing changes: what counts is when a table was last looked at."""
+    subscriptions = {(table, state.value): 1 for table, state in daemon.subscriptions().items()}
+    return Standing(not daemon.health.reasons, daemon.streams.is_leader(), daemon.health.ages(), subscriptions)
 
 
 async def _in_flight(daemon: Daemon) -> dict[str, int]:

@@ -81,13 +81,12 @@ class FailureCount:
 
 @dataclass(frozen=True, slots=True)
 class PositionView:
-    """A position, how long ago each mark moved, and what is published and not applied yet."""
+    """A position, how long ago its applied mark moved, and what is published and not applied yet."""
 
     name: str
     published: Position
     applied: Position
     log_id: str
-    published_age: float
     applied_age: float
     pages_in_flight: int
     records_in_flight: int
@@ -279,7 +278,6 @@ def _position(row: Row[Any], now: datetime) -> PositionView:
         published=row.published,
         applied=row.applied,
         log_id=row.log_id,
-        published_age=(now - row.published_at).total_seconds(),
         applied_age=(now - row.applied_at).total_seconds(),
         pages_in_flight=int(row.pages or 0),
         records_in_flight=int(row.records or 0),

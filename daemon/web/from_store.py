@@ -1,5 +1,6 @@
 """The web's reader over the store, and the figures for the metrics' gauges."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ from daemon.store.engine import Store
 from daemon.store.views import CouplingView, Failure, FailureCause, FailureCount, PositionView
 from daemon.web.formats import percent
 from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, SideStatus, T, Wanted
-from schemas.job import Job, MappingState, Run
+from schemas.job import Job, MappingState, Run, RunState
 from schemas.mapping import Mappings, TableMapping
 from schemas.mapping_diff import commands as owed_commands
 from schemas.side import Direction, Side
@@ -95,21 +96,24 @@ class StoreReader:
         return CommandStatus(found.id, name, found.state, found.received_at, found.error)
 
     async def figures(self, consumer_lag: Mapping[str, int]) -> Figures:
-        """What `Metrics.refresh` sets the gauges to."""
-        positions = await self.store.views.positions()
+        """What `Metrics.refresh` sets the gauges to. Of every mapping there is a number, if only 0: one that appears
+        with the first failure has not grown for who compares."""
+        names = [mapping.name for mapping in self.mapped.all]
+        none = {(name, state): 0 for name in names for state in ("open", "resolved")}
+        runs, states = await self.store.jobs.active_runs(), await self.store.states.all()
+        active = Counter(run.state.value for run in runs)
         return Figures(
-            couplings=await self.store.views.coupling_counts(),
-            failures=_failures(await self.store.views.failure_counts()),
-            progress=await self._progress(),
-            position_age={live: position.published_age for live, position in _live(positions)},
-            lag=_lags(self.mapped, positions),
+            couplings=dict.fromkeys(names, 0) | dict(await self.store.views.coupling_counts()),
+            failures=none | dict(_failures(await self.store.views.failure_counts())),
+            progress=await self._progress(runs),
+            lag=_lags(self.mapped, await self.store.views.positions()),
             consumer_lag=consumer_lag,
+            runs={state.value: active[state.value] for state in RunState if not state.final},
+            paused={name: name in states and states[name].paused_at is not None for name in names},
         )
 
-    async def _progress(self) -> Mapping[tuple[str, Direction], float]:
-        """Of the runs that are not over."""
-        runs = await self.store.jobs.active_runs()
-        jobs = [job for run in runs for job in await self.store.jobs.jobs_of(run.id)]
+    async def _progress(self, active: Sequence[Run]) -> Mapping[tuple[str, Direction], float]:
+        jobs = [job for run in active for job in await self.store.jobs.jobs_of(run.id)]
         return {(job.mapping, job.direction): (percent(job) or 0) / 100 for job in jobs}
 
 

@@ -1,9 +1,9 @@
 """Health and metrics, for orchestrators and Prometheus."""
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from daemon.metrics import CONTENT_TYPE
 from daemon.web.ports import Services
 
 
@@ -21,8 +21,9 @@ def router(services: Services) -> APIRouter:
         return _health(list(await services.unready()))
 
     @routes.get("/metrics")
-    async def metrics() -> Response:
-        return Response(services.metrics.render(), media_type=CONTENT_TYPE)
+    async def metrics(request: Request) -> Response:
+        text, kind = services.metrics.negotiate(request.headers.get("accept", ""))
+        return Response(text, media_type=kind)
 
     return routes
 

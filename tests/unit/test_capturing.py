@@ -51,8 +51,9 @@ class Captures:
 class Bench:
     """A table that tells of its changes, captured at hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.captures, self.health, self.hand = Captures(), Health(), Hand(lambda: self.now)
+        self.captures.error = error
         self.paused, self.leads, self.now = False, True, 0.0
         self.away: Exception | None = None
         work = Capturing(
@@ -127,6 +128,26 @@ async def test_who_does_not_lead_looks_at_nothing_and_begins_anew_later(place: B
     place.leads = False
     assert await place.goes_on() == POLL
     assert (place.captures.looks, place.captures.rests, place.health.ages()) == (1, 1, {})
+
+
+async def test_the_age_of_a_table_that_was_never_read_counts_from_the_first_try() -> None:
+    """Else nobody is alarmed when it cannot be read from the start on, as after a restart."""
+    made = Bench(ApiError(403, "", "not for you"))
+    try:
+        await made.rests()
+        assert CUSTOMERS in made.health.ages()
+        before = made.health.seen[CUSTOMERS]
+        await made.goes_on()
+        assert made.health.seen[CUSTOMERS] == before, "it grows from failure to failure"
+    finally:
+        made.task.cancel()
+
+
+async def test_a_table_that_is_paused_grows_no_older(place: Bench) -> None:
+    await place.rests()
+    place.paused = True
+    await place.goes_on(woken=True)
+    assert place.health.ages() == {}
 
 
 async def test_a_store_that_cannot_say_whether_a_pause_is_on_is_told_and_asked_again_later(place: Bench) -> None:

@@ -117,3 +117,40 @@ def test_no_file_names_a_package_registry() -> None:
     files = [ROOT / name for name in listed.stdout.split("\0") if name]
     texts = {path: path.read_text(encoding="utf-8", errors="ignore") for path in files if path.is_file()}
     assert [(str(path), host) for path, text in texts.items() for host in hosts if host in text] == []
+
+
+ALERTS = {
+    rule["alert"]: rule for group in yaml(DEPLOY / "prometheus" / "alerts.yml")["groups"] for rule in group["rules"]
+}
+RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
+
+
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
+    entries = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", RUNBOOKS, re.MULTILINE | re.DOTALL))
+    assert list(entries) == list(ALERTS), "in the same order"
+    for name, text in entries.items():
+        assert re.findall(r"^\*\*(.+?)\*\*", text, re.MULTILINE) == [
+            "Means.", "See more.", "Do.", "Call somebody",
+        ], name  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_says_what_is_wrong_how_bad_and_where_its_runbook_is(name: str) -> None:
+    rule = ALERTS[name]
+    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+    assert rule["annotations"]["summary"]
+    assert rule["annotations"]["description"]
+    assert rule["annotations"]["runbook"] == f"docs/runbooks.md#{name.lower()}"
+
+
+def test_runbooks_name_commands_and_options_that_exist() -> None:
+    reference = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## `coupled ([\w -]+)`\n(.*?)(?=^## |\Z)", reference, re.MULTILINE | re.DOTALL))
+    named = re.findall(r"`coupled ((?:[a-z-]+ ?)+)([^`]*)`", RUNBOOKS)
+    assert len(named) > 10
+    for words, rest in named:
+        command = words.strip()
+        assert command in sections or command.split()[0] in sections, command
+        text = sections.get(command) or sections[command.split()[0]]
+        for option in re.findall(r"--[a-z-]+", words + rest):
+            assert option in text, f"coupled {command} has no {option}"

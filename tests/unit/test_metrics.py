@@ -8,14 +8,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon import logs
-from daemon.metrics import Figures, Metrics
+from daemon.metrics import Figures, Metrics, Standing
 from schemas.change import Change, Op
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 
 
-def settled(outcome: Outcome, job: int | None = None, ts_ms: int = 1_000) -> Settled:
-    change = Change(Op.UPDATE, Side.BC, "customers", "1", {}, "v", 1, ts_ms, ts_ms, job)
+def settled(outcome: Outcome, job: int | None = None, ts_ms: int = 1_000, key: str = "1") -> Settled:
+    change = Change(Op.UPDATE, Side.BC, "customers", key, {}, "v", 1, ts_ms, ts_ms, job)
     return Settled(change, "CUSTOMER", outcome)
 
 
@@ -67,19 +67,48 @@ def test_gauges_follow_the_store_and_forget_what_is_gone():
             couplings={"CUSTOMER": 3},
             failures={("CUSTOMER", "open"): 2},
             progress={("CUSTOMER", Direction.TO_BC): 0.5},
-            position_age={(Side.BC, "customers"): 4},
             lag={("CUSTOMER", Direction.TO_SALES): 1.25},
             consumer_lag={"coupled.bc.customers": 9},
+            runs={"running": 1},
+            paused={"CUSTOMER": True},
         )
     )
     assert value(metrics, "coupled_couplings", mapping="CUSTOMER") == 3
     assert value(metrics, "coupled_failures", mapping="CUSTOMER", state="open") == 2
     assert value(metrics, "coupled_job_progress_ratio", mapping="CUSTOMER", direction="to_bc") == 0.5
-    assert value(metrics, "coupled_capture_position_age_seconds", side="bc", table="customers") == 4
     assert value(metrics, "coupled_lag_seconds", mapping="CUSTOMER", direction="to_sales") == 1.25
     assert value(metrics, "coupled_consumer_lag", topic="coupled.bc.customers") == 9
+    assert value(metrics, "coupled_runs", state="running") == 1
+    assert value(metrics, "coupled_mapping_paused", mapping="CUSTOMER") == 1
     metrics.refresh(Figures())
     assert value(metrics, "coupled_couplings", mapping="CUSTOMER") is None
+
+
+def test_how_the_worker_stands_is_told_without_the_store():
+    metrics = Metrics()
+    metrics.stand(Standing(ready=True, leads=True, position_age={(Side.BC, "customers"): 4}))
+    assert value(metrics, "coupled_ready") == value(metrics, "coupled_leader") == 1
+    assert value(metrics, "coupled_capture_position_age_seconds", side="bc", table="customers") == 4
+    metrics.stand(Standing())
+    assert value(metrics, "coupled_ready") == value(metrics, "coupled_leader") == 0
+    assert value(metrics, "coupled_capture_position_age_seconds", side="bc", table="customers") is None
+
+
+def test_counters_are_there_before_the_first_event():
+    """`increase()` does not see the step from nothing to 1."""
+    metrics = Metrics()
+    metrics.expect([("CUSTOMER", Direction.TO_BC)])
+    for outcome in Outcome:
+        labels = {"mapping": "CUSTOMER", "direction": "to_bc", "outcome": outcome.value}
+        assert value(metrics, "coupled_records_total", **labels) == 0
+    assert value(metrics, "coupled_api_throttled_seconds_total", side="sales") == 0
+
+
+def test_a_long_id_is_cut_rather_than_refused():
+    metrics = Metrics()
+    metrics.record([settled(Outcome.MODIFIED, key="k" * 200)], now_ms=2_000)
+    text, _ = metrics.negotiate("application/openmetrics-text")
+    assert f'record="{"k" * 50}"' in text.decode()
 
 
 def test_no_other_metrics_than_promised():
@@ -90,10 +119,10 @@ def test_no_other_metrics_than_promised():
         "coupled_records_total", "coupled_lag_seconds", "coupled_propagation_seconds", "coupled_api_requests_total",
         "coupled_api_throttled_seconds_total", "coupled_consumer_lag", "coupled_job_progress_ratio",
         "coupled_couplings", "coupled_failures", "coupled_capture_position_age_seconds",
-            "coupled_webhook_subscriptions",
+        "coupled_webhook_subscriptions", "coupled_runs", "coupled_mapping_paused", "coupled_ready", "coupled_leader",
     }  # fmt: skip
     declared = {line.split()[2] for line in metrics.render().decode().splitlines() if line.startswith("# TYPE")}
-    assert declared == promised
+    assert {name for name in declared if not name.startswith("process_")} == promised
 
 
 @pytest.fixture

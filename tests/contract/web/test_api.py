@@ -162,6 +162,17 @@ async def test_metrics(browser):
     assert Metrics().render() != answer.content
 
 
+async def test_prometheus_is_told_which_record_took_so_long(browser):
+    """Exemplars go to who asks for OpenMetrics only: the older text has no place for them."""
+    asked = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+    answer = await browser.get("/metrics", headers={"Accept": asked})
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    assert answer.text.endswith("# EOF\n")
+    [bucket] = [line for line in answer.text.splitlines() if "} 0.899" in line]
+    assert bucket.startswith('coupled_propagation_seconds_bucket{le="1.0"}')
+    assert '# {mapping="CUSTOMER",record="1"} 0.899' in bucket
+
+
 async def test_what_a_dry_run_has_found(world, browser):
     world.reader.job_list.append(foretold())
     job = (await browser.get(f"/api/jobs/{FORETOLD}")).json()

@@ -72,7 +72,7 @@ async def test_an_empty_store(reader):
     assert await reader.causes(Wanted()) == []
     assert await reader.command("x") is None
     assert (await reader.couplings(None, "", 0, 5)).total == 0
-    assert (await reader.figures({})).couplings == {}
+    assert set((await reader.figures({})).couplings.values()) == {0}
 
 
 async def test_couplings_by_page_and_name(store, reader):
@@ -103,11 +103,21 @@ async def test_failures_and_their_causes(store, reader, clock):
     assert (await reader.figures({})).failures["CUSTOMER", "open"] == 4
 
 
+async def test_what_there_is_none_of_is_told_too(store, reader):
+    """A series that appears with the first failure has not grown for who compares it with an hour ago."""
+    figures = await reader.figures({})
+    assert figures.failures["CUSTOMER", "open"] == figures.failures["CUSTOMER", "resolved"] == 0
+    assert figures.couplings["CUSTOMER"] == 0
+    assert figures.runs == {"accepted": 0, "running": 0, "awaiting_answer": 0}
+    assert figures.paused["CUSTOMER"] is False
+
+
 async def test_states_of_mappings(store, reader):
     await store.states.set_only_coupled(["CUSTOMER"], False)
     await store.states.pause(["CUSTOMER"], NOW)
     customer = (await reader.mappings())[3]
     assert (customer.only_coupled, customer.paused_at) == (False, NOW)
+    assert [name for name, paused in (await reader.figures({})).paused.items() if paused] == ["CUSTOMER"]
 
 
 async def test_runs_jobs_and_progress(store, reader):
@@ -120,6 +130,7 @@ async def test_runs_jobs_and_progress(store, reader):
     figures = await reader.figures({TOPIC: 7})
     assert figures.progress == {("CUSTOMER", Direction.TO_SALES): 0.5, ("CUSTOMER", Direction.TO_BC): 0}
     assert figures.consumer_lag == {TOPIC: 7}
+    assert figures.runs == {"accepted": 0, "running": 1, "awaiting_answer": 0}
     assert len((await reader.failures(Wanted(job=first.id), 0, 5)).items) == 1
     assert [job.id for job in (await reader.jobs("CUSTOMER", 0, 1)).items] == [second.id]
     assert (await reader.job(first.id)).settled == 2
@@ -133,8 +144,8 @@ async def test_lag_is_how_long_waiting_changes_stand_still(store, reader, clock)
     await store.positions.published("live:bc:customers", {"at": 2}, Published(TOPIC, {0: 5}), 3)
     customer = (await reader.mappings())[3]
     assert customer.lag == {Direction.TO_SALES: 30, Direction.TO_BC: 0}
-    figures = await reader.figures({})
-    assert figures.position_age == {(Side.BC, "customers"): 0, (Side.SALES, "accounts"): 30}
+    lag = (await reader.figures({})).lag
+    assert (lag["CUSTOMER", Direction.TO_SALES], lag["CUSTOMER", Direction.TO_BC]) == (30, 0)
 
 
 async def test_commands(store, reader):
