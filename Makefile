@@ -41,7 +41,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup  ## both systems simulated, one full synchronisation, then live changes (ARGS=--once ends after the show)
 	@$(BIN)/coupled demo $(ARGS)
 
-test: setup  ## all tests; those on Apache Kafka if Maven and Java are there, those with other clients if Node.js is, those of alerts and dashboards if Prometheus is (TESTS=tests/unit for some of them, JOBS=1 for one after the other)
+test: setup  ## all tests; those on Apache Kafka if Maven and Java are there, those with other clients if Node.js is, those in a browser if Chromium is, those of alerts and dashboards if Prometheus is (TESTS=tests/unit for some of them, JOBS=1 for one after the other)
 	@$(BIN)/python deploy/kafka/run_kafka.py --fetch >/dev/null 2>&1 || true  # the closing lines of the tests say why
 	@$(BIN)/python -m tests.support.strangers >/dev/null 2>&1 || true
 	@$(BIN)/python -m pytest $(TESTS) -n $(JOBS) --dist loadfile $(ARGS)

@@ -28,12 +28,16 @@
   }
 
   function show(text) {
-    const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
-    const scrolled = [...live.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
+    const before = [...live.querySelectorAll(".scroll")];
+    const focused = live.contains(document.activeElement) ? document.activeElement : null;
+    const scrolled = before.map((each) => each.scrollLeft);
+    const place = before.indexOf(focused);
     live.innerHTML = text;
     localise(live);
-    live.querySelectorAll(".scroll").forEach((each, index) => { each.scrollLeft = scrolled[index] || 0; });
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    const after = [...live.querySelectorAll(".scroll")];
+    after.forEach((each, index) => { each.scrollLeft = scrolled[index] || 0; });
+    const again = place >= 0 ? after[place] : focused && focused.id && document.getElementById(focused.id);
+    if (again) again.focus({ preventScroll: true });
   }
 
   function trouble(error) {

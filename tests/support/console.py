@@ -1,0 +1,28 @@
+"""A console with something on every page, without a daemon: what browsers and pictures are shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from schemas.job import Run, RunKind, RunState
+from tests.contract.web.conftest import RUN, World, ago, foretold
+
+# Every page there is; the job has failures, the cause has records.
+PAGES = (
+    *("/", "/full-sync", "/mappings", "/jobs", "/jobs/4", "/jobs/90", "/jobs/90/findings", "/errors"),
+    *("/errors?cause=c0ffee", "/errors?cause=deadbeef", "/couplings", "/couplings?text=nobody"),
+)
+
+
+def busy_console(answered: bool = False) -> World:
+    """In the middle of a full synchronisation, after a dry run; or where its answer is due."""
+    world = World()
+    reader = world.reader
+    dry = Run("dry", RunKind.PREVIEW, RunState.DONE, ("CUSTOMER",), created=ago(9), started=ago(9), finished=ago(8))
+    reader.run_list.append(dry)
+    reader.job_list.append(foretold())
+    if answered:
+        reader.run_list = [
+            replace(one, state=RunState.AWAITING_ANSWER) if one.id == RUN else one for one in reader.run_list
+        ]
+    return world
