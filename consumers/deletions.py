@@ -15,6 +15,12 @@ from schemas.outcome import Outcome, Settled
 from schemas.side import Direction
 from schemas.write import Answer, Written
 
+_REPAIRED = {
+    OnDelete.RESTORE: "creates it again",
+    OnDelete.UNCOUPLE: "removes the coupling",
+    OnDelete.DELETE: "deletes the other too, unless it has changed",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Restore:
@@ -130,3 +136,16 @@ def refused(deletions: Sequence[Deletion], error: ApiError) -> list[Settled]:
         )
         for one in deletions
     ]
+
+
+def what_ends_it(mapping: TableMapping, coupling: Coupling, both: bool) -> str:
+    """What to do about a coupling of which one record, or `both`, do not exist any more."""
+    repair = f"`coupled verify {mapping.name} --repair`"
+    if both:
+        return f"{repair} removes the coupling"
+    if mapping.on_delete in _REPAIRED:
+        return f"{repair} {_REPAIRED[mapping.on_delete]}"
+    return (
+        f"on_delete is {mapping.on_delete.value}, so a person decides: delete the other record too, or uncouple it by "
+        f"`coupled uncouple {mapping.name} {coupling.bc.id}`"
+    )

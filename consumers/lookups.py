@@ -1,6 +1,6 @@
 """What records name, looked up: in the store by one query, and, where a blank is allowed for it, on its own side."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from consumers.decide import Decision, Deletion, named
@@ -24,6 +24,14 @@ class LookUps:
         """Everything that these changes of one side refer to and that is coupled, in one query."""
         wanted = named(mapping, changes)
         return await self._memory.lookups(wanted) if wanted else {}
+
+    async def of(self, mapping: TableMapping, wanted: Collection[Reference]) -> Lookups:
+        """Whatever these records of the mapping name, coupled or outside. ApiError if a side does not answer."""
+        found = dict(await self._memory.lookups(wanted)) if wanted else {}
+        for side in Side:
+            missing = {one for one in wanted if one not in found and one.side is side}
+            found |= await outside(self._mappings, mapping, missing, self._sources[side])
+        return found
 
     async def decided(
         self, mapping: TableMapping, side: Side, lookups: Lookups, items: Sequence[T], decide: Callable[[T, Lookups], D]

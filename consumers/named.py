@@ -31,7 +31,8 @@ class Named:
         self._records = records
 
     async def one(self, mapping: TableMapping, side: Side, name: str) -> Row:
-        key = name.lower() if is_id(name) else await self._key(mapping, side, name)
+        with _answering(side):
+            key = name.lower() if is_id(name) else await self.key(mapping, side, name)
         row = (await self.all(mapping, side, [key]))[key]
         filtered = mapping.table(side).filter
         if not filtered.matches(row):
@@ -59,11 +60,11 @@ class Named:
         with _answering(side):
             return (await self._records[side].references(mapping.table(side), [key])).get(key, {})
 
-    async def _key(self, mapping: TableMapping, side: Side, name: str) -> str:
-        """The id of the one record that bears this name in the first field that any does."""
+    async def key(self, mapping: TableMapping, side: Side, name: str) -> str:
+        """The id of the one record that bears this name in the first field that any does. ApiError if the side does not
+        answer."""
         for field in _naming(mapping, side):
-            with _answering(side):
-                found = await self._records[side].find(mapping, field, [name])
+            found = await self._records[side].find(mapping, field, [name])
             keys = {rows.record_id(mapping.table(side), row) for row in found}
             if len(keys) > 1:
                 raise Refused(

@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("daemon", "consumers", "producers", "schemas")
 LARGEST = 300
 # Of the standard library, what computes.
-PURE = frozenset({"collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "itertools", "typing"})
+PURE = frozenset(
+    {"collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools", "itertools", "typing"}
+)
 # The one place that looks again and again at what real processes show.
 POLLING = Path("tests/support/waiting.py")
 # Spelled apart, so that this file does not name what no file may name.

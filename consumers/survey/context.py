@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from consumers.matching import Keys, keys
 from consumers.ports import Memory
 from consumers.survey.drift import Hints
+from consumers.survey.labels import label
 from consumers.survey.ports import Findings, Reader, Row, Staging
 from consumers.survey.staging import staged
 from schemas import rows
@@ -13,8 +14,6 @@ from schemas.change import Change, Op
 from schemas.mapping import Mappings, TableMapping
 from schemas.side import Side
 from schemas.survey import Finding
-
-NAME = "displayName"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +56,3 @@ class Context:
 
     async def add(self, findings: Sequence[Finding]) -> None:
         await self.findings.add(self.job, self.mapping.name, findings)
-
-
-def label(mapping: TableMapping, side: Side, row: Row) -> str:
-    """Number and name of a record, as far as the mapping knows them; else its first text, else its id."""
-    told = [rows.value(mapping, side, row, name) for name in _called(mapping, side)]
-    if not any(told):
-        texts = (rows.value(mapping, side, row, name) for name in mapping.mapped(side))
-        told = [next((text for text in texts if isinstance(text, str)), None)]
-    return " ".join(dict.fromkeys(str(one) for one in told if one)) or rows.record_id(mapping.table(side), row)
-
-
-def _called(mapping: TableMapping, side: Side) -> list[str]:
-    wanted = (mapping.bc.key, NAME)
-    if side is Side.BC:
-        return [name for name in wanted if name]
-    pairs = [name for one in wanted for rule in mapping.fields if one in rule.bc for name in rule.sales]
-    return list(dict.fromkeys(pairs))

@@ -64,9 +64,9 @@ def drifts(
 ) -> list[Drift]:
     """The fields that differ, in the order of the mapping. `now`: both records as halves of a coupling."""
     found: list[Drift] = []
-    for lines in _fields(mapping):
-        ways = _ways(mapping, lines)
-        moved = {side for side in Side if _moved(side, lines[0], coupling, now)}
+    for lines in lines_of(mapping):
+        ways = ways_of(mapping, lines)
+        moved = {side for side in Side if has_moved(side, lines[0], coupling, now)}
         decisive = _decisive(ways, moved, hints.renewed.get(lines[0].name, ()))
         winner = _winner(mapping, lines[0], coupling, now, (decisive, moved))
         found += [Drift(lines[0], winner, problem) for problem in _differing(decisive, now, lookups, hints)]
@@ -92,7 +92,7 @@ def sources(mapping: TableMapping, drifted: Sequence[Drift]) -> set[Side]:
     return {one.winner for one in drifted if one.winner} or {mapping.direction.one_ways[0].source}
 
 
-def _fields(mapping: TableMapping) -> Iterator[Lines]:
+def lines_of(mapping: TableMapping) -> Iterator[Lines]:
     """Two opposite lines are one field, told where the line to Sales stands."""
     for rule in mapping.fields:
         opposite = mapping.opposite(rule)
@@ -122,7 +122,7 @@ def _differing(ways: Ways, now: Halves, lookups: Lookups, hints: Hints) -> list[
     return [problem] if ways else []
 
 
-def _ways(mapping: TableMapping, lines: Lines) -> Ways:
+def ways_of(mapping: TableMapping, lines: Lines) -> Ways:
     """The ways that the field travels, each with its line."""
     ways = mapping.direction.one_ways
     return {way: one for way in ways for one in lines if one in rules_for(mapping, way, When.ALWAYS)}
@@ -160,17 +160,17 @@ def _winner(
     decisive, moved = known
     if len(decisive) == 1:
         return next(iter(decisive)).source
-    if not _agreed(rule, coupling):
+    if not was_agreed(rule, coupling):
         return Side.SALES if _is_blank(Side.BC, rule, now) else Side.BC
     return _POLICY.get(mapping.on_update_conflict) if len(moved) == 2 else Side.BC
 
 
-def _agreed(rule: FieldRule, coupling: Coupling) -> bool:
+def was_agreed(rule: FieldRule, coupling: Coupling) -> bool:
     """Does either side know a value of it that both last agreed on?"""
     return any(name in coupling.half(side).base for side in Side for name in rule.fields(side))
 
 
-def _moved(side: Side, rule: FieldRule, coupling: Coupling, now: Halves) -> bool:
+def has_moved(side: Side, rule: FieldRule, coupling: Coupling, now: Halves) -> bool:
     base, held = coupling.half(side).base, now[side].base
     return any(held.get(name) != base.get(name, _MISSING) for name in rule.fields(side))
 
@@ -184,8 +184,8 @@ def _is_blank(side: Side, rule: FieldRule, now: Halves) -> bool:
 def _all_or_nothing(mapping: TableMapping, found: list[Drift], coupling: Coupling, now: Halves) -> list[Drift]:
     """Under `fail`, edits on both sides of a record are a conflict though no field was edited twice (3.6)."""
     both = [one for one in found if mapping.both_ways(one.rule)]
-    known = [one for one in both if _agreed(one.rule, coupling)]
-    edited = {side for side in Side for one in known if _moved(side, one.rule, coupling, now)}
+    known = [one for one in both if was_agreed(one.rule, coupling)]
+    edited = {side for side in Side for one in known if has_moved(side, one.rule, coupling, now)}
     if len(edited) < 2:
         return found
     return [replace(one, winner=None) if one in both else one for one in found]

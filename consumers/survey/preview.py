@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from consumers.matching import match, take_up
-from consumers.survey.context import Context, label
+from consumers.survey.context import Context
 from consumers.survey.forecast import NEW, Forecast, Item, Step, looked_up
+from consumers.survey.labels import label
 from consumers.survey.match import Free, one_sided, tell_ambiguous, tell_pairs
 from consumers.survey.ports import Row
 from consumers.survey.staging import staged

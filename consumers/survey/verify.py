@@ -5,25 +5,22 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from consumers.deletions import what_ends_it
+from consumers.lookups import LookUps
 from consumers.matching import Keys, alike, match
-from consumers.outside import outside
-from consumers.survey.context import Context, label
+from consumers.survey.context import Context
 from consumers.survey.drift import Drift, Halves, drifts, looked_up
+from consumers.survey.labels import label
 from consumers.survey.match import tell_alike, tell_ambiguous, tell_pairs
 from consumers.survey.ports import Row
 from schemas import rows
 from schemas.coupling import Coupling, Lookups
-from schemas.mapping import OnDelete, TableMapping
+from schemas.mapping import OnDelete
 from schemas.side import Direction, Side
 from schemas.survey import Finding, Kind
 
 # What a repair may do something about.
 DIFFERING = (Kind.DRIFT, Kind.HALF, Kind.ORPHAN, Kind.GONE)
-_REPAIRED = {
-    OnDelete.RESTORE: "creates it again",
-    OnDelete.UNCOUPLE: "removes the coupling",
-    OnDelete.DELETE: "deletes the other too, unless it has changed",
-}
 EQUAL, OUTSIDE, LEFT = "equal", "outside", "left"
 _COUNTED = (EQUAL, Kind.DRIFT, Kind.CONFLICT, Kind.HALF, Kind.ORPHAN, Kind.GONE, Kind.DUPLICATE, OUTSIDE, LEFT)
 
@@ -117,11 +114,7 @@ async def _fresh(context: Context, pair: Pair) -> Pair:
 
 async def _lookups(context: Context, now: Iterable[Halves]) -> Lookups:
     wanted = {reference for held in now for reference in looked_up(context.mapping, held)}
-    found = dict(await context.memory.lookups(wanted)) if wanted else {}
-    for side in Side:
-        missing = {one for one in wanted - found.keys() if one.side is side}
-        found |= await outside(context.mappings, context.mapping, missing, context.readers[side])
-    return found
+    return await LookUps(context.mappings, context.memory, context.readers).of(context.mapping, wanted)
 
 
 def _gone(context: Context, pair: Pair) -> Finding:
@@ -129,21 +122,11 @@ def _gone(context: Context, pair: Pair) -> Finding:
     called = next((label(context.mapping, side, row) for side, row in pair.seen.items()), None)
     texts = (value for half in (coupling.bc, coupling.sales) for value in half.base.values() if isinstance(value, str))
     kind = Kind.GONE if len(pair.gone) > 1 else Kind.ORPHAN
-    detail = {"gone": [side.value for side in pair.gone], "next": _next(context.mapping, coupling, kind)}
+    detail = {
+        "gone": [side.value for side in pair.gone],
+        "next": what_ends_it(context.mapping, coupling, kind is Kind.GONE),
+    }
     return _finding(kind, coupling, called or next(texts, coupling.bc.id), detail)
-
-
-def _next(mapping: TableMapping, coupling: Coupling, kind: Kind) -> str:
-    """What ends it."""
-    repair = f"`coupled verify {mapping.name} --repair`"
-    if kind is Kind.GONE:
-        return f"{repair} removes the coupling"
-    if mapping.on_delete in _REPAIRED:
-        return f"{repair} {_REPAIRED[mapping.on_delete]}"
-    return (
-        f"on_delete is {mapping.on_delete.value}, so a person decides: delete the other record too, or uncouple it by "
-        f"`coupled uncouple {mapping.name} {coupling.bc.id}`"
-    )
 
 
 def _differing(context: Context, pair: Pair, told: Sequence[Drift]) -> Finding:

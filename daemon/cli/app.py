@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli import act, check, dead_letters, mappings, pair, run, show, survey
+from daemon.cli import act, check, dead_letters, explain, mappings, pair, run, show, survey
 
 app = typer.Typer(
     name="coupled",
@@ -52,6 +52,7 @@ app.command()(show.status)
 app.command()(show.jobs)
 app.command()(show.job)
 app.command()(show.errors)
+app.command()(explain.explain)
 app.command()(survey.findings)
 app.command()(show.couplings)
 app.add_typer(mappings.app, name="mappings")

@@ -22,6 +22,7 @@ from daemon.store.definitions import Definitions
 from daemon.store.findings import Findings
 from daemon.store.jobs import Jobs
 from daemon.store.memory import SqlMemory
+from daemon.store.pairs import Pairs
 from daemon.store.positions import SqlPositions
 from daemon.store.retries import Retries
 from daemon.store.revisions import KNOWN, older
@@ -61,6 +62,7 @@ class Store:
     standing: Standing
     definitions: Definitions
     findings: Findings
+    pairs: Pairs
 
     async def close(self) -> None:
         await self.database.close()
@@ -159,6 +161,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         standing=Standing(database),
         definitions=Definitions(database),
         findings=Findings(database),
+        pairs=Pairs(database),
     )
 
 

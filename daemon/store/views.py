@@ -138,7 +138,7 @@ class Views:
             .where(*wanted, *_once_each(open_only))
             .order_by(row.last_at.desc(), row.id.desc())
         )
-        return [_failure(found) for found in await self._rows(query.limit(limit).offset(offset))]
+        return [failure_of(found) for found in await self._rows(query.limit(limit).offset(offset))]
 
     async def failures_count(
         self,
@@ -230,12 +230,12 @@ def _mentions(search: str) -> ColumnElement[bool]:
 
 
 def _cause(rows: Sequence[Row[Any]]) -> FailureCause:
-    newest, examples = rows[0], [_failure(row) for row in rows]
+    newest, examples = rows[0], [failure_of(row) for row in rows]
     problem, way = examples[0].problem, examples[0].direction
     return FailureCause(newest.cause, newest.mapping, way, problem, newest.number, newest.last_at, examples)
 
 
-def _failure(row: Row[Any]) -> Failure:
+def failure_of(row: Row[Any]) -> Failure:
     return Failure(
         id=row.id,
         mapping=row.mapping,

@@ -93,6 +93,12 @@ def test_a_record_that_fails_is_shown_with_cause_and_advice_and_exit_code_1(at_w
     assert error["bc_id"] == row["id"]
     assert error["message"]
     assert error["hint"]
+    why = coupled(at_work, "explain", "CUSTOMER", row["number"])
+    assert why.returncode == 1, why.stderr
+    assert "Not in step: Business Central's city was changed, and is not carried because Sales refused" in why.stdout
+    assert "would modify address1_city 'Lima'" in why.stdout
     assert coupled(at_work, "sync", "CUSTOMER").returncode == 0
     at_work.shows(at_work.sales, sales, address1_city="Lima")
+    in_step = coupled(at_work, "explain", "CUSTOMER", row["id"], "--json")
+    assert (in_step.returncode, document(in_step)["why"]) == (0, "in_step"), in_step.stderr
     assert coupled(at_work, "errors").returncode == 0

@@ -1,0 +1,131 @@
+"""`coupled explain`: why one record is, or is not, in step; asks the store and both sides, and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemon.cli.options import ConfigOption, JsonOption, NameArgument, read_mappings
+from daemon.cli.output import print_json, print_table, say
+from daemon.cli.progress import ARROWS
+from schemas.errors import Exit
+from schemas.side import Side
+from schemas.survey import shown
+
+if TYPE_CHECKING:  # slow to import, and `--help` does not need them
+    from daemon.settings import Settings
+    from schemas.explanation import Explanation, FieldRow, Trouble
+    from schemas.mapping_file import MappingsFile
+
+_COLUMNS = ("field", "Business Central", "Sales", "last agreed", "changed", "wins")
+
+
+def explain(
+    name: NameArgument,
+    record: Annotated[str, typer.Argument(metavar="ID", help="Either side's id, or its number, code or text.")],
+    everything: Annotated[bool, typer.Option("--all", help="All fields, also those that are alike.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say why a record is, or is not, in step, and what to do. Reads both sides; changes nothing.
+
+    Exit 0: in step; 1: not; 2: no such record or mapping; 3: a side or the store cannot be reached.
+    """
+    from daemon.cli.client import settings_of
+
+    settings = settings_of(config)
+    found = asyncio.run(_explained(settings, read_mappings(settings.mappings), name, record))
+    if json:
+        print_json(found)
+    else:
+        _page(found, everything)
+    raise typer.Exit(Exit.DONE if found.in_step else Exit.FAILED_RECORDS)
+
+
+async def _explained(settings: Settings, file: MappingsFile, name: str, record: str) -> Explanation:
+    from daemon import preflight
+    from daemon.explaining import Explainer
+    from daemon.governor import Hooks
+    from daemon.sessions import BRIEF
+    from daemon.sides import Sides, sessions
+    from daemon.store.engine import open_readonly
+    from daemon.wiring import Clock
+    from producers.watermark import Overlap
+
+    store = await open_readonly(settings.store.address().get_secret_value())
+    clients = sessions(settings, Hooks(), BRIEF)
+    try:
+        company = await preflight.connect(clients, settings.business_central.company)
+        mappings = await preflight.expanding(clients, company, file.mappings)
+        sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), Clock().now_ms)
+        return await Explainer(sides, store).explain(name, record)
+    finally:
+        for client in clients.values():
+            await client.aclose()
+        await store.close()
+
+
+def _page(found: Explanation, everything: bool) -> None:
+    for side in Side:
+        held = found.side(side)
+        there = "" if held.there else "not there" if held.id else "no partner"
+        outside = f"outside the filter: {held.filter}" if held.in_filter is False else ""
+        told = ", ".join(part for part in (held.name, held.id or "", there, outside) if part)
+        say(f"{side.label:<17} {told}")
+    for line in _history(found):
+        say(line)
+    rows = [_row(one) for one in found.fields if everything or one.differs]
+    if rows and found.bc.there and found.sales.there:
+        say("")
+        print_table(rows, _COLUMNS, "Fields" if everything else "Fields that differ")
+        reasons = [one for one in found.fields if one.says]
+        for one in reasons if len(reasons) > 1 else ():
+            say(f"  {one.field}: {one.says}")
+    for would in found.would:
+        if would.does != "nothing":
+            written = ", ".join(f"{name} {shown(value)}" for name, value in would.fields.items())
+            say(f"{ARROWS[would.direction]}  would {would.does} {written or would.says}".rstrip())
+    say("")
+    say(found.says)
+    if found.next:
+        say(f"  → {found.next}")
+
+
+def _history(found: Explanation) -> Iterator[str]:
+    """What is known of earlier times: of outcomes, only the last failure of each direction is kept."""
+    if found.coupled_at:
+        yield f"{'Coupled':<17} {_at(found.coupled_at)}, last synchronised {_at(found.synchronised_at)}"
+    for one in found.failures:
+        yield f"{'Failure':<17} {ARROWS[one.direction]}  {one.problem.code}  ({one.state}), {_ended(one)}"
+
+
+def _ended(one: Trouble) -> str:
+    tries = f"{one.attempts} attempt{'' if one.attempts == 1 else 's'}, the last {_at(one.last_at)}"
+    if one.resolved_at:
+        return f"resolved {_at(one.resolved_at)}"
+    return f"{tries}, again {_at(one.again_at)}" if one.again_at else tries
+
+
+def _row(one: FieldRow) -> dict[str, Any]:
+    changed = ", ".join(side.label for side in one.changed)
+    wins = one.wins.label if one.wins else "nobody" if one.differs and len(one.changed) > 1 else ""
+    agreed = _values(one.agreed_bc) if one.agreed_bc == one.agreed_sales else _both(one)
+    now = {"Business Central": _values(one.bc), "Sales": _values(one.sales)}
+    return {"field": one.field, **now, "last agreed": agreed, "changed": changed, "wins": wins}
+
+
+def _both(one: FieldRow) -> str:
+    told = [_values(values) for values in (one.agreed_bc, one.agreed_sales) if values]
+    return " / ".join(dict.fromkeys(told))
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    return " + ".join(shown(value) for value in values.values())
+
+
+def _at(moment: datetime | None) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""

@@ -1,0 +1,52 @@
+"""What the store knows of one record: its coupling, and how it failed last; read by either side's id."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, or_, select
+
+from daemon.store.coupling_rows import coupling, id_column, load_references
+from daemon.store.database import Database, chunks
+from daemon.store.tables import CouplingRow, FailureRow
+from daemon.store.views import CouplingView, Failure, failure_of
+from schemas.side import Side
+
+
+class Pairs:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def coupled(self, mapping: str, side: Side, key: str) -> CouplingView | None:
+        """The coupling of the record whose id on `side` is `key`, if it has one."""
+        query = select(*CouplingRow.__table__.columns)
+        async with self._database.read() as connection:
+            found = await connection.execute(query.where(CouplingRow.mapping == mapping, id_column(side) == key))
+            row = found.one_or_none()
+            if row is None:
+                return None
+            references = await load_references(connection, [row.id])
+        return CouplingView(row.id, coupling(row, references), row.created_at, row.updated_at)
+
+    async def failures(self, mapping: str, ids: Mapping[Side, str]) -> list[Failure]:
+        """The last failure of each direction, open or not, of the pair with these ids; the last that failed first."""
+        row = FailureRow
+        query = select(*row.__table__.columns).where(row.mapping == mapping, _of(ids)).order_by(row.last_at.desc())
+        async with self._database.read() as connection:
+            return [failure_of(one) for one in await connection.execute(query.order_by(row.id))]
+
+    async def bases(self, mapping: str, side: Side, ids: Collection[str]) -> dict[str, dict[str, object]]:
+        """{id on `side`: what both sides last agreed on, by field name} of the coupled ones."""
+        row, found = CouplingRow, dict[str, dict[str, object]]()
+        column = id_column(side)
+        async with self._database.read() as connection:
+            for chunk in chunks(sorted(ids)):
+                query = select(column, row.bc_base, row.sales_base).where(row.mapping == mapping, column.in_(chunk))
+                found |= {key: {**sales, **bc} for key, bc, sales in await connection.execute(query)}
+        return found
+
+
+def _of(ids: Mapping[Side, str]) -> ColumnElement[bool]:
+    columns: Sequence[tuple[Side, ColumnElement[str | None]]] = (
+        (Side.BC, FailureRow.__table__.c.bc_id),
+        (Side.SALES, FailureRow.__table__.c.sales_id),
+    )
+    return or_(*(column == ids[side] for side, column in columns if side in ids))
