@@ -46,10 +46,12 @@ _THROTTLED = frozenset({429, 503})
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What metrics want to hear: every answer (status 0: none) and every second a whole side is held back."""
+    """What metrics want to hear: every answer (status 0: none), for how many requests the side counts what was sent,
+    and every second a whole side is held back."""
 
     observe: Callable[[Side, str, int, float], None] = lambda side, operation, status, seconds: None
     throttled: Callable[[Side, float], None] = lambda side, seconds: None
+    counted: Callable[[Side, int], None] = lambda side, parts: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +123,15 @@ class Governor(httpx.AsyncBaseTransport):
         `extensions["parts"]` of the request says how many requests its batch counts for. `extensions["refused"]` of the
         response takes the status and headers of each part.
         """
-        parts = int(request.extensions.get("parts", 1))
+        parts = counts = int(request.extensions.get("parts", 1))
         while True:
             async with self._slots:
                 if wait := self._pace.take(parts, self._time.clock()):
                     await self._time.sleep(wait)
                 parts = 0
                 if (wait := self._held_until - self._time.clock()) <= 0:
+                    if operation != "token":  # another service than the side
+                        self._hooks.counted(self._side, counts)
                     return await self._answered(request, operation)
             await self._time.sleep(wait)
 

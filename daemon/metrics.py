@@ -24,6 +24,7 @@ from schemas.side import Direction, Side
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+_ANSWERS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _WRITTEN = frozenset({Outcome.INSERTED, Outcome.MODIFIED})
 # An exemplar may have 128 characters, names of its labels included.
 _EXEMPLAR_PART = 50
@@ -65,6 +66,14 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         self._records = self._counter("coupled_records", "Changes that ended.", "mapping", "direction", "outcome")
         self._requests = self._counter("coupled_api_requests", "Requests to a side.", "side", "operation", "status")
+        self._parts = self._counter("coupled_api_parts", "Requests as a side counts them for its limit.", "side")
+        self._answers = Histogram(
+            "coupled_api_request_seconds",
+            "From a request to the end of its answer.",
+            ["side"],
+            buckets=_ANSWERS,
+            registry=self._registry,
+        )
         self._throttled = self._counter("coupled_api_throttled_seconds", "Time a side made us wait.", "side")
         self._propagation = Histogram(
             "coupled_propagation_seconds",
@@ -90,6 +99,8 @@ class Metrics:
         self._outcomes: dict[Outcome, int] = {}
         for side in Side:
             self._throttled.labels(side.value)
+            self._parts.labels(side.value)
+            self._answers.labels(side.value)
 
     def expect(self, ways: Iterable[tuple[str, Direction]]) -> None:
         """These (mapping, direction) will be counted, from 0 on."""
@@ -105,9 +116,14 @@ class Metrics:
             if one.change.job is None and one.outcome in _WRITTEN:
                 self._propagation.observe(max(0, now_ms - one.change.ts_ms) / 1000, _exemplar(one))
 
-    def request(self, side: Side, operation: str, status: int) -> None:
-        """Counts one request (status 0: no answer)."""
+    def request(self, side: Side, operation: str, status: int, seconds: float) -> None:
+        """Counts one request (status 0: no answer), and how long it took."""
         self._requests.labels(side.value, operation, str(status)).inc()
+        self._answers.labels(side.value).observe(seconds)
+
+    def counted(self, side: Side, parts: int) -> None:
+        """Adds for how many requests the side counts what was sent."""
+        self._parts.labels(side.value).inc(parts)
 
     def throttled(self, side: Side, seconds: float) -> None:
         """Adds time that a side made us wait."""

@@ -239,7 +239,7 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
     async with contextlib.AsyncExitStack() as stack:
         store = await open_store(settings.store.address().get_secret_value())
         stack.push_async_callback(store.close)
-        hooks = Hooks(lambda side, operation, status, _: metrics.request(side, operation, status), metrics.throttled)
+        hooks = Hooks(metrics.request, metrics.throttled, metrics.counted)
         clients = sessions(settings, hooks)
         for client in clients.values():
             stack.push_async_callback(client.aclose)

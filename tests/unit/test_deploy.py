@@ -17,6 +17,7 @@ from daemon.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
+DASHBOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
 WORKERS = ("worker-1", "worker-2", "worker-3", "worker-4")
 ENVIRONMENT = dict(
     line.split("=", 1) for line in (DEPLOY / "example.env").read_text().splitlines() if line[:1].isupper()
@@ -30,14 +31,13 @@ def yaml(path: Path) -> Any:
 def names_of(node: Any) -> set[str]:
     """The metric names in every expression of a dashboard or of alert rules."""
     if isinstance(node, dict):
-        here = re.findall(r"coupled_[a-z_]+", node["expr"]) if isinstance(node.get("expr"), str) else []
+        here = re.findall(r"(?:coupled|process)_[a-z_]+", node["expr"]) if isinstance(node.get("expr"), str) else []
         return set(here).union(*map(names_of, node.values()))
     return set().union(*map(names_of, node)) if isinstance(node, list) else set()
 
 
-@pytest.mark.parametrize("file", ["prometheus/alerts.yml", "grafana/dashboards/overview.json"])
-def test_only_metrics_that_the_daemon_has_are_used(file: str) -> None:
-    path = DEPLOY / file
+@pytest.mark.parametrize("path", [DEPLOY / "prometheus" / "alerts.yml", *DASHBOARDS], ids=lambda path: path.stem)
+def test_only_metrics_that_the_daemon_has_are_used(path: Path) -> None:
     used = names_of(json.loads(path.read_text()) if path.suffix == ".json" else yaml(path))
     families = text_string_to_metric_families(Metrics().render().decode())
     known = {name for family in families for name in (family.name, f"{family.name}_total", f"{family.name}_bucket")}
@@ -154,3 +154,51 @@ def test_runbooks_name_commands_and_options_that_exist() -> None:
         text = sections.get(command) or sections[command.split()[0]]
         for option in re.findall(r"--[a-z-]+", words + rest):
             assert option in text, f"coupled {command} has no {option}"
+
+
+def boards() -> dict[str, Any]:
+    """Every dashboard by its uid."""
+    return {(board := json.loads(path.read_text(encoding="utf-8")))["uid"]: board for path in DASHBOARDS}
+
+
+def test_the_dashboards_are_provisioned_and_lead_to_each_other() -> None:
+    made = boards()
+    assert set(made) == {"coupled-overview", "coupled-mapping", "coupled-sides", "coupled-workers"}
+    [provider] = yaml(DEPLOY / "grafana" / "provisioning" / "dashboards" / "coupled.yml")["providers"]
+    mounted = yaml(ROOT / "docker-compose.yml")["services"]["grafana"]["volumes"]
+    assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in mounted
+    assert len({board["title"] for board in made.values()}) == len(made)
+    for board in made.values():
+        [link] = board["links"]
+        assert (link["type"], link["tags"]) == ("dashboards", board["tags"])
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_every_panel_says_what_it_shows_and_how_it_is_measured(path: Path) -> None:
+    board = json.loads(path.read_text(encoding="utf-8"))
+    [source] = yaml(DEPLOY / "grafana" / "provisioning" / "datasources" / "prometheus.yml")["datasources"]
+    titles = [panel["title"] for panel in board["panels"]]
+    assert len(titles) == len(set(titles))
+    taken: set[tuple[int, int]] = set()
+    for number, panel in enumerate(board["panels"], 1):
+        assert panel["id"] == number
+        assert len(panel["description"]) > 10, panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        assert {panel["datasource"]["uid"], *(one["datasource"]["uid"] for one in panel["targets"])} == {source["uid"]}
+        at = panel["gridPos"]
+        cells = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
+        assert not cells & taken, f"{panel['title']} lies over another"
+        assert max(x for x, _ in cells) < 24, panel["title"]
+        taken |= cells
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_variables_and_links_lead_to_something(path: Path) -> None:
+    board, others = json.loads(path.read_text(encoding="utf-8")), boards()
+    own = {one["name"] for one in board["templating"]["list"]}
+    asked = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
+    assert set(re.findall(r"\$(?!__)(\w+)", asked)) == own
+    links = [link["url"] for panel in board["panels"] for link in panel["fieldConfig"]["defaults"].get("links", ())]
+    for uid, query in (re.fullmatch(r"/d/([\w-]+)\?(.*)", link).groups() for link in links):  # type: ignore[union-attr]
+        wanted = set(re.findall(r"var-(\w+)=", query))
+        assert wanted <= {one["name"] for one in others[uid]["templating"]["list"]}

@@ -52,12 +52,15 @@ def test_a_clock_ahead_of_ours_is_no_negative_delay():
 
 def test_requests_and_throttling():
     metrics = Metrics()
-    metrics.request(Side.SALES, "batch", 200)
-    metrics.request(Side.SALES, "batch", 0)
+    metrics.request(Side.SALES, "batch", 200, 0.3)
+    metrics.request(Side.SALES, "batch", 0, 30.0)
+    metrics.counted(Side.SALES, 100)
     metrics.throttled(Side.BC, 1.5)
     assert value(metrics, "coupled_api_requests_total", side="sales", operation="batch", status="200") == 1
     assert value(metrics, "coupled_api_requests_total", side="sales", operation="batch", status="0") == 1
     assert value(metrics, "coupled_api_throttled_seconds_total", side="bc") == 1.5
+    assert value(metrics, "coupled_api_parts_total", side="sales") == 100
+    assert value(metrics, "coupled_api_request_seconds_sum", side="sales") == 30.3
 
 
 def test_gauges_follow_the_store_and_forget_what_is_gone():
@@ -114,12 +117,13 @@ def test_a_long_id_is_cut_rather_than_refused():
 def test_no_other_metrics_than_promised():
     metrics = Metrics()
     metrics.record([settled(Outcome.MODIFIED)], 0)
-    metrics.request(Side.BC, "read", 200)
+    metrics.request(Side.BC, "read", 200, 0.1)
     promised = {
         "coupled_records_total", "coupled_lag_seconds", "coupled_propagation_seconds", "coupled_api_requests_total",
         "coupled_api_throttled_seconds_total", "coupled_consumer_lag", "coupled_job_progress_ratio",
         "coupled_couplings", "coupled_failures", "coupled_capture_position_age_seconds",
         "coupled_webhook_subscriptions", "coupled_runs", "coupled_mapping_paused", "coupled_ready", "coupled_leader",
+        "coupled_api_parts_total", "coupled_api_request_seconds",
     }  # fmt: skip
     declared = {line.split()[2] for line in metrics.render().decode().splitlines() if line.startswith("# TYPE")}
     assert {name for name in declared if not name.startswith("process_")} == promised

@@ -437,13 +437,18 @@ async def test_sales_gets_as_many_batches_at_once_as_it_recommends() -> None:
 
 async def test_metrics_hear_of_every_answer() -> None:
     heard: list[tuple[str, str, int]] = []
-    hooks = Hooks(observe=lambda side, operation, status, seconds: heard.append((side, operation, status)))
+    counted: list[int] = []
+    hooks = Hooks(
+        observe=lambda side, operation, status, seconds: heard.append((side, operation, status)),
+        counted=lambda side, parts: counted.append(parts),
+    )
     script = Script(json(200, OK), httpx.ConnectError("refused"), json(204, {}))
     async with scripted(Side.BC, script, hooks=hooks) as client:
         await client.get("x")
         with pytest.raises(ApiError):
             await client.post("x")
-        await client.post("api/v2.0/$batch")
+        await client.post("api/v2.0/$batch", extensions={"parts": 20})
+    assert counted == [1, 1, 20], "a token is another service's"
     assert heard == [("bc", "token", 200), ("bc", "read", 200), ("bc", "write", 0), ("bc", "batch", 204)]
 
 

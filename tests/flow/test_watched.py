@@ -1,0 +1,129 @@
+"""A real Prometheus scrapes a daemon at work: every question of the dashboards and alerts has an answer."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.support.ports import free_port
+from tests.support.prometheus import DEPLOY, Prometheus
+from tests.support.waiting import wait_until
+from tests.support.world import World
+
+_SECONDS = 20
+_RULES = YAML(typ="safe").load(DEPLOY / "prometheus" / "alerts.yml")["groups"][0]["rules"]
+_BOARDS = {
+    path.stem: json.loads(path.read_text("utf-8")) for path in (DEPLOY / "grafana" / "dashboards").glob("*.json")
+}
+# What has nothing to say of a healthy daemon.
+_QUIET_PANELS = {("overview", "Firing alerts"): "nothing has been wrong for long enough"}
+_QUIET_ALERTS = {rule["alert"]: "the daemon is well" for rule in _RULES} | {
+    "CoupledConflicts": "no record was changed on both sides",
+    "CoupledFailuresGrowing": "no record has failed",
+    "CoupledPausedLong": "no mapping is paused",
+    "CoupledWebhooksMissing": "every table has its webhooks",
+}
+# A run waits for its answer, so this one waits for its quarter of an hour.
+_DUE = "CoupledAnswerDue"
+del _QUIET_ALERTS[_DUE]
+# Of what the expression of an alert selects: a metric's name and its labels.
+_SELECTOR = re.compile(r"\b(?:coupled_\w+|up)(?:\{[^}]*\})?")
+_QUIET_SELECTORS = {
+    'coupled_webhook_subscriptions{state=~"missing|silent"}': "every table has its webhooks",
+}
+
+
+@dataclass(frozen=True)
+class Watched:
+    world: World
+    prometheus: Prometheus
+    run: str
+
+    def answered(self, expression: str) -> list[dict[str, Any]]:
+        """Series that have a number, as soon as there are any."""
+
+        def told() -> list[dict[str, Any]]:
+            return [one for one in self.prometheus.ask(expression) if not math.isnan(float(one["value"][1]))]
+
+        return wait_until(told, _SECONDS, f"an answer to {expression}")
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A full synchronisation that waits for its answer, a change that went across, a request that was refused, and
+    webhooks: all of it seen by Prometheus."""
+    folder, port = tmp_path_factory.mktemp("watched"), free_port()
+    with World(folder, customers=5) as world, Prometheus(folder, f"127.0.0.1:{port}") as prometheus:
+        world.configure(port=port, public_url=f"http://127.0.0.1:{port}")
+        with world.daemon():
+            wait_until(lambda: prometheus.ask("up == 1"), _SECONDS, "the first scrape")
+            with world.commands() as commands:
+                run = commands.command("full-sync", mappings=["CURRENCY", "SALESPEOPLE", "CUSTOMER"])
+                commands.until(run, lambda told: told["state"] == "awaiting_answer", 90, "the question")
+                _, account, _ = world.pair(0, "customers", "accounts")
+                world.sales.edit(account, address1_line1="Seen by Prometheus")
+                world.sales.arm(status=503, retry_after=1, count=1, method="GET", path="/accounts")
+                wait_until(lambda: prometheus.ask("coupled_propagation_seconds_count > 0"), _SECONDS, "a change")
+                yield Watched(world, prometheus, run)
+                commands.run("answer", run=run, answer="restore")
+
+
+def _asked(expression: str) -> str:
+    """As Grafana fills it in, with All chosen for every variable."""
+    return re.sub(r"\$\w+", ".*", expression.replace("$__rate_interval", "5m"))
+
+
+@pytest.mark.parametrize("name", _BOARDS)
+def test_every_panel_of_a_dashboard_has_data(watched: Watched, name: str) -> None:
+    for panel in _BOARDS[name]["panels"]:
+        for target in panel["targets"]:
+            expression = _asked(target["expr"])
+            if (name, panel["title"]) in _QUIET_PANELS:
+                assert watched.prometheus.ask(expression) == [], panel["title"]
+                continue
+            labels = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+            for series in watched.answered(expression):
+                assert labels <= set(series["metric"]), f"{panel['title']}: its legend names what the series has not"
+
+
+@pytest.mark.parametrize("name", _BOARDS)
+def test_the_variables_of_a_dashboard_have_values(watched: Watched, name: str) -> None:
+    for variable in _BOARDS[name]["templating"]["list"]:
+        metric, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]
+        assert all(label in series["metric"] for series in watched.answered(metric))
+
+
+@pytest.mark.parametrize("rule", _RULES, ids=lambda rule: rule["alert"])
+def test_an_alert_is_quiet_for_want_of_trouble_and_not_of_data(watched: Watched, rule: dict[str, Any]) -> None:
+    selectors = _SELECTOR.findall(rule["expr"])
+    assert selectors
+    for selector in selectors:
+        if selector in _QUIET_SELECTORS:
+            assert watched.prometheus.ask(selector) == [], selector
+            assert watched.answered(selector.partition("{")[0])
+        else:
+            assert watched.answered(selector)
+    found = watched.prometheus.ask(rule["expr"])
+    assert bool(found) is (rule["alert"] not in _QUIET_ALERTS), found
+
+
+def test_prometheus_evaluates_every_rule_and_sees_the_answer_that_is_due(watched: Watched) -> None:
+    rules = wait_until(watched.prometheus.rules, _SECONDS, "the rules")
+    assert [rule["name"] for rule in rules] == [rule["alert"] for rule in _RULES]
+    assert {rule["name"]: rule["lastError"] for rule in rules if rule.get("lastError")} == {}
+    assert {rule["name"] for rule in rules if rule["state"] != "inactive"} == {_DUE}
+
+
+def test_a_slow_record_can_be_found_by_its_exemplar(watched: Watched) -> None:
+    exemplars = wait_until(
+        lambda: watched.prometheus.exemplars("coupled_propagation_seconds_bucket", 600), _SECONDS, "an exemplar"
+    )
+    ids = {row["accountid"] for row in watched.world.sales.rows("accounts")}
+    assert any(one["labels"]["mapping"] == "CUSTOMER" and one["labels"]["record"] in ids for one in exemplars)
