@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from daemon.settings import Settings
 from schemas import yaml_lines
 from schemas.errors import ConfigurationError
 
-__all__ = ["Settings", "load"]
+__all__ = ["Settings", "load", "written"]
 
 PREFIX = "COUPLED_"
 _REFERENCE = re.compile(r"\$\{([^}]*)\}?")
@@ -51,6 +52,19 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         raise _error(path, written, variables, wrong) from None
     except _Wrong as wrong:
         raise _error(path, written, variables, wrong) from None
+
+
+def written(path: Path, environ: Mapping[str, str]) -> Mapping[str, Any]:
+    """What `load` would judge. A part of the file that names a variable which is not set stays as it is written.
+
+    ConfigurationError if the file cannot be read.
+    """
+    tree: Tree = dict(_plain(_read(path)))
+    variables = _override(tree, environ)
+    for name, part in tree.items():
+        with suppress(_Wrong):
+            tree[name] = _expand(part, (name,), environ, variables)
+    return tree
 
 
 def _read(path: Path) -> Mapping[str, Any]:

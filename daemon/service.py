@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from daemon.store.engine import open_store, utc_now
 from daemon.store_watch import StoreWatch
 from daemon.streams import Cluster, Streams
 from daemon.supervision import Works, supervised
+from daemon.tail import Tail
 from daemon.webhooks import Webhooks, webhooks_of
 from daemon.wiring import Clock, Parts
 from producers.deletions import Deletions
@@ -105,6 +107,7 @@ class Daemon:
     # A topic is not the one it was: everything is to begin anew.
     another_log: asyncio.Event = field(default_factory=asyncio.Event)
     watch: LogWatch | None = None
+    tail: Tail = field(default_factory=lambda: Tail(uuid.uuid4().hex))
 
     def wire(self) -> None:
         """An agent per table topic and one for commands; the worker that has the control topic leads."""
@@ -127,7 +130,9 @@ class Daemon:
         return self.parts.control(self.woken.set)
 
     def _settled(self, settled: Sequence[Settled]) -> None:
-        self.metrics.record(settled, self.parts.clock.now_ms())
+        now_ms = self.parts.clock.now_ms()
+        self.metrics.record(settled, now_ms)
+        self.tail.add(settled, now_ms)
         self.applied.set()
 
     def work(self) -> Works:

@@ -50,6 +50,7 @@ async def web_server(daemon: Daemon) -> AsyncIterator[str]:
         access=Access.of(web),
         version=version("coupled"),
         notified=daemon.webhooks.received if daemon.webhooks else None,
+        tail=daemon.tail,
     )
     app = create_app(services)
     server = _Server(

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from daemon.cli import client
+from daemon.cli.completion import complete_answerable
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, RecordOption
 from daemon.cli.sending import finish, follow, send, who
 from daemon.cli.survey import show_found
@@ -88,7 +89,9 @@ def sync(
 
 
 def answer(
-    run: Annotated[str, typer.Argument(help="The run's id: `coupled status` shows it.")],
+    run: Annotated[
+        str, typer.Argument(help="The run's id: `coupled status` shows it.", autocompletion=complete_answerable)
+    ],
     choice: Annotated[Keep, typer.Argument(help="keep: may create from now on. restore: exactly as before.")],
     config: ConfigOption = None,
     json: JsonOption = False,

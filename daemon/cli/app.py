@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli import act, check, dead_letters, explain, mappings, pair, run, show, survey
+from daemon.cli import act, check, dead_letters, explain, mappings, pair, run, show, survey, tail
 
 app = typer.Typer(
     name="coupled",
@@ -49,6 +49,7 @@ app.command()(pair.couple)
 app.command()(pair.uncouple)
 app.command()(pair.verify)
 app.command()(show.status)
+app.command()(tail.tail)
 app.command()(show.jobs)
 app.command()(show.job)
 app.command()(show.errors)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli import client
-from daemon.cli.options import ConfigOption, JsonOption, complete_topic
+from daemon.cli.completion import complete_topic
+from daemon.cli.options import ConfigOption, JsonOption
 from daemon.cli.output import print_json, print_table
 from schemas.dead_letter import DeadLetter, shown, text_of
 from schemas.errors import Exit, Refused

@@ -7,35 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daemon.cli.completion import complete_mapping
 from schemas.mapping import Mappings
 
 if TYPE_CHECKING:
     from schemas.mapping_file import MappingsFile
 
 DEFAULT_CONFIG = Path("coupled.yaml")
-
-
-def complete_mapping(incomplete: str) -> list[str]:
-    """Tab completion: the names of the configured mappings, or of the standard ones."""
-    return [name for name in _configured().by_name if name.startswith(incomplete.upper())]
-
-
-def _configured() -> Mappings:
-    from schemas.errors import CoupledError
-
-    try:
-        from daemon.config import load
-
-        return load_mappings(load(DEFAULT_CONFIG, {}).mappings)
-    except (CoupledError, OSError):
-        return load_mappings("standard")
-
-
-def complete_topic(incomplete: str) -> list[str]:
-    """Tab completion: the topics that the daemon reads, without their prefix."""
-    mappings = _configured()
-    names = ["control", *(f"{side.value}.{table}" for side, table in mappings.followed())]
-    return [name for name in names if name.startswith(incomplete)]
 
 
 def load_mappings(source: str) -> Mappings:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli import failures, findings
-from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, complete_mapping, load_mappings
+from daemon.cli.completion import complete_job, complete_mapping
+from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, load_mappings
 from daemon.cli.output import print_json as _json
 from daemon.cli.output import print_table as _print
 from daemon.cli.output import read_store as _read
@@ -109,7 +110,9 @@ def jobs(limit: Limit = 20, config: ConfigOption = None, json: JsonOption = Fals
 
 
 def job(
-    job_id: Annotated[int, typer.Argument(metavar="ID", help="The number in `coupled jobs`.")],
+    job_id: Annotated[
+        int, typer.Argument(metavar="ID", help="The number in `coupled jobs`.", autocompletion=complete_job)
+    ],
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:

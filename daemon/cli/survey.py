@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli import client
+from daemon.cli.completion import complete_run
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, load_mappings
 from daemon.cli.output import print_json, print_table, read_store, say
 from daemon.cli.progress import ARROWS
@@ -99,7 +100,7 @@ def match(
 
 
 def findings(
-    run: Annotated[str, typer.Argument(help="The run's id: `coupled status` shows it.")],
+    run: Annotated[str, typer.Argument(help="The run's id: `coupled status` shows it.", autocompletion=complete_run)],
     kind: Annotated[
         Kind | None, typer.Option("--kind", help=f"Only these: {', '.join(kind for kind in _LISTED)}.")
     ] = None,

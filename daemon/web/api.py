@@ -9,14 +9,17 @@ from pydantic import BaseModel
 
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
+from daemon.tail import Heard
 from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, Services, SideStatus, Wanted
 from schemas.command import Command
 from schemas.job import Job, JobState, Run
 from schemas.outcome import Outcome
 from schemas.side import Direction
+from schemas.told import Wanted as ToldWanted
 
 Offset = Annotated[int, Query(ge=0)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Names = Annotated[Sequence[str], Query()]
 
 
 class Status(BaseModel):
@@ -95,6 +98,18 @@ def _add_states(routes: APIRouter, services: Services) -> None:
     @routes.get("/mappings")
     async def mappings() -> Sequence[MappingStatus]:
         return await reader.mappings()
+
+    @routes.get("/tail")
+    async def tail(
+        mapping: Names = (),
+        direction: Annotated[Sequence[Direction], Query()] = (),
+        outcome: Annotated[Sequence[Outcome], Query()] = (),
+        after: Annotated[int | None, Query(ge=0)] = None,
+        worker: str = "",
+    ) -> Heard:
+        """What has ended on this worker since `next` of the answer before (given with its `worker`), the oldest first;
+        without `after` from now on. A live view of the last 5,000 for who asks again within 30 seconds: no history."""
+        return services.tail.since(after, ToldWanted(mapping, direction, outcome), worker)
 
     @routes.get("/runs")
     async def runs(limit: Limit = 20) -> Sequence[Run]:

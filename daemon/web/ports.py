@@ -9,6 +9,7 @@ from daemon.metrics import Metrics
 from daemon.settings import Web
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
+from daemon.tail import Tail
 from schemas.command import Command
 from schemas.errors import Problem
 from schemas.job import Job, Run, RunState
@@ -166,7 +167,7 @@ class Services:
 
     `submit` puts a command on the control topic and returns when Kafka has it. `stalled` names loops that no longer
     turn, `unready` what is not up yet; both empty when all is well. `summary` is shown as it is: no secrets. `notified`
-    takes what Business Central sends, where webhooks are on.
+    takes what Business Central sends, where webhooks are on. `tail` has what has just ended on this worker.
     """
 
     reader: Reader
@@ -179,3 +180,4 @@ class Services:
     access: Access = field(default_factory=Access)
     version: str = ""
     notified: Callable[[bytes], Awaitable[None]] | None = None
+    tail: Tail = field(default_factory=lambda: Tail(""))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from subprocess import PIPE, Popen
 
 import pytest
 
-from tests.support.processes import DaemonProcess, coupled, document
+from tests.support.processes import COUPLED, DaemonProcess, coupled, document
 from tests.support.simulators import SECRET
 from tests.support.waiting import wait_until
 from tests.support.world import World
@@ -102,3 +104,18 @@ def test_a_record_that_fails_is_shown_with_cause_and_advice_and_exit_code_1(at_w
     in_step = coupled(at_work, "explain", "CUSTOMER", row["id"], "--json")
     assert (in_step.returncode, document(in_step)["why"]) == (0, "in_step"), in_step.stderr
     assert coupled(at_work, "errors").returncode == 0
+
+
+def test_tail_shows_a_change_as_it_happens(at_work: World) -> None:
+    bc, _, row = at_work.pair(1, "customers", "accounts")
+    command = [*COUPLED, "tail", "--json", "-n", "1", "--mapping", "CUSTOMER", "--config", str(at_work.config)]
+    with Popen(command, stdout=PIPE, stderr=PIPE, text=True, cwd=at_work.folder) as listening:
+        assert listening.stderr
+        assert listening.stderr.readline().startswith("Listening at http://127.0.0.1:")
+        at_work.bc.edit(bc, city="Quito")
+        said, wrong = listening.communicate(timeout=60)
+    assert (listening.returncode, wrong) == (0, "")
+    told = json.loads(said)
+    assert (told["bc_id"], told["direction"], told["outcome"]) == (row["id"], "to_sales", "modified")
+    assert (told["name"], told["job"]) == (row["displayName"], None)
+    assert told["ended_ms"] >= told["changed_ms"]

@@ -13,7 +13,6 @@ from typer.testing import CliRunner, Result
 
 from daemon.cli import dead_letters
 from daemon.cli.app import app
-from daemon.cli.options import complete_topic
 from daemon.letters import PutBack
 from daemon.logs import HIDDEN
 from schemas.dead_letter import LONGEST_REASON, DeadLetter, Place, headers, letter, shown, stuck, text_of
@@ -186,9 +185,3 @@ def test_what_could_not_be_put_back_is_told_and_the_exit_code_says_so(monkeypatc
         "replayed": [{"letter": 4, "topic": "t.bc.customers", "partition": 0, "offset": 99}],
         "left": [{"letter": 5, "reason": "it came from payments, which this daemon does not read"}],
     }
-
-
-def test_topics_are_completed() -> None:
-    assert complete_topic("co") == ["control"]
-    assert "bc.customers" in complete_topic("bc.")
-    assert "sales.accounts" in complete_topic("")

@@ -3,8 +3,11 @@
 import pytest
 
 from daemon.metrics import Metrics
+from schemas.change import Change, Op
 from schemas.command import FullSync, Sync
 from schemas.errors import Unreachable
+from schemas.outcome import Outcome, Settled
+from schemas.side import Side
 
 from .conftest import FORETOLD, RUN, World, foretold
 
@@ -180,3 +183,15 @@ async def test_what_a_dry_run_has_found(world, browser):
     page = (await browser.get(f"/api/jobs/{FORETOLD}/findings", params={"kind": "duplicate", "limit": 2})).json()
     assert [one["bc_id"] for one in page["items"]] == ["b0", "b1"]
     assert (page["items"][0]["said"], page["more"]) == ("is ADATUM", True)
+
+
+async def test_what_has_just_ended_is_told_once_to_who_listens(world, browser):
+    change = Change(Op.UPDATE, Side.BC, "customers", "1", {"displayName": "Adatum"}, "v", 1, 1, 1)
+    begun = (await browser.get("/api/tail")).json()
+    ended = [Settled(change, "CUSTOMER", one) for one in (Outcome.MODIFIED, Outcome.FAILED)]
+    world.services.tail.add(ended, 900)
+    asked = {"after": begun["next"], "worker": begun["worker"], "outcome": ["failed", "conflict"]}
+    heard = (await browser.get("/api/tail", params=asked)).json()
+    assert [(one["name"], one["outcome"]) for one in heard["outcomes"]] == [("Adatum", "failed")]
+    assert (await browser.get("/api/tail", params={**asked, "after": heard["next"]})).json()["outcomes"] == []
+    assert (await browser.get("/api/tail", params={"outcome": "lost"})).status_code == 422

@@ -1,0 +1,134 @@
+"""Tab completion: what may stand where the cursor is. It never fails and never waits long: without an answer the shell
+offers nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from schemas.job import Run, RunState
+from schemas.mapping import Mappings
+
+if TYPE_CHECKING:
+    from daemon.store.engine import Store
+
+_PATIENCE = 2.0
+_NEWEST = 20
+# What is offered, and what the shell says of it.
+Offer = tuple[str, str]
+
+
+def complete_mapping(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of the configured mappings, or of the standard ones."""
+    return _beginning(_mappings(ctx).by_name, incomplete)
+
+
+def complete_topic(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The topics that the daemon reads, without their prefix."""
+    followed = _mappings(ctx).followed()
+    return _beginning(["control", *(f"{side.value}.{table}" for side, table in followed)], incomplete)
+
+
+def complete_run(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    """The newest runs."""
+    return [_run(one) for one in _runs(ctx) if one.id.startswith(incomplete)]
+
+
+def complete_answerable(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    """The runs for which an answer is due."""
+    due = [one for one in _runs(ctx) if one.state is RunState.AWAITING_ANSWER]
+    return [_run(one) for one in due if one.id.startswith(incomplete)]
+
+
+def complete_job(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    """The newest jobs."""
+
+    async def read(store: Store) -> list[Offer]:
+        jobs = await store.views.recent_jobs(_NEWEST)
+        return [(str(job.id), f"{job.mapping} {job.direction.value} {job.state.value}") for job in jobs]
+
+    return [offer for offer in _ask(ctx, read, []) if offer[0].startswith(incomplete)]
+
+
+def _runs(ctx: typer.Context) -> list[Run]:
+    async def read(store: Store) -> list[Run]:
+        return list(await store.jobs.runs(limit=_NEWEST))
+
+    found: list[Run] = _ask(ctx, read, [])
+    return found
+
+
+def _run(run: Run) -> Offer:
+    return run.id, f"{run.kind.value} {run.state.value}"
+
+
+def _beginning(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _ask(ctx: typer.Context, read: Callable[[Store], Awaitable[Any]], without: Any) -> Any:
+    """What the configured store says; `without` if it cannot be asked now."""
+    from daemon.store.engine import open_readonly
+
+    async def main() -> Any:
+        async with asyncio.timeout(_PATIENCE):
+            store = await open_readonly(_store_url(_written(ctx), _file(ctx).absolute().parent))
+            try:
+                return await read(store)
+            finally:
+                await store.close()
+
+    try:
+        return asyncio.run(main())
+    except Exception:  # whatever it is: a traceback in the middle of somebody's line helps nobody
+        return without
+
+
+def _mappings(ctx: typer.Context) -> Mappings:
+    from daemon.cli.options import load_mappings
+
+    source = str(_written(ctx).get("mappings") or "standard")
+    try:
+        return load_mappings(source if source == "standard" else str(_beside(ctx, source)))
+    except Exception:
+        return load_mappings("standard")
+
+
+def _written(ctx: typer.Context) -> Mapping[str, Any]:
+    """The settings as they stand in the file and in `COUPLED_…`, not validated: the variables of the daemon's secrets
+    are not set in the shell where somebody types."""
+    from daemon.config import written
+
+    try:
+        return written(_file(ctx), os.environ)
+    except Exception:
+        return {}
+
+
+def _file(ctx: typer.Context) -> Path:
+    from daemon.cli.options import DEFAULT_CONFIG
+
+    return Path(ctx.params.get("config") or DEFAULT_CONFIG)
+
+
+def _beside(ctx: typer.Context, name: str) -> Path:
+    return _file(ctx).absolute().parent / Path(name).expanduser()
+
+
+def _store_url(written: Mapping[str, Any], folder: Path) -> str:
+    from sqlalchemy import make_url
+
+    store = written.get("store")
+    given = store if isinstance(store, Mapping) else {}
+    url = make_url(str(given.get("url") or "sqlite:///coupled.db"))
+    if url.get_backend_name() == "sqlite" and url.database:
+        url = url.set(database=str(folder / Path(url.database).expanduser()))
+    password = given.get("password")
+    if file := given.get("password_file"):
+        password = (folder / Path(str(file)).expanduser()).read_text(encoding="utf-8-sig").strip()
+    return (url.set(password=str(password)) if password else url).render_as_string(hide_password=False)
