@@ -20,7 +20,7 @@ JOBS ?= 3
 COMPLETE := tests/test_architecture.py tests/contract/sandbox/test_points.py \
 	tests/weather/test_switches.py::test_no_setting_of_a_simulator_is_forgotten_here
 
-.PHONY: help setup demo test large style check audit bench chaos load kafka docs lock clean
+.PHONY: help setup demo test large style check audit bench chaos proof load kafka docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench: setup  ## measure on this machine
 
 chaos: setup  ## kill the daemon 500 times at named steps, and check what is left (ARGS="--kills 40", ARGS="--seed 7" replays a world)
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+proof: setup  ## the figures of docs/promises.md: 500 kills and 20,000 steps of the state machine, which takes hours (ARGS="--kills 40 --steps 2000")
+	@$(BIN)/python -m tests.proof $(ARGS)
 
 load: setup  ## twice what both systems take, for ten minutes: memory, lag, what is lost (ARGS="--minutes 3")
 	@$(BIN)/python -m tests.load $(ARGS)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random, randrange
 
@@ -37,25 +39,41 @@ def rounds(seed: int, kills: int, bootstrap: str) -> Harness:
         raise AssertionError(f"seed {seed} (make chaos ARGS='--seed {seed}'), {folder}: {wrong}") from None
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=500)
-    parser.add_argument("--seed", type=int, help="replays the world of this seed alone")
-    parser.add_argument("--embedded", action="store_true", help="only the embedded broker, which dies with its daemon")
-    wanted = parser.parse_args()
+@dataclass
+class Tally:
+    """What became of all worlds."""
+
+    worlds: int = 0
+    wrong: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    records: int = 0
+    edits: int = 0
+    checks: int = 0
+
+    def add(self, done: Harness) -> None:
+        self.kills += done.kills
+        self.faults += done.people.faults
+        self.records += done.records
+        self.edits += done.people.edits + done.people.made + done.people.deletions
+        self.checks += done.checks
+
+
+def run(kills: int, seed: int | None = None, *, embedded: bool = False) -> Tally:
+    """So many kills in as many worlds as that takes, told as they end; on Apache Kafka too, where it can be had."""
     with ExitStack() as stack:
         brokers = [EMBEDDED]
-        if not wanted.embedded:
+        if not embedded:
             try:
                 brokers.append(stack.enter_context(ApacheKafka()).bootstrap)
             except KafkaUnavailable as refusal:
                 print(f"without Apache Kafka: {refusal}", file=sys.stderr)
-        return _all(wanted.kills, wanted.seed, brokers)
+        return _all(kills, seed, brokers)
 
 
-def _all(kills: int, seed: int | None, brokers: list[str]) -> int:
+def _all(kills: int, seed: int | None, brokers: list[str]) -> Tally:
     seeds = [seed] if seed is not None else [randrange(10**6) for _ in range(-(-kills // _PER_WORLD))]
-    failed = killed = records = edits = 0
+    tally = Tally(len(seeds))
     for number, one in enumerate(seeds):
         # Which broker is the seed's to say, so that a replay has the same.
         bootstrap = brokers[one % len(brokers)]
@@ -63,15 +81,25 @@ def _all(kills: int, seed: int | None, brokers: list[str]) -> int:
             done = rounds(one, min(_PER_WORLD, kills - number * _PER_WORLD), bootstrap)
         except AssertionError as wrong:
             print(wrong, file=sys.stderr)
-            failed += 1
+            tally.wrong += 1
             continue
-        killed, records = killed + done.kills.total(), records + done.records
-        edits += done.people.edits + done.people.made + done.people.deletions
+        tally.add(done)
         print(f"seed {one}: {done.kills.total()} kills, {done.checks} checks: {dict(done.kills)}", flush=True)
+    return tally
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--seed", type=int, help="replays the world of this seed alone")
+    parser.add_argument("--embedded", action="store_true", help="only the embedded broker, which dies with its daemon")
+    wanted = parser.parse_args()
+    done = run(wanted.kills, wanted.seed, embedded=wanted.embedded)
     print(
-        f"{killed} kills survived, {records} outcomes and {edits} edits checked, {failed} of {len(seeds)} worlds wrong"
+        f"{done.kills.total()} kills survived, {done.records} outcomes and {done.edits} edits checked, "
+        f"{done.wrong} of {done.worlds} worlds wrong"
     )
-    return 1 if failed else 0
+    return 1 if done.wrong else 0
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 from typing import Any
 
 from tests.chaos.books import Books
+from tests.support.faults import called
 from tests.support.simulators import Side
 from tests.support.world import World
 
@@ -25,7 +27,8 @@ class People:
     def __init__(self, world: World, books: Books, random: Random) -> None:
         self._world, self._books, self._random = world, books, random
         self._deleted: set[str] = set()
-        self.made = self.faults = self.edits = self.deletions = 0
+        self.made = self.edits = self.deletions = 0
+        self.faults: Counter[str] = Counter()
 
     def work(self) -> None:
         """Some edits, perhaps a new record, a deletion; then a fault of a service, which is the daemon's to meet."""
@@ -89,5 +92,6 @@ class People:
     def _fault(self) -> None:
         side = self._random.choice((self._world.bc, self._world.sales))
         method, path = self._random.choice((("POST", "/$batch"), ("PATCH", "("), ("POST", "/customers"), ("GET", "/")))
-        self.faults += 1
-        side.arm(method=method, path=path, count=1, **self._random.choice(_FAULTS))
+        fault = self._random.choice(_FAULTS)
+        self.faults[called(fault)] += 1
+        side.arm(method=method, path=path, count=1, **fault)

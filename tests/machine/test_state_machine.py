@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,11 +32,15 @@ from schemas.job import RunState
 from schemas.mapping import OnDelete, OnUpdateConflict
 from schemas.side import Side
 from tests.machine.model import FIELDS, Model, Pair
+from tests.support.faults import called
 from tests.support.simulators import Row
 from tests.support.stage import Stage
 from tests.support.stage_mappings import standard
 
 T = TypeVar("T")
+# What happened so far, by name, and the faults by kind; `python -m tests.proof` tells them.
+happened: Counter[str] = Counter()
+faults: Counter[str] = Counter()
 _DATA = seed(customers=1, seed=1)
 _FAULTS: tuple[dict[str, Any], ...] = (
     {"status": 429},
@@ -137,14 +142,17 @@ class Systems(RuleBasedStateMachine):
     def fail(self, side: Side, fault: dict[str, Any], place: tuple[str, str], count: int) -> None:
         chosen = self.stage.bc if side is Side.BC else self.stage.sales
         chosen.disarm()
+        faults[called(fault)] += 1
         chosen.arm(method=place[0], path=place[1], count=count, **fault)
 
     @rule(side=_SIDES, number=st.integers(0, 4))
     def answer_too_slowly(self, side: Side, number: int) -> None:
+        faults["answer too late"] += 1
         self.stage.lines[side].too_slow.add(number)
 
     @rule(new_log=st.booleans())
     def restart(self, new_log: bool) -> None:
+        happened["restarts, every other one with the log lost"] += 1
         self._run(self.stage.restart(new_log=new_log))
 
     @rule(seconds=st.sampled_from([1, 40, 700, 90_000]))
@@ -183,6 +191,7 @@ class Systems(RuleBasedStateMachine):
     @invariant()
     def count(self) -> None:
         self._steps += 1
+        happened["steps"] += 1
 
     def rest(self) -> None:
         """The trouble passes, and nothing may be wrong."""
@@ -192,6 +201,8 @@ class Systems(RuleBasedStateMachine):
         self._run(self._until_quiet())
         both = {side: self._rows(side) for side in Side}
         wrong = self.model.wrong(both)
+        happened["times that all was quiet, and compared"] += 1
+        happened["records compared"] += sum(len(rows) for rows in both.values())
         assert not wrong, wrong
         errors = self._run(self.stage.errors())
         assert not errors, errors
@@ -220,5 +231,10 @@ class Systems(RuleBasedStateMachine):
 @pytest.mark.timeout(900)
 def test_both_sides_are_as_they_must_be_whenever_all_is_quiet() -> None:
     """The same steps each time; with another --hypothesis-profile, others. COUPLED_STEPS: how many, about."""
-    steps = int(os.environ.get("COUPLED_STEPS", "1000"))
-    run_state_machine_as_test(Systems, settings=settings(max_examples=max(1, steps // 100), stateful_step_count=100))
+    go(int(os.environ.get("COUPLED_STEPS", "1000")))
+
+
+def go(steps: int, **options: Any) -> None:
+    """About so many steps; AssertionError where both sides are not as they must be."""
+    some = settings(max_examples=max(1, steps // 100), stateful_step_count=100, **options)
+    run_state_machine_as_test(Systems, settings=some)
