@@ -37,6 +37,7 @@ class Message:
     offset: int
     key: bytes | None
     value: bytes | None
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,8 @@ def _left_alone(change: Change, mapping: TableMapping, coupling: Coupling | None
 
 def _read(message: Message) -> _Read:
     try:
-        return _Read(message, decode(message.value))
+        changes = decode(message.value)
+        return _Read(message, [replace(one, trace=message.trace) for one in changes] if message.trace else changes)
     except ValueError as error:
         return _Read(message, reason=str(error))
 

@@ -23,7 +23,7 @@ class Captured(Protocol):
 
 
 class Told(Protocol):
-    """Who is told how it goes; see `daemon.service.Health`."""
+    """Who is told how it goes; see `daemon.health.Health`."""
 
     def up(self, name: str) -> None: ...
 

@@ -17,6 +17,7 @@ from kafka.partitioner.default import murmur2
 from consumers.synchronise import Message
 from daemon.kafka_door import knock
 from daemon.settings import Kafka
+from daemon.tracing import Headers, NoTraces, Traces
 from producers.ports import Published
 from schemas import command as commands
 from schemas import command_outcome, dead_letter
@@ -116,8 +117,9 @@ def _log_id(topic: dict[str, Any]) -> str:
 class KafkaLog:
     """Publishes and waits for all acknowledgements (promise 1). One instance per process."""
 
-    def __init__(self, kafka: Kafka, bootstrap: str, topics: Topics) -> None:
+    def __init__(self, kafka: Kafka, bootstrap: str, topics: Topics, traces: Traces | None = None) -> None:
         self._topics = topics
+        self._traces = traces or NoTraces()
         self._bootstrap = bootstrap
         try:
             options = client_options(kafka, bootstrap) | {"max_block_ms": _SECONDS_TO_ANSWER * 1000}
@@ -135,8 +137,9 @@ class KafkaLog:
 
     def _publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
         try:
-            sent = self._send_packed(topic, changes) if packed else self._send_each(topic, changes)
-            acknowledged = self._acknowledged(sent)
+            with self._traces.publishing(topic, changes) as headers:
+                send = self._send_packed if packed else self._send_each
+                acknowledged = self._acknowledged(send(topic, changes, headers))
         except (KafkaError, TimeoutError) as error:
             raise unreachable(self._bootstrap, error) from error
         offsets: dict[int, int] = {}
@@ -144,12 +147,13 @@ class KafkaLog:
             offsets[one.partition] = max(offsets.get(one.partition, -1), one.offset)
         return Published(topic, offsets)
 
-    def _send_each(self, topic: str, changes: Sequence[Change]) -> list[Any]:
-        return [self._producer.send(topic, key=change.key.encode(), value=encode(change)) for change in changes]
+    def _send_each(self, topic: str, changes: Sequence[Change], headers: Headers) -> list[Any]:
+        send = partial(self._producer.send, topic, headers=headers)
+        return [send(key=change.key.encode(), value=encode(change)) for change in changes]
 
-    def _send_packed(self, topic: str, changes: Sequence[Change]) -> list[Any]:
+    def _send_packed(self, topic: str, changes: Sequence[Change], headers: Headers) -> list[Any]:
         return [
-            self._producer.send(topic, value=value, partition=partition)
+            self._producer.send(topic, value=value, partition=partition, headers=headers)
             for partition, group in self._packed(topic, changes).items()
             for value in packs(group)
         ]

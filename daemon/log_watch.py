@@ -36,7 +36,7 @@ class Seen:
 
 
 class Told(Protocol):
-    """See `daemon.service.Health`."""
+    """See `daemon.health.Health`."""
 
     def up(self, name: str) -> None: ...
 

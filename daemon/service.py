@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +15,12 @@ from consumers.lost import Lateness
 from daemon import preflight
 from daemon.capturing import Capturing
 from daemon.governor import Hooks
+from daemon.health import Health
 from daemon.kafka import KafkaLog, ensure_topics
 from daemon.log_watch import Eyes, LogWatch
 from daemon.mapping_changes import tell_changes
 from daemon.metrics import Metrics
-from daemon.rounds import Place, Rounds
+from daemon.rounds import Rounds
 from daemon.settings import Settings
 from daemon.sides import Sides, sessions
 from daemon.store.engine import open_store, utc_now
@@ -28,6 +28,7 @@ from daemon.store_watch import StoreWatch
 from daemon.streams import Cluster, Streams
 from daemon.supervision import Works, supervised
 from daemon.tail import Tail
+from daemon.tracing import NoTraces, Traces, traces_of
 from daemon.webhooks import Webhooks, webhooks_of
 from daemon.wiring import Clock, Parts
 from producers.deletions import Deletions
@@ -44,52 +45,6 @@ _log = structlog.get_logger(__name__)
 _MAX_BACKOFF = 60.0
 
 
-@dataclass
-class Health:
-    """What is up. Names of what is not, with the reason, are what /readyz shows."""
-
-    reasons: dict[str, str] = field(default_factory=lambda: {"daemon": "starting"})
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    seen: dict[Place, float] = field(default_factory=dict)
-
-    def up(self, name: str) -> None:
-        self.reasons.pop(name, None)
-
-    def read(self, place: Place) -> None:
-        """Capture has just read the table to its end, whether or not anything had changed."""
-        self.seen[place] = time.monotonic()
-
-    def missed(self, place: Place) -> None:
-        """Capture could not read the table; if it never could, its age counts from now on."""
-        self.seen.setdefault(place, time.monotonic())
-
-    def unread(self, place: Place) -> None:
-        """Another worker captures the table, or nobody wants its changes now."""
-        self.seen.pop(place, None)
-
-    def ages(self) -> dict[Place, float]:
-        """Seconds since each table was last read to its end, or since the first try of one that never was."""
-        now = time.monotonic()
-        return {place: now - at for place, at in self.seen.items()}
-
-    def down(self, name: str, reason: str) -> None:
-        self.reasons[name] = reason
-
-    def stuck(self, topic: str, reason: str | None) -> None:
-        """A batch of a topic cannot be done now, and why; or (None) it could."""
-        if reason is None:
-            self.up(topic)
-        else:
-            self.down(topic, reason)
-
-    async def unready(self) -> list[str]:
-        return [f"{name}: {reason}" for name, reason in self.reasons.items()]
-
-    def stalled(self) -> list[str]:
-        """Work that has ended, though it never should."""
-        return [task.get_name() for task in self.tasks if task.done()]
-
-
 @dataclass(frozen=True)
 class Daemon:
     """Everything that runs, wired. Made by `running`, which also takes it down."""
@@ -101,6 +56,7 @@ class Daemon:
     health: Health
     rounds: Rounds
     webhooks: Webhooks | None = None
+    traces: Traces = field(default_factory=NoTraces)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     applied: asyncio.Event = field(default_factory=asyncio.Event)
     listening: asyncio.Event = field(default_factory=asyncio.Event)
@@ -133,6 +89,7 @@ class Daemon:
         now_ms = self.parts.clock.now_ms()
         self.metrics.record(settled, now_ms)
         self.tail.add(settled, now_ms)
+        self.traces.settled(settled, now_ms)
         self.applied.set()
 
     def work(self) -> Works:
@@ -257,7 +214,9 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
         tables = [topics.table(side, table) for side, table in mappings.followed()]
         found = await asyncio.to_thread(ensure_topics, settings.kafka, bootstrap, topics, tables)
         log_ids = dict.fromkeys(tables, log_id) if log_id else found
-        log = await asyncio.to_thread(KafkaLog, settings.kafka, bootstrap, topics)
+        traces = traces_of(settings.tracing)
+        stack.push_async_callback(traces.close)
+        log = await asyncio.to_thread(KafkaLog, settings.kafka, bootstrap, topics, traces)
         stack.push_async_callback(log.close)
         cluster = Cluster(settings.kafka, bootstrap)
         streams = Streams(settings.kafka.topic_prefix, cluster, settings.batch, trouble=health.stuck)
@@ -274,7 +233,8 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
             stack.push_async_callback(eyes.close)
             watch = LogWatch(eyes.look, watched, log_ids, health, store.positions.gone, another.set)
             await watch.once()
-        daemon = Daemon(settings, parts, streams, metrics, health, rounds, webhooks, another_log=another, watch=watch)
+        every = (settings, parts, streams, metrics, health, rounds, webhooks, traces)
+        daemon = Daemon(*every, another_log=another, watch=watch)
         metrics.expect((one.name, way) for one in mappings.all for way in one.direction.one_ways)
         daemon.wire()
         await daemon.recover()

@@ -205,6 +205,13 @@ class Logs(Part):
         return value.upper() if isinstance(value, str) else value
 
 
+class Tracing(Part):
+    """`endpoint` is where OTLP over HTTP is taken; `sample` the share of pages of changes that are traced."""
+
+    endpoint: Endpoint | None = None
+    sample: float = Field(default=1.0, ge=0, le=1)
+
+
 class Settings(Part):
     """Everything a daemon is told. `mappings` is `standard` or the absolute path of a file."""
 
@@ -216,6 +223,7 @@ class Settings(Part):
     batch: Batch = Batch()
     web: Web = Web()
     logs: Logs = Logs()
+    tracing: Tracing = Tracing()
     mappings: Named = STANDARD
     workers: int = Field(default=1, ge=1, le=48)
 

@@ -15,7 +15,7 @@ NAME = "store"
 
 
 class Told(Protocol):
-    """Who is told how it goes; see `daemon.service.Health`."""
+    """Who is told how it goes; see `daemon.health.Health`."""
 
     def up(self, name: str) -> None: ...
 

@@ -19,6 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from consumers.synchronise import Message
 from daemon.settings import Batch, Kafka
 from daemon.takes import portions, whole
+from daemon.tracing import HEADER
 
 _log = structlog.get_logger(__name__)
 Handler = Callable[[str, Sequence[Message]], Awaitable[None]]
@@ -196,4 +197,5 @@ def _hold(event: Any) -> None:
 
 def _message(event: Any) -> Message:
     message = event.message
-    return Message(message.partition, message.offset, message.key, message.value)
+    trace = next((value for name, value in message.headers or () if name == HEADER), b"")
+    return Message(message.partition, message.offset, message.key, message.value, trace.decode("ascii", "ignore"))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -33,6 +33,7 @@ class Change:
     `version` is the side's etag; `sequence` orders the versions of one record: Sales' versionnumber, BC's
     last-modified time in ms. `ts_ms` is when the side says it changed, `captured_ms` when we read it.
     A sweep names its `job` and the one `mapping` it is for. `retry`: the record has failed before under that mapping.
+    `trace` is the W3C `traceparent` that came with its message, no part of the envelope; empty without one.
     """
 
     op: Op
@@ -47,6 +48,7 @@ class Change:
     job: int | None = None
     mapping: str | None = None
     retry: bool = False
+    trace: str = field(default="", compare=False)
 
     @property
     def direction(self) -> Direction:

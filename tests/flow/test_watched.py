@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a daemon at work: every question of the dashboards and alerts has an answer."""
+"""A real Prometheus scrapes a daemon at work: each question of dashboards and alerts has an answer; traces arrive."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.support.collector import Collector
 from tests.support.ports import free_port
 from tests.support.prometheus import DEPLOY, Prometheus
 from tests.support.waiting import wait_until
@@ -45,6 +46,7 @@ class Watched:
     world: World
     prometheus: Prometheus
     run: str
+    collector: Collector
 
     def answered(self, expression: str) -> list[dict[str, Any]]:
         """Series that have a number, as soon as there are any."""
@@ -56,12 +58,21 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def collector() -> Iterator[Collector]:
+    with pytest.MonkeyPatch.context() as patch, Collector() as made:
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Watched]:
     """A full synchronisation that waits for its answer, a change that went across, a request that was refused, and
     webhooks: all of it seen by Prometheus."""
     folder, port = tmp_path_factory.mktemp("watched"), free_port()
     with World(folder, customers=5) as world, Prometheus(folder, f"127.0.0.1:{port}") as prometheus:
-        world.configure(port=port, public_url=f"http://127.0.0.1:{port}")
+        config = world.configure(port=port, public_url=f"http://127.0.0.1:{port}")
+        with config.open("a", encoding="utf-8") as more:
+            more.write(f"tracing: {{endpoint: '{collector.endpoint}'}}\n")
         with world.daemon():
             wait_until(lambda: prometheus.ask("up == 1"), _SECONDS, "the first scrape")
             with world.commands() as commands:
@@ -71,7 +82,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
                 world.sales.edit(account, address1_line1="Seen by Prometheus")
                 world.sales.arm(status=503, retry_after=1, count=1, method="GET", path="/accounts")
                 wait_until(lambda: prometheus.ask("coupled_propagation_seconds_count > 0"), _SECONDS, "a change")
-                yield Watched(world, prometheus, run)
+                yield Watched(world, prometheus, run, collector)
                 commands.run("answer", run=run, answer="restore")
 
 
@@ -127,3 +138,23 @@ def test_a_slow_record_can_be_found_by_its_exemplar(watched: Watched) -> None:
     )
     ids = {row["accountid"] for row in watched.world.sales.rows("accounts")}
     assert any(one["labels"]["mapping"] == "CUSTOMER" and one["labels"]["record"] in ids for one in exemplars)
+
+
+def test_a_change_is_traced_from_its_capture_to_its_end_through_kafka(watched: Watched) -> None:
+    ids = {row["accountid"] for row in watched.world.sales.rows("accounts")}
+
+    def carried() -> list[Any]:
+        return [one for one in watched.collector.spans if one.name == "carry CUSTOMER" and _of(one, "record") in ids]
+
+    spans = wait_until(carried, _SECONDS, "the span of a record")
+    assert {_of(one, "direction") for one in spans} >= {"to_bc"}
+    published = {one.span_id: one for one in watched.collector.spans if one.name.startswith("publish ")}
+    for span in spans:
+        parent = published[span.parent_span_id]
+        table = ".sales.accounts" if _of(span, "direction") == "to_bc" else ".bc.customers"
+        assert (parent.trace_id, parent.name.endswith(table)) == (span.trace_id, True)
+        assert parent.start_time_unix_nano <= span.start_time_unix_nano < span.end_time_unix_nano
+
+
+def _of(span: Any, name: str) -> str:
+    return next((one.value.string_value for one in span.attributes if one.key == f"coupled.{name}"), "")

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from daemon.capturing import Capturing
+from daemon.health import Health
 from daemon.rounds import Place, Rounds
-from daemon.service import Health
 from schemas.errors import ApiError, Unreachable
 from schemas.side import Side
 

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from daemon import supervision
-from daemon.service import Health
+from daemon.health import Health
 from daemon.store_watch import StoreWatch
 from schemas.errors import Unreachable
 
