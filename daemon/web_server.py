@@ -9,6 +9,7 @@ from importlib.metadata import version
 import structlog
 import uvicorn
 
+from daemon.explaining import Explainer
 from daemon.metrics import Metrics, Standing
 from daemon.service import Daemon
 from daemon.settings import Web
@@ -51,6 +52,7 @@ async def web_server(daemon: Daemon) -> AsyncIterator[str]:
         version=version("coupled"),
         notified=daemon.webhooks.received if daemon.webhooks else None,
         tail=daemon.tail,
+        explain=Explainer(daemon.parts.sides, daemon.parts.store).explain,
     )
     app = create_app(services)
     server = _Server(

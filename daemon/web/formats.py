@@ -124,5 +124,27 @@ def answer(value: Keep | None) -> str:
     return {Keep.KEEP: "keep", Keep.RESTORE: "restore", None: "asked at the end"}[value]
 
 
-_FILTERS = (number, span, moment, arrow, tone, failure_tone, words, kind, took, count, found, percent, rate, answer)
+def ticked(text: str) -> Markup:
+    """What stands between backticks as code."""
+    parts = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(one) if at % 2 else one for at, one in enumerate(parts))
+
+
+_FILTERS = (
+    number,
+    span,
+    moment,
+    arrow,
+    tone,
+    failure_tone,
+    words,
+    kind,
+    took,
+    count,
+    found,
+    percent,
+    rate,
+    answer,
+    ticked,
+)
 FILTERS: dict[str, Callable[..., Any]] = {each.__name__: each for each in _FILTERS}

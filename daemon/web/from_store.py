@@ -63,6 +63,18 @@ class StoreReader:
         total = await views.failures_count(*place, code=wanted.code, cause=wanted.cause)
         return Page(found, offset, offset + limit < total, total)
 
+    async def names(self, failures: Sequence[Failure]) -> Mapping[int, str]:
+        wanted: dict[tuple[str, Side], dict[str, list[int]]] = {}
+        for one in failures:
+            for side, key in ((Side.BC, one.bc_id), (Side.SALES, one.sales_id)):
+                if key:
+                    wanted.setdefault((one.mapping, side), {}).setdefault(key, []).append(one.id)
+        found: dict[int, str] = {}
+        for (mapping, side), by_key in wanted.items():
+            for key, base in (await self.store.pairs.bases(mapping, side, by_key)).items():
+                found |= {number: called(base) for number in by_key[key]}
+        return found
+
     async def causes(self, wanted: Wanted) -> Sequence[FailureCause]:
         return await self.store.views.causes(wanted.mapping, code=wanted.code)
 
@@ -175,10 +187,13 @@ def _lags(mappings: Mappings, positions: Iterable[PositionView]) -> Mapping[tupl
 
 
 def _coupled(view: CouplingView) -> Coupled:
-    """Named by the most telling mapped value, else by any text."""
     coupling = view.coupling
-    values = {**coupling.sales.base, **coupling.bc.base}
+    name = called({**coupling.sales.base, **coupling.bc.base})
+    return Coupled(coupling.mapping, coupling.bc.id, coupling.sales.id, name, view.updated_at)
+
+
+def called(values: Mapping[str, object]) -> str:
+    """The most telling mapped value, else any text."""
     named = [values[name] for name in _NAMES if isinstance(values.get(name), str) and values[name]]
     texts = named or [value for value in values.values() if isinstance(value, str) and value]
-    name = str(texts[0]) if texts else ""
-    return Coupled(coupling.mapping, coupling.bc.id, coupling.sales.id, name, view.updated_at)
+    return str(texts[0]) if texts else ""

@@ -65,7 +65,8 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         if found is None:
             raise HTTPException(404)
         page = await reader.failures(Wanted(job=number), max(0, offset), PAGE)
-        return await renderer.page(request, _VIEW["jobs"], template="job.html", job=found, page=page, chosen={})
+        shown = {"job": found, "page": page, "chosen": {}, "called": await reader.names(page.items)}
+        return await renderer.page(request, _VIEW["jobs"], template="job.html", **shown)
 
     @routes.get("/jobs/{number}/findings")
     async def findings(request: Request, number: int, kind: str = "", offset: int = 0) -> Response:
@@ -83,11 +84,15 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
     async def errors(request: Request, mapping: str = "", code: str = "", cause: str = "", offset: int = 0) -> Response:
         """Causes first; the records of one are a page of their own."""
         wanted = Wanted(mapping or None, code or None, None, cause or None)
+        page = await reader.failures(wanted, max(0, offset), PAGE) if cause else None
+        causes = [] if cause else await reader.causes(wanted)
+        listed = page.items if page else [each for one in causes for each in one.examples]
         return await renderer.page(
             request,
             _VIEW["errors"],
-            page=await reader.failures(wanted, max(0, offset), PAGE) if cause else None,
-            causes=[] if cause else await reader.causes(wanted),
+            page=page,
+            causes=causes,
+            called=await reader.names(listed),
             codes=await reader.failure_codes(),
             names=[each.name for each in await reader.mappings()],
             chosen={"mapping": mapping, "code": code, "cause": cause},

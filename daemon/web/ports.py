@@ -12,6 +12,7 @@ from daemon.store.views import Failure, FailureCause
 from daemon.tail import Tail
 from schemas.command import Command
 from schemas.errors import Problem
+from schemas.explanation import Explanation
 from schemas.job import Job, Run, RunState
 from schemas.side import Direction, Side
 
@@ -141,6 +142,9 @@ class Reader(Protocol):
     async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
         """Those whose ids or agreed values contain `text`."""
 
+    async def names(self, failures: Sequence[Failure]) -> Mapping[int, str]:
+        """By the id of a failure: how people call its record, where that is known."""
+
     async def command(self, number: str) -> CommandStatus | None: ...
 
 
@@ -168,6 +172,8 @@ class Services:
     `submit` puts a command on the control topic and returns when Kafka has it. `stalled` names loops that no longer
     turn, `unready` what is not up yet; both empty when all is well. `summary` is shown as it is: no secrets. `notified`
     takes what Business Central sends, where webhooks are on. `tail` has what has just ended on this worker.
+    takes what Business Central sends, where webhooks are on. `explain` says why a record is, or is not, in step
+    (mapping, id or name): Refused if there is none, Unreachable if a side does not answer.
     """
 
     reader: Reader
@@ -181,3 +187,4 @@ class Services:
     version: str = ""
     notified: Callable[[bytes], Awaitable[None]] | None = None
     tail: Tail = field(default_factory=lambda: Tail(""))
+    explain: Callable[[str, str], Awaitable[Explanation]] = field(kw_only=True)

@@ -11,6 +11,7 @@ from daemon.web.rendering import Renderer
 from schemas.errors import CoupledError, Problem, Unreachable
 
 _log = logs.get(__name__)
+_UNKNOWN = frozenset({"mapping-unknown", "record-unknown"})
 _UNEXPECTED = Problem("internal-error", "Something went wrong inside coupled.", "The log has the details.")
 
 
@@ -28,7 +29,8 @@ def install(app: FastAPI, renderer: Renderer) -> None:
 
     @app.exception_handler(CoupledError)
     async def ours(request: Request, error: CoupledError) -> Response:
-        return say(request, 503 if isinstance(error, Unreachable) else 400, error.problem)
+        unknown = 404 if error.problem.code in _UNKNOWN else 400
+        return say(request, 503 if isinstance(error, Unreachable) else unknown, error.problem)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

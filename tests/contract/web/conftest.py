@@ -8,19 +8,25 @@ from functools import cache
 import httpx
 import pytest
 
+from consumers.explain.facts import Facts
+from consumers.explain.telling import explain
 from daemon.metrics import Metrics
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.web import Access, Services, create_app
 from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, SideStatus, Wanted
+from schemas import rows
 from schemas.change import Change, Op
 from schemas.command import Command
-from schemas.coupling import Reference
-from schemas.errors import Problem
+from schemas.coupling import Coupling, Reference
+from schemas.errors import Problem, Refused, Unreachable
+from schemas.explanation import Explanation, Trouble
+from schemas.flags import Flags
 from schemas.job import Job, JobState, Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
+from tests.support.made import BC_ID, SALES_ID
 
 NOW = datetime.now(UTC)
 RUN = "7d6b6ad2-5a6c-4f6c-8d0a-3c1f7b9b1c11"
@@ -108,6 +114,9 @@ class FakeReader:
         rows = [row for row in rows if text.lower() in f"{row.bc_id} {row.sales_id} {row.name}".lower()]
         return page([row for row in rows if mapping in (None, row.mapping)], offset, limit)
 
+    async def names(self, failures: Sequence[Failure]) -> dict[int, str]:
+        return {each.id: "Müller & <b>Söhne</b>" for each in failures if each.id != 0}
+
     async def command(self, number: str) -> CommandStatus | None:
         return self.commands.get(number)
 
@@ -181,12 +190,36 @@ def failure_list() -> list[Failure]:
     return [gone, *lookups]
 
 
+def clashing() -> Facts:
+    """The city was changed on both sides, the telephone in Sales; noticed a minute ago."""
+    mapped = next(one for one in standard() if one.name == "CUSTOMER")
+    text = {"displayName": "Müller & <b>Söhne</b>", "city": "Ulm", "phoneNumber": "+49 1"}
+    bc = {"@odata.etag": "1", "id": BC_ID, "number": "10000", **text, "lastModifiedDateTime": "2026-01-01T12:00:00Z"}
+    held = {"name": text["displayName"], "address1_city": "Ulm", "telephone1": "+49 1"}
+    sales = {"@odata.etag": 'W/"1"', "accountid": SALES_ID, **held, "statecode": 0, "customertypecode": 3}
+    agreed = Coupling("CUSTOMER", rows.half(mapped, Side.BC, bc), rows.half(mapped, Side.SALES, sales))
+    edited = {**bc, "city": "Bonn", "blocked": ""}, {**sales, "address1_city": "Köln", "telephone1": "+49 2"}
+    told = Problem("update-conflict", "customers and accounts were both changed.", "`coupled retry --use bc`.")
+    failure = Trouble(Direction.TO_SALES, "conflict", told, 1, ago(90), ago(60), job=4)
+    mended = Trouble(Direction.TO_BC, "resolved", LOOKUP, 3, ago(900), ago(800), resolved_at=ago(700))
+    seen, ids = dict(zip(Side, edited, strict=True)), {Side.BC: BC_ID, Side.SALES: SALES_ID}
+    facts = Facts(mapped, Flags(only_coupled=True, paused=False), seen, ids, agreed, failures=(failure, mended))
+    return replace(facts, coupled_at=ago(90_000), synchronised_at=ago(4_000))
+
+
+def alone() -> Facts:
+    mapped = next(one for one in standard() if one.name == "ITEM-PRODUCT")
+    item = {"@odata.etag": "1", "id": BC_ID, "number": "1000", "displayName": "Bicycle", "lastModifiedDateTime": ""}
+    return Facts(mapped, Flags(only_coupled=True, paused=True), {Side.BC: item}, {Side.BC: BC_ID}, paused_at=ago(60))
+
+
 class World:
     """One web under test."""
 
     def __init__(self, **changes: object) -> None:
         self.reader = FakeReader()
         self.submitted: list[Command] = []
+        self.explained: list[tuple[str, str]] = []
         self.unready: list[str] = []
         self.stalled: list[str] = []
         self.metrics = Metrics()
@@ -196,10 +229,20 @@ class World:
             Services(
                 self.reader, self.metrics, self.submit, self.ready, ago(4321), lambda: self.stalled,
                 {"Kafka": "embedded", "Store": "sqlite:///coupled.db", "Mappings": "standard"}, version="0.1.0",
+                explain=self.explain,
             ),
             **changes,
         )  # fmt: skip
         self.app = create_app(self.services)
+
+    async def explain(self, mapping: str, record: str) -> Explanation:
+        """A customer that both sides have changed, and an item without a partner."""
+        self.explained.append((mapping, record))
+        if record == "away":
+            raise Unreachable("no-answer", "A side did not answer: Sales gave no answer.", "Try again.")
+        if mapping not in ("CUSTOMER", "ITEM-PRODUCT") or record == "unknown":
+            raise Refused("record-unknown", f"Neither side has a record {record!r} of {mapping}.", "Name it by its id.")
+        return explain(clashing() if mapping == "CUSTOMER" else alone())
 
     async def submit(self, command: Command) -> None:
         self.submitted.append(command)

@@ -164,3 +164,11 @@ async def test_findings_of_a_job_by_kind_and_page(reader, store):
     page = await reader.findings(job.id, "matched", 1, 1)
     assert ([one.bc_id for one in page.items], page.items[0].said, page.more) == (["b1"], "is P", True)
     assert [one.kind for one in (await reader.findings(job.id, None, 0, 9)).items] == ["matched"] * 3 + ["unmatched"]
+
+
+async def test_failures_of_coupled_records_have_their_name(store, reader):
+    await record(store, settled("c1"), settled("c1", Outcome.FAILED, "bad"), settled("new", Outcome.FAILED, "bad"))
+    failures = (await reader.failures(Wanted(), 0, 9)).items
+    assert {one.source_key for one in failures} == {"c1", "new"}
+    coupled = next(one.id for one in failures if one.source_key == "c1")
+    assert await reader.names(failures) == {coupled: "Æther c1"}

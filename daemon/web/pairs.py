@@ -1,0 +1,27 @@
+"""One pair: why it is, or is not, in step. Both sides are read for it, so its page does not refresh itself."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from daemon.web.ports import Services
+from daemon.web.rendering import VIEWS, Renderer
+from schemas.explanation import Explanation
+
+_VIEW = next(view for view in VIEWS if view.name == "couplings")
+
+
+def router(services: Services, renderer: Renderer) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/api/pairs/{mapping}/{record:path}", tags=["coupled"])
+    async def pair(mapping: str, record: str) -> Explanation:
+        """Why a record is, or is not, in step; named by either side's id, number, code or text. Reads both sides."""
+        return await services.explain(mapping, record)
+
+    @routes.get("/couplings/{mapping}/{record:path}", include_in_schema=False)
+    async def page(request: Request, mapping: str, record: str) -> Response:
+        found = await services.explain(mapping, record)
+        return await renderer.page(request, _VIEW, template="pair.html", pair=found, path=request.url.path, once=True)
+
+    return routes
