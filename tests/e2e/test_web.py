@@ -64,11 +64,14 @@ def test_the_metrics_count_what_was_done(world: World, web: httpx.Client) -> Non
 
 
 def test_the_metrics_show_how_long_an_edit_took(world: World, web: httpx.Client) -> None:
-    bc, sales, _ = world.pair(0, "customers", "accounts")
+    bc, sales, row = world.pair(0, "customers", "accounts")
     world.quiet()
     before = sum(_samples(web, "coupled_propagation_seconds_count").values())
     world.bc.edit(bc, city="Quito")
     world.shows(world.sales, sales, address1_city="Quito")
+    told = web.get(f"/api/pairs/CUSTOMER/{row['number']}").raise_for_status().json()
+    assert [told["in_step"], told["bc"]["id"]] == [True, row["id"]]
+    assert "In step." in web.get(f"/couplings/CUSTOMER/{row['id']}").raise_for_status().text
     wait_until(lambda: sum(_samples(web, "coupled_propagation_seconds_count").values()) > before, 10, "the metric")
 
 
