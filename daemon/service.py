@@ -5,7 +5,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -55,6 +55,9 @@ class Daemon:
     metrics: Metrics
     health: Health
     rounds: Rounds
+    # Where Kafka is, and the mappings file as it was read at the start.
+    bootstrap: str
+    file: MappingsFile
     webhooks: Webhooks | None = None
     traces: Traces = field(default_factory=NoTraces)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -233,7 +236,7 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
             stack.push_async_callback(eyes.close)
             watch = LogWatch(eyes.look, watched, log_ids, health, store.positions.gone, another.set)
             await watch.once()
-        every = (settings, parts, streams, metrics, health, rounds, webhooks, traces)
+        every = (settings, parts, streams, metrics, health, rounds, bootstrap, file, webhooks, traces)
         daemon = Daemon(*every, another_log=another, watch=watch)
         metrics.expect((one.name, way) for one in mappings.all for way in one.direction.one_ways)
         daemon.wire()
@@ -243,13 +246,9 @@ async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id
         health.tasks += [asyncio.create_task(supervised(name, work), name=name) for name, work in daemon.work().items()]
         stack.push_async_callback(_cancel, health.tasks)
         health.up("daemon")
-        _log.info("daemon_started", mappings=len(mappings.all), company=company, started=_iso(utc_now()))
+        _log.info("daemon_started", mappings=len(mappings.all), company=company, started=f"{utc_now():%FT%TZ}")
         yield daemon
         _log.info("daemon_stopping")
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 
 import structlog
 import uvicorn
 
+from daemon.checkup.now import check_now
 from daemon.explaining import Explainer
+from daemon.letters import Letters
 from daemon.metrics import Metrics, Standing
 from daemon.service import Daemon
 from daemon.settings import Web
@@ -17,6 +20,7 @@ from daemon.store.engine import utc_now
 from daemon.web.app import create_app
 from daemon.web.from_store import StoreReader
 from daemon.web.ports import Access, Services, SideStatus
+from daemon.web_desk import LetterBox
 from producers.subscriptions import State
 from schemas.errors import ConfigurationError, CoupledError
 from schemas.side import Side
@@ -53,6 +57,8 @@ async def web_server(daemon: Daemon) -> AsyncIterator[str]:
         notified=daemon.webhooks.received if daemon.webhooks else None,
         tail=daemon.tail,
         explain=Explainer(daemon.parts.sides, daemon.parts.store).explain,
+        letters=LetterBox(Letters(daemon.settings.kafka, daemon.bootstrap, daemon.parts.topics)),
+        check=partial(check_now, daemon.settings, daemon.file),
     )
     app = create_app(services)
     server = _Server(

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import typer
 
 from daemon.cli.options import ConfigOption, JsonOption, examine_mappings
 from daemon.cli.output import print_json
 from schemas.checkup import Checked, State, exit_of
-
-if TYPE_CHECKING:  # slow to import, and `--help` does not need them
-    from daemon.settings import Settings
-    from schemas.mapping_file import MappingsFile
 
 _COLOURS = {State.OK: typer.colors.GREEN, State.WARNING: typer.colors.YELLOW, State.ERROR: typer.colors.RED}
 
@@ -24,30 +19,17 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     Exit 0: nothing to mend; 2: something is, as told; 3: a side, Kafka or the store cannot be reached.
     """
+    from daemon.checkup.now import check_now
     from daemon.cli.client import settings_of
 
     settings = settings_of(config)
-    found = asyncio.run(_checkup(settings, examine_mappings(settings.mappings)))
+    found = asyncio.run(check_now(settings, examine_mappings(settings.mappings)))
     code = exit_of(found)
     if json:
         print_json({"exit": int(code), "findings": [one.as_dict() for one in found]})
     else:
         _page(found)
     raise typer.Exit(code)
-
-
-async def _checkup(settings: Settings, file: MappingsFile) -> list[Checked]:
-    from daemon.checkup import checkup
-    from daemon.governor import Hooks
-    from daemon.sessions import BRIEF
-    from daemon.sides import sessions
-
-    clients = sessions(settings, Hooks(), BRIEF)
-    try:
-        return await checkup(settings, file, clients)
-    finally:
-        for client in clients.values():
-            await client.aclose()
 
 
 def _page(found: Sequence[Checked]) -> None:

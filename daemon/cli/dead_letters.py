@@ -6,7 +6,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +16,7 @@ from daemon.cli import client
 from daemon.cli.completion import complete_topic
 from daemon.cli.options import ConfigOption, JsonOption
 from daemon.cli.output import print_json, print_table
-from schemas.dead_letter import DeadLetter, shown, text_of
+from schemas.dead_letter import DeadLetter, shown
 from schemas.errors import Exit, Refused
 from schemas.topics import Topics
 
@@ -30,8 +30,6 @@ TopicOption = Annotated[
         "--topic", help="Only those of this topic, with or without its prefix.", autocompletion=complete_topic
     ),
 ]
-# Of a value; what follows is not looked at, however large it is.
-_EXCERPT, _LOOKED_AT = 120, 2000
 _COLUMNS = ("letter", "at", "from", "reason", "value")
 
 
@@ -109,29 +107,9 @@ def _of(letters: Iterator[DeadLetter], topic: str, topics: Topics) -> Iterator[D
 
 
 def _row(one: DeadLetter) -> dict[str, Any]:
-    """As `--json` tells it. Nothing in it is longer than an excerpt."""
-    return {
-        "letter": one.number,
-        "at": datetime.fromtimestamp(one.at_ms / 1000, UTC).isoformat(timespec="milliseconds"),
-        "topic": shown(one.topic),
-        "partition": one.partition,
-        "offset": one.offset,
-        "key": None if one.key is None else shown(_safe(one.key)),
-        "reason": shown(_hidden(one.reason)),
-        "bytes": one.size,
-        "value": None if one.value is None else shown(_safe(one.value), _EXCERPT),
-        "whole": one.whole,
-    }
+    from daemon.letter_rows import row_of
 
-
-def _safe(raw: bytes) -> str:
-    return _hidden(text_of(raw[:_LOOKED_AT]))
-
-
-def _hidden(text: str) -> str:
-    from daemon.logs import hidden
-
-    return hidden(text)
+    return row_of(one)
 
 
 def _told(row: Mapping[str, Any]) -> dict[str, Any]:

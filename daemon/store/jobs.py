@@ -81,14 +81,22 @@ class Jobs:
         async with self._database.write() as connection:
             await connection.execute(statement)
 
-    async def jobs(self, run: str | None = None, mapping: str | None = None, limit: int = 50) -> list[Job]:
-        """Newest first."""
-        query = select(*JobRow.__table__.columns).order_by(JobRow.id.desc()).limit(limit)
-        if run is not None:
-            query = query.where(JobRow.run == run)
-        if mapping is not None:
-            query = query.where(JobRow.mapping == mapping)
-        return [job_of(row) for row in await self._rows(query)]
+    async def jobs(
+        self,
+        run: str | None = None,
+        mapping: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+        *,
+        state: JobState | None = None,
+        failures: bool = False,
+    ) -> list[Job]:
+        """Newest first; with `failures` only those that records failed in."""
+        query = select(*JobRow.__table__.columns).order_by(JobRow.id.desc()).limit(limit).offset(offset)
+        given: list[tuple[Any, str | None]] = [(JobRow.run, run), (JobRow.mapping, mapping), (JobRow.state, state)]
+        wanted = [column == value for column, value in given if value is not None]
+        wanted += [JobRow.failed + JobRow.conflict > 0] if failures else []
+        return [job_of(row) for row in await self._rows(query.where(*wanted))]
 
     async def jobs_of(self, run: str) -> list[Job]:
         """In the order they run."""

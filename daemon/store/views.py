@@ -188,6 +188,12 @@ class Views:
         query = query.outerjoin(counted, counted.c.position == row.name)
         return [_position(found, now) for found in await self._rows(query)]
 
+    async def last_jobs(self) -> list[Job]:
+        """Of each mapping the one that was begun last."""
+        row, begun = JobRow, JobRow.started.is_not(None)
+        last = select(func.max(row.id)).where(begun).group_by(row.mapping)
+        return [job_of(found) for found in await self._rows(select(*row.__table__.columns).where(row.id.in_(last)))]
+
     async def recent_jobs(self, limit: int = 50) -> list[Job]:
         """Newest first."""
         query = select(*JobRow.__table__.columns).order_by(JobRow.id.desc()).limit(limit)

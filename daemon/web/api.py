@@ -10,7 +10,17 @@ from pydantic import BaseModel
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.tail import Heard
-from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, Services, SideStatus, Wanted
+from daemon.web.ports import (
+    CommandStatus,
+    Coupled,
+    Found,
+    MappingStatus,
+    Page,
+    Services,
+    SideStatus,
+    Wanted,
+    WantedJobs,
+)
 from schemas.command import Command
 from schemas.job import Job, JobState, Run
 from schemas.outcome import Outcome
@@ -125,9 +135,15 @@ def _add_records(routes: APIRouter, services: Services) -> None:
     reader = services.reader
 
     @routes.get("/jobs")
-    async def jobs(mapping: str | None = None, offset: Offset = 0, limit: Limit = 50) -> Page[JobRow]:
-        """Newest first."""
-        page = await reader.jobs(mapping, offset, limit)
+    async def jobs(
+        mapping: str | None = None,
+        state: JobState | None = None,
+        failures: bool = False,
+        offset: Offset = 0,
+        limit: Limit = 50,
+    ) -> Page[JobRow]:
+        """Newest first; with `failures` only those that records failed in."""
+        page = await reader.jobs(WantedJobs(mapping, state, failures), offset, limit)
         return Page([JobRow.of(job) for job in page.items], page.offset, page.more, page.total)
 
     @routes.get("/jobs/{number}")

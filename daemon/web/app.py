@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
-from daemon.web import api, login, pages, pairs, probes, problems, submitting
+from daemon.web import api, dead_letters, login, pages, pairs, probes, problems, set_up, submitting
 from daemon.web.access import Guard, foreign
 from daemon.web.bodies import Limited
 from daemon.web.ports import Services
@@ -55,6 +55,8 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(submitting.router(services, guard, renderer))
     app.include_router(pages.router(services, renderer))
     app.include_router(pairs.router(services, renderer))
+    app.include_router(dead_letters.router(services, guard, renderer))
+    app.include_router(set_up.router(services, guard, renderer))
     for path in (PATH, f"{PATH}/"):
         app.router.routes.append(Route(path, Receiver(services.notified)))
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")

@@ -63,6 +63,11 @@ def moment(value: datetime | None) -> Markup | str:
     return Markup('<time datetime="{}">{}</time>').format(f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S} UTC")
 
 
+def moment_of(text: str) -> Markup | str:
+    """As `moment`, of a moment in ISO 8601."""
+    return moment(datetime.fromisoformat(text))
+
+
 def arrow(direction: Direction) -> str:
     return _ARROWS[direction]
 
@@ -134,6 +139,7 @@ _FILTERS = (
     number,
     span,
     moment,
+    moment_of,
     arrow,
     tone,
     failure_tone,

@@ -9,7 +9,18 @@ from daemon.store.blanks import Blank
 from daemon.store.engine import Store
 from daemon.store.views import CouplingView, Failure, FailureCause, FailureCount, PositionView
 from daemon.web.formats import percent
-from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, SideStatus, T, Wanted
+from daemon.web.ports import (
+    CommandStatus,
+    Coupled,
+    Found,
+    LastRun,
+    MappingStatus,
+    Page,
+    SideStatus,
+    T,
+    Wanted,
+    WantedJobs,
+)
 from schemas.job import Job, MappingState, Run, RunState
 from schemas.mapping import Mappings, TableMapping
 from schemas.mapping_diff import commands as owed_commands
@@ -42,7 +53,11 @@ class StoreReader:
             for each in self.mapped.all
         )
         blanks = await self.store.blanks.counts()
-        return [replace(each, owes=owed.get(each.name, {}), blanks=blanks.get(each.name, 0)) for each in shown]
+        last = {job.mapping: _last_run(job) for job in await self.store.views.last_jobs()}
+        return [
+            replace(each, owes=owed.get(each.name, {}), blanks=blanks.get(each.name, 0), last_run=last.get(each.name))
+            for each in shown
+        ]
 
     async def runs(self, limit: int) -> Sequence[Run]:
         return await self.store.jobs.runs(limit)
@@ -50,9 +65,11 @@ class StoreReader:
     async def run_jobs(self, run: str) -> Sequence[Job]:
         return await self.store.jobs.jobs_of(run)
 
-    async def jobs(self, mapping: str | None, offset: int, limit: int) -> Page[Job]:
-        found = await self.store.jobs.jobs(mapping=mapping, limit=offset + limit + 1)
-        return _page(found[offset:], offset, limit)
+    async def jobs(self, wanted: WantedJobs, offset: int, limit: int) -> Page[Job]:
+        found = await self.store.jobs.jobs(
+            None, wanted.mapping, limit + 1, offset, state=wanted.state, failures=wanted.failures
+        )
+        return _page(found, offset, limit)
 
     async def job(self, number: int) -> Job | None:
         return await self.store.jobs.job(number)
@@ -164,6 +181,10 @@ def _status(
         failures=failures,
         lag={way: lags[mapping.name, way] for way in mapping.direction.one_ways if (mapping.name, way) in lags},
     )
+
+
+def _last_run(job: Job) -> LastRun:
+    return LastRun(job.id, job.state, job.started, job.finished, job.failed)
 
 
 def _live(positions: Iterable[PositionView]) -> Iterable[tuple[tuple[Side, str], PositionView]]:

@@ -9,12 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daemon.web.ports import Reader, Services, Wanted
+from daemon.web.ports import Reader, Services, Wanted, WantedJobs
 from daemon.web.rendering import VIEWS, Renderer
-from schemas.job import Run, RunKind, RunState
+from schemas.job import JobState, Run, RunKind, RunState
 from schemas.survey import Kind
 
 PAGE = 50
+FAILURES = "failures"
 _VIEW = {view.name: view for view in VIEWS}
 
 
@@ -53,10 +54,10 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
 
 def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
     @routes.get("/jobs")
-    async def jobs(request: Request, mapping: str = "", offset: int = 0) -> Response:
-        page = await reader.jobs(mapping or None, max(0, offset), PAGE)
+    async def jobs(request: Request, mapping: str = "", state: str = "", offset: int = 0) -> Response:
+        page = await reader.jobs(_wanted_jobs(mapping, state), max(0, offset), PAGE)
         names = [each.name for each in await reader.mappings()]
-        chosen = {"mapping": mapping}
+        chosen = {"mapping": mapping, "state": state}
         return await renderer.page(request, _VIEW["jobs"], page=page, names=names, chosen=chosen)
 
     @routes.get("/jobs/{number}")
@@ -87,6 +88,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         page = await reader.failures(wanted, max(0, offset), PAGE) if cause else None
         causes = [] if cause else await reader.causes(wanted)
         listed = page.items if page else [each for one in causes for each in one.examples]
+        mappings = await reader.mappings()
         return await renderer.page(
             request,
             _VIEW["errors"],
@@ -94,9 +96,17 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
             causes=causes,
             called=await reader.names(listed),
             codes=await reader.failure_codes(),
-            names=[each.name for each in await reader.mappings()],
+            names=[each.name for each in mappings],
+            blanks=sum(each.blanks for each in mappings),
             chosen={"mapping": mapping, "code": code, "cause": cause},
         )
+
+    @routes.get("/blanks")
+    async def blanks(request: Request, mapping: str = "", offset: int = 0) -> Response:
+        page = await reader.blanks(mapping or None, max(0, offset), PAGE)
+        names = [each.name for each in await reader.mappings()]
+        shown = {"page": page, "names": names, "chosen": {"mapping": mapping}}
+        return await renderer.page(request, _VIEW["errors"], template="blanks.html", **shown)
 
     @routes.get("/couplings")
     async def couplings(request: Request, mapping: str = "", text: str = "", offset: int = 0) -> Response:
@@ -104,6 +114,12 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         names = [each.name for each in await reader.mappings()]
         chosen = {"mapping": mapping, "text": text}
         return await renderer.page(request, _VIEW["couplings"], page=page, names=names, chosen=chosen)
+
+
+def _wanted_jobs(mapping: str, state: str) -> WantedJobs:
+    """`state` is one of a job, or `failures`: with records that failed."""
+    named = JobState(state) if state in list(JobState) else None
+    return WantedJobs(mapping or None, named, failures=state == FAILURES)
 
 
 async def _overview(services: Services) -> dict[str, Any]:

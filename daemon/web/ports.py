@@ -1,19 +1,21 @@
 """What the web shows, and what it needs for that: a reader, a way to submit commands, and two questions of health."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from daemon.letters import PutBack
 from daemon.metrics import Metrics
 from daemon.settings import Web
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.tail import Tail
+from schemas.checkup import Checked
 from schemas.command import Command
 from schemas.errors import Problem
 from schemas.explanation import Explanation
-from schemas.job import Job, Run, RunState
+from schemas.job import Job, JobState, Run, RunState
 from schemas.side import Direction, Side
 
 T = TypeVar("T")
@@ -28,6 +30,17 @@ class SideStatus:
     up: bool
     detail: str = ""
     checked: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The job that was begun last for a mapping, as a sweep of its records."""
+
+    job: int
+    state: JobState
+    started: datetime | None
+    finished: datetime | None
+    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ class MappingStatus:
     blanks: int = 0
     lag: Mapping[Direction, float] = field(default_factory=dict)
     owes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    last_run: LastRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,33 @@ class Wanted:
     cause: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message nobody could read, as `daemon.letter_rows` shows it; `stuck` says why it cannot be put back."""
+
+    row: Mapping[str, Any]
+    stuck: str = ""
+
+
+class Letters(Protocol):
+    """The dead-letters topic. Unreachable if Kafka does not answer."""
+
+    async def newest(self, limit: int) -> Sequence[Letter]:
+        """Newest first."""
+
+    async def put_back(self, numbers: Collection[int]) -> Sequence[PutBack]:
+        """The messages of the letters with these numbers, where they came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedJobs:
+    """Which jobs to show; None: whichever. `failures`: only those with records that failed."""
+
+    mapping: str | None = None
+    state: JobState | None = None
+    failures: bool = False
+
+
 class Reader(Protocol):
     """Everything the web reads. Jobs, runs and failures come newest first."""
 
@@ -120,7 +161,7 @@ class Reader(Protocol):
     async def run_jobs(self, run: str) -> Sequence[Job]:
         """The jobs of one run in the order they are done."""
 
-    async def jobs(self, mapping: str | None, offset: int, limit: int) -> Page[Job]: ...
+    async def jobs(self, wanted: WantedJobs, offset: int, limit: int) -> Page[Job]: ...
 
     async def job(self, number: int) -> Job | None: ...
 
@@ -171,9 +212,9 @@ class Services:
 
     `submit` puts a command on the control topic and returns when Kafka has it. `stalled` names loops that no longer
     turn, `unready` what is not up yet; both empty when all is well. `summary` is shown as it is: no secrets. `notified`
-    takes what Business Central sends, where webhooks are on. `tail` has what has just ended on this worker.
-    takes what Business Central sends, where webhooks are on. `explain` says why a record is, or is not, in step
-    (mapping, id or name): Refused if there is none, Unreachable if a side does not answer.
+    takes what Business Central sends, where webhooks are on. `tail` has what has just ended on this worker. `check`
+    does what `coupled check` does, and only reads. `explain` says why a record is, or is not, in step (mapping, id or
+    name): Refused if there is none, Unreachable if a side does not answer.
     """
 
     reader: Reader
@@ -188,3 +229,5 @@ class Services:
     notified: Callable[[bytes], Awaitable[None]] | None = None
     tail: Tail = field(default_factory=lambda: Tail(""))
     explain: Callable[[str, str], Awaitable[Explanation]] = field(kw_only=True)
+    letters: Letters | None = None
+    check: Callable[[], Awaitable[Sequence[Checked]]] | None = None

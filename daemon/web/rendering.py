@@ -26,6 +26,8 @@ class View:
     name: str
     path: str
     title: str
+    # How often its script asks for it anew, in milliseconds; 0: never.
+    every: int = 2000
 
 
 VIEWS = (
@@ -35,6 +37,9 @@ VIEWS = (
     View("jobs", "/jobs", "Synchronisation jobs"),
     View("errors", "/errors", "Errors"),
     View("couplings", "/couplings", "Couplings"),
+    # Each look reads the topic anew.
+    View("dead_letters", "/dead-letters", "Dead letters", every=30_000),
+    View("set_up", "/set-up", "Set-up check"),
 )
 
 
@@ -58,11 +63,11 @@ class Renderer:
         return self._render(request, template or f"{view.name}.html", 200, view=view, notice=notice, **values)
 
     def problem(self, request: Request, status: int, problem: Problem) -> HTMLResponse:
-        view = View("problem", request.url.path, "This did not work")
+        view = View("problem", request.url.path, "This did not work", every=0)
         return self._render(request, "problem.html", status, view=view, notice=None, problem=problem)
 
     def login(self, request: Request, problem: Problem | None, target: str, status: int = 200) -> HTMLResponse:
-        view = View("login", "/login", "Sign in")
+        view = View("login", "/login", "Sign in", every=0)
         return self._render(request, "login.html", status, view=view, notice=None, problem=problem, target=target)
 
     async def _notice(self, number: str | None) -> CommandStatus | None:

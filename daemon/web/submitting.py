@@ -1,5 +1,6 @@
 """The console's forms: each becomes a command on the control topic, like everyone else's."""
 
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
 
@@ -16,9 +17,17 @@ from daemon.web.rendering import Renderer
 from schemas import command as commands
 from schemas.errors import Problem, Refused
 
-_STALE = Problem("form-stale", "This form is out of date.", "Go back, reload the page, and try again.")
-_FIELDS = ("command", "run", "answer", "mapping", "use")
+STALE = Problem("form-stale", "This form is out of date.", "Go back, reload the page, and try again.")
+_FIELDS = ("command", "run", "answer", "mapping", "use", "bc_id", "sales_id")
 _LISTS = ("mappings", "records", "causes")
+# What may be done with the records that are ticked in a table, all of one mapping.
+_CHOSEN: Mapping[str, Mapping[str, str]] = {
+    "retry": {"command": "retry"},
+    "bc": {"command": "retry", "use": "bc"},
+    "sales": {"command": "retry", "use": "sales"},
+    "uncouple": {"command": "uncouple"},
+}
+Maker = Callable[[FormData], commands.Command]
 
 
 def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
@@ -26,10 +35,17 @@ def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
 
     @routes.post("/commands")
     async def submit(request: Request) -> Response:
+        return await accept(request, _command)
+
+    @routes.post("/records")
+    async def submit_chosen(request: Request) -> Response:
+        return await accept(request, _of_chosen)
+
+    async def accept(request: Request, make: Maker) -> Response:
         form = await request.form()
         if not guard.own_form(guard.session(request), str(form.get("token", ""))):
-            return renderer.problem(request, 403, _STALE)
-        command = _command(form)
+            return renderer.problem(request, 403, STALE)
+        command = make(form)
         await services.submit(command)
         path, _, query = local(str(form.get("back", "/"))).partition("?")
         kept = [(name, value) for name, value in parse_qsl(query) if name != "command"]
@@ -44,7 +60,7 @@ def _command(form: FormData) -> commands.Command:
     # Without either it means every failed record, which no button of ours does.
     if form.get("command") == "retry" and not (form.getlist("records") or form.getlist("causes")):
         raise Refused("nothing-chosen", "No record was chosen.", "Press the button of a record or a cause.")
-    data: dict[str, object] = {"id": str(uuid4()), "requested_by": "console"}
+    data = _asked()
     data |= {name: form[name] for name in _FIELDS if form.get(name)}
     if form.get("dry_run"):
         data = {name: value for name, value in data.items() if name != "answer"} | {"dry_run": True}
@@ -52,6 +68,19 @@ def _command(form: FormData) -> commands.Command:
         if chosen := [str(one) for one in form.getlist(field)]:
             data[field] = chosen
     return commands.parse(orjson.dumps(data))
+
+
+def _of_chosen(form: FormData) -> commands.Command:
+    records, mapping = [str(one) for one in form.getlist("records")], str(form.get("mapping", ""))
+    if not records:
+        raise Refused("nothing-chosen", "No record was chosen.", "Tick at least one.")
+    wanted = dict(_CHOSEN.get(str(form.get("do")), {}))
+    place = {"mapping": mapping} if wanted.get("command") == "uncouple" else {"mappings": [mapping]}
+    return commands.parse(orjson.dumps(_asked() | wanted | place | {"records": records}))
+
+
+def _asked() -> dict[str, object]:
+    return {"id": str(uuid4()), "requested_by": "console"}
 
 
 def _check_full_sync(form: FormData) -> None:

@@ -24,7 +24,7 @@
     const selection = document.getSelection();
     if (selection && !selection.isCollapsed && live.contains(selection.anchorNode)) return true;
     const active = document.activeElement;
-    return live.contains(active) && /^(INPUT|SELECT|TEXTAREA)$/.test(active.tagName);
+    return live.contains(active) && /^(INPUT|SELECT|TEXTAREA)$/.test(active.tagName) && active.type !== "checkbox";
   }
 
   function show(text) {
@@ -32,10 +32,12 @@
     const focused = live.contains(document.activeElement) ? document.activeElement : null;
     const scrolled = before.map((each) => each.scrollLeft);
     const place = before.indexOf(focused);
+    const ticked = [...live.querySelectorAll("input[type=checkbox]:checked")].map((each) => each.id);
     live.innerHTML = text;
     localise(live);
     const after = [...live.querySelectorAll(".scroll")];
     after.forEach((each, index) => { each.scrollLeft = scrolled[index] || 0; });
+    for (const id of ticked) { const box = document.getElementById(id); if (box) box.checked = true; }
     const again = place >= 0 ? after[place] : focused && focused.id && document.getElementById(focused.id);
     if (again) again.focus({ preventScroll: true });
   }
@@ -61,6 +63,13 @@
       trouble(error);
     }
   }
+
+  // One box ticks all of a table.
+  document.addEventListener("change", (event) => {
+    const name = event.target.dataset && event.target.dataset.all;
+    if (!name) return;
+    for (const each of live.querySelectorAll(`input[type=checkbox][name="${name}"]`)) each.checked = event.target.checked;
+  });
 
   async function keep() {
     await refresh();

@@ -1,6 +1,6 @@
 """A daemon in the middle of its work, without a store: what the web's tests (and a developer's browser) look at."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -10,15 +10,30 @@ import pytest
 
 from consumers.explain.facts import Facts
 from consumers.explain.telling import explain
+from daemon.letter_rows import row_of
+from daemon.letters import PutBack
 from daemon.metrics import Metrics
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.web import Access, Services, create_app
-from daemon.web.ports import CommandStatus, Coupled, Found, MappingStatus, Page, SideStatus, Wanted
+from daemon.web.ports import (
+    CommandStatus,
+    Coupled,
+    Found,
+    LastRun,
+    Letter,
+    MappingStatus,
+    Page,
+    SideStatus,
+    Wanted,
+    WantedJobs,
+)
 from schemas import rows
 from schemas.change import Change, Op
+from schemas.checkup import Checked, fine, warning, wrong
 from schemas.command import Command
 from schemas.coupling import Coupling, Reference
+from schemas.dead_letter import DeadLetter, Place, stuck
 from schemas.errors import Problem, Refused, Unreachable
 from schemas.explanation import Explanation, Trouble
 from schemas.flags import Flags
@@ -26,6 +41,7 @@ from schemas.job import Job, JobState, Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
+from schemas.topics import Topics
 from tests.support.made import BC_ID, SALES_ID
 
 NOW = datetime.now(UTC)
@@ -69,8 +85,10 @@ class FakeReader:
     async def run_jobs(self, run: str) -> Sequence[Job]:
         return [job for job in self.job_list if job.run == run]
 
-    async def jobs(self, mapping: str | None, offset: int, limit: int) -> Page[Job]:
-        return page([job for job in reversed(self.job_list) if mapping in (None, job.mapping)], offset, limit)
+    async def jobs(self, wanted: WantedJobs, offset: int, limit: int) -> Page[Job]:
+        found = [job for job in reversed(self.job_list) if wanted.mapping in (None, job.mapping)]
+        found = [job for job in found if wanted.state in (None, job.state) and (job.failed or not wanted.failures)]
+        return page(found, offset, limit)
 
     async def job(self, number: int) -> Job | None:
         return next((job for job in self.job_list if job.id == number), None)
@@ -121,6 +139,27 @@ class FakeReader:
         return self.commands.get(number)
 
 
+LETTERS = (
+    DeadLetter(7, 1_790_000_000_000, "coupled.bc.customers", 1, 17, b"5d11", b"{not <json>", "it is not JSON", 11),
+    DeadLetter(8, 1_790_000_001_000, "elsewhere.orders", 0, 3, None, None, "it is no change", 0),
+)
+
+
+class FakeLetters:
+    """A topic with two letters, one of which has nowhere to go."""
+
+    def __init__(self) -> None:
+        self.chosen: list[int] = []
+
+    async def newest(self, limit: int) -> Sequence[Letter]:
+        return [Letter(row_of(one), stuck(one, Topics("coupled"))) for one in reversed(LETTERS)][:limit]
+
+    async def put_back(self, numbers: Collection[int]) -> Sequence[PutBack]:
+        self.chosen += sorted(numbers)
+        done = [one for one in LETTERS if one.number in numbers]
+        return [PutBack(one, Place(one.topic, 1, 99)) if one.number == 7 else PutBack(one, None, "no") for one in done]
+
+
 def matches(each: Failure, wanted: Wanted) -> bool:
     given = {"mapping": each.mapping, "code": each.problem.code, "job": each.job_id}
     given["cause"] = "c0ffee" if each.problem == LOOKUP else "deadbeef"
@@ -146,7 +185,8 @@ def mapping_statuses() -> list[MappingStatus]:
         MappingStatus(
             m.name, m.direction, m.bc.name, m.sales.name, m.only_coupled, m.depends_on, m.live,
             ago(4000) if m.name == "RESOURCE-PRODUCT" else None, *counts.get(m.name, (240, 0)), 0,
-            {way: 0.4 * n for n, way in enumerate(m.direction.one_ways)},
+            {way: 0.4 * n for n, way in enumerate(m.direction.one_ways)}, {},
+            LastRun(4, JobState.FINISHED, ago(90), ago(30), 12) if m.name == "CUSTOMER" else None,
         )
         for m in standard()
     ]  # fmt: skip
@@ -230,6 +270,7 @@ class World:
                 self.reader, self.metrics, self.submit, self.ready, ago(4321), lambda: self.stalled,
                 {"Kafka": "embedded", "Store": "sqlite:///coupled.db", "Mappings": "standard"}, version="0.1.0",
                 explain=self.explain,
+                letters=FakeLetters(), check=self.check,
             ),
             **changes,
         )  # fmt: skip
@@ -246,6 +287,13 @@ class World:
 
     async def submit(self, command: Command) -> None:
         self.submitted.append(command)
+
+    async def check(self) -> Sequence[Checked]:
+        return [
+            fine("Business Central", "connection", "CRONUS is there."),
+            warning("Kafka", "encryption", "Records go to Kafka in the clear.", "Set kafka.security_protocol."),
+            wrong("Sales", "privileges", "contacts cannot be written.", "Give the user the role."),
+        ]
 
     async def ready(self) -> Sequence[str]:
         return self.unready

@@ -14,7 +14,18 @@ from schemas.job import Keep, RunState
 
 from .conftest import FORETOLD, NOW, RUN, World, foretold
 
-PAGES = ["/", "/full-sync", "/mappings", "/jobs", "/jobs/4", "/errors", "/couplings"]
+PAGES = [
+    "/",
+    "/full-sync",
+    "/mappings",
+    "/jobs",
+    "/jobs/4",
+    "/errors",
+    "/couplings",
+    "/blanks",
+    "/dead-letters",
+    "/set-up",
+]
 
 
 class Strict(HTMLParser):
@@ -126,7 +137,7 @@ async def test_errors_are_narrowed_by_mapping_and_code(browser):
 
 async def test_errors_are_told_by_cause_and_open_into_their_records(browser):
     text = (await browser.get("/errors")).text
-    assert re.findall(r'<td class="n bad">(\d+)</td>', text) == ["12", "1"]
+    assert re.findall(r'<td class="n bad"[^>]*><a href="[^"]+">(\d+)</a></td>', text) == ["12", "1"]
     assert text.count("has no user") == 1
     assert 'href="/errors?cause=c0ffee"' in text
     records = (await browser.get("/errors", params={"cause": "c0ffee"})).text

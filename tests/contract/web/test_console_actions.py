@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.command import FullSync, Match, Retry, Uncouple
+from schemas.command import Couple, FullSync, Match, Retry, Uncouple
 from schemas.errors import Problem
 from schemas.job import Run, RunKind, RunState
 from schemas.side import Side
+from schemas.use import Use
 
 from .conftest import ago, foretold
-from .test_console import submit
+from .test_console import submit, token
 
 OWES = {"coupled full-sync CUSTOMER": ["bc.filter", "field city"]}
 
@@ -30,7 +31,9 @@ async def test_what_a_changed_mapping_owes_is_told(world, browser):
 
 
 def _buttons(text: str) -> list[str]:
-    return [name for name in re.findall(r"<button[^>]*>([^<]+)</button>", text) if name != "Show"]
+    """Of the rows."""
+    rows = text.partition("<tbody>")[2]
+    return re.findall(r"<button[^>]*>([^<]+)</button>", rows)
 
 
 @pytest.mark.parametrize(
@@ -88,3 +91,87 @@ async def test_what_the_last_dry_run_has_found_is_one_step_away(world, browser):
     world.reader.job_list.append(foretold())
     for path in ("/full-sync", "/jobs"):
         assert '<a href="/jobs/90/findings">1 insert, 60 duplicate</a>' in (await browser.get(path)).text
+
+
+@pytest.mark.parametrize(
+    ("do", "expected", "use"), [("retry", Retry, None), ("bc", Retry, Side.BC), ("sales", Retry, Side.SALES)]
+)
+async def test_the_ticked_records_are_retried_or_carried_one_way(world, browser, do, expected, use):
+    data = {"token": await token(browser), "mapping": "CUSTOMER", "records": ["b1", "b2"], "do": do}
+    answer = await browser.post("/records", data=data | {"back": "/errors?cause=c0ffee"})
+    (command,) = world.submitted
+    assert answer.headers["location"] == f"/errors?cause=c0ffee&command={command.id}"
+    assert isinstance(command, expected)
+    assert (command.mappings, command.records, command.use) == (["CUSTOMER"], ["b1", "b2"], use)
+
+
+async def test_the_ticked_couplings_are_ended(world, browser):
+    data = {"token": await token(browser), "mapping": "CUSTOMER", "records": ["b1", "b2"], "do": "uncouple"}
+    assert (await browser.post("/records", data=data)).status_code == 303
+    (command,) = world.submitted
+    assert isinstance(command, Uncouple)
+    assert (command.mapping, command.records, command.all) == ("CUSTOMER", ["b1", "b2"], False)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"records": []}, {"do": "drop"}, {"do": ""}, {"mapping": "\0"}, {"records": ["x" * 101]}]
+)
+async def test_no_ticked_record_or_an_unknown_wish_is_refused(world, browser, changed):
+    """A command without records would mean all of them."""
+    data = {"token": await token(browser), "mapping": "CUSTOMER", "records": ["b1"], "do": "retry"}
+    assert (await browser.post("/records", data=data | changed)).status_code == 400
+    assert (await browser.post("/records", data=data | {"token": "0"})).status_code == 403
+    assert world.submitted == []
+
+
+async def test_two_records_are_coupled_by_a_form(world, browser):
+    await submit(browser, command="couple", mapping="CUSTOMER", bc_id="b1", sales_id="s1", use="bc")
+    (command,) = world.submitted
+    assert isinstance(command, Couple)
+    assert (command.mapping, command.bc_id, command.sales_id, command.use) == ("CUSTOMER", "b1", "s1", Use.BC)
+
+
+async def test_dead_letters_are_listed_and_put_back(world, browser):
+    text = (await browser.get("/dead-letters")).text
+    assert "{not &lt;json&gt;" in text
+    assert 'name="letters" value="7"' in text
+    assert 'name="letters" value="8"' not in text
+    assert "cannot be put back: it came from elsewhere.orders" in text
+    answer = await browser.post("/dead-letters", data={"token": await token(browser), "letters": ["7", "8", "x"]})
+    assert "It is coupled.bc.customers-1-99 now." in answer.text
+    assert "It stays: no." in answer.text
+    assert world.services.letters.chosen == [7, 8]
+
+
+async def test_no_letter_is_put_back_unasked(world, browser):
+    for data, status in (({"letters": ["7"]}, 403), ({"token": await token(browser)}, 400)):
+        assert (await browser.post("/dead-letters", data=data)).status_code == status
+    assert world.services.letters.chosen == []
+
+
+async def test_the_set_up_is_checked_when_somebody_asks(browser):
+    assert "Not checked since" in (await browser.get("/set-up")).text
+    assert (await browser.post("/set-up")).status_code == 403
+    assert "Not checked since" in (await browser.get("/set-up")).text
+    await browser.post("/set-up", data={"token": await token(browser)})
+    text = (await browser.get("/set-up")).text
+    assert "1 to mend." in text
+    assert "contacts cannot be written." in text
+    assert "→ Give the user the role." in text
+
+
+async def test_jobs_are_narrowed_by_state_and_failures(browser):
+    numbers = re.compile(r'<td class="n"><a href="/jobs/(\d+)">')
+    for state, expected in (("running", ["5"]), ("failed", ["1"]), ("failures", ["4"]), ("nonsense", list("7654321"))):
+        text = (await browser.get("/jobs", params={"state": state})).text
+        assert numbers.findall(text) == expected, state
+    assert [job["id"] for job in (await browser.get("/api/jobs?failures=true")).json()["items"]] == [4]
+
+
+async def test_a_mapping_tells_its_last_run_and_its_blanks(world, browser):
+    world.reader.mapping_list = [replace(each, blanks=3) for each in world.reader.mapping_list]
+    text = (await browser.get("/mappings")).text
+    assert '<a href="/jobs/4"><time' in text
+    assert '<a href="/blanks?mapping=CUSTOMER">3</a>' in text
+    assert '<a href="/blanks">' in (await browser.get("/errors")).text
+    assert '<a href="/couplings?mapping=CUSTOMER&amp;text=c-1">' in (await browser.get("/blanks")).text

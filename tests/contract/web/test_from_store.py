@@ -7,12 +7,12 @@ import pytest
 from consumers.ports import Applied
 from daemon.store.engine import open_store
 from daemon.web.from_store import StoreReader
-from daemon.web.ports import Wanted
+from daemon.web.ports import Wanted, WantedJobs
 from producers.ports import Published
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half
 from schemas.errors import Problem
-from schemas.job import Run, RunKind, RunState
+from schemas.job import JobState, Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
@@ -67,7 +67,7 @@ async def test_an_empty_store(reader):
     assert mappings[3].only_coupled
     assert (mappings[3].couplings, mappings[3].failures, mappings[3].lag) == (0, 0, {})
     assert await reader.runs(5) == []
-    assert (await reader.jobs(None, 0, 5)).items == []
+    assert (await reader.jobs(WantedJobs(), 0, 5)).items == []
     assert await reader.job(1) is None
     assert await reader.causes(Wanted()) == []
     assert await reader.command("x") is None
@@ -132,8 +132,23 @@ async def test_runs_jobs_and_progress(store, reader):
     assert figures.consumer_lag == {TOPIC: 7}
     assert figures.runs == {"accepted": 0, "running": 1, "awaiting_answer": 0}
     assert len((await reader.failures(Wanted(job=first.id), 0, 5)).items) == 1
-    assert [job.id for job in (await reader.jobs("CUSTOMER", 0, 1)).items] == [second.id]
+    assert [job.id for job in (await reader.jobs(WantedJobs("CUSTOMER"), 0, 1)).items] == [second.id]
+    assert [job.id for job in (await reader.jobs(WantedJobs("CUSTOMER"), 1, 1)).items] == [first.id]
+    assert [job.id for job in (await reader.jobs(WantedJobs(state=JobState.WAITING), 0, 5)).items] == [second.id]
+    assert [job.id for job in (await reader.jobs(WantedJobs(failures=True), 0, 5)).items] == [first.id]
     assert (await reader.job(first.id)).settled == 2
+
+
+async def test_the_last_run_of_a_mapping_is_the_job_that_was_begun_last(store, reader):
+    assert (await reader.mappings())[3].last_run is None
+    for number in (1, 2):
+        run = Run(f"r{number}", RunKind.MODIFIED, RunState.RUNNING, ("CUSTOMER",), created=NOW)
+        await store.jobs.create_run(run, [("CUSTOMER", Direction.TO_SALES)])
+    (job,) = await reader.run_jobs("r1")
+    await store.jobs.start_job(job.id, NOW)
+    await record(store, settled("b1", Outcome.FAILED, "one", job=job.id))
+    last = (await reader.mappings())[3].last_run
+    assert (last.job, last.state, last.started, last.failed) == (job.id, JobState.RUNNING, NOW, 1)
 
 
 async def test_lag_is_how_long_waiting_changes_stand_still(store, reader, clock):

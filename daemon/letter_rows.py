@@ -1,0 +1,30 @@
+"""A dead letter as people and programs are shown it: escaped, cut, and without what looks like a secret."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from daemon.logs import hidden
+from schemas.dead_letter import DeadLetter, shown, text_of
+
+# Of a value; what follows is not looked at, however large it is.
+_EXCERPT, _LOOKED_AT = 120, 2000
+
+
+def row_of(one: DeadLetter) -> dict[str, Any]:
+    """As `coupled dead-letters list --json` tells it. Nothing in it is longer than an excerpt (promise 10)."""
+    return {
+        "letter": one.number,
+        "at": datetime.fromtimestamp(one.at_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        "topic": shown(one.topic),
+        "partition": one.partition,
+        "offset": one.offset,
+        "key": None if one.key is None else shown(_safe(one.key)),
+        "reason": shown(hidden(one.reason)),
+        "bytes": one.size,
+        "value": None if one.value is None else shown(_safe(one.value), _EXCERPT),
+        "whole": one.whole,
+    }
+
+
+def _safe(raw: bytes) -> str:
+    return hidden(text_of(raw[:_LOOKED_AT]))

@@ -1,0 +1,49 @@
+"""Messages nobody could read: listed, and put back where they came from."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from daemon.letters import PutBack
+from daemon.web.access import Guard
+from daemon.web.ports import Letters, Services
+from daemon.web.rendering import VIEWS, Renderer
+from daemon.web.submitting import STALE
+from schemas.errors import Refused
+
+NEWEST = 100
+_VIEW = next(view for view in VIEWS if view.name == "dead_letters")
+
+
+def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    async def page(request: Request, done: Sequence[PutBack] = ()) -> Response:
+        found = await _box(services).newest(NEWEST)
+        return await renderer.page(request, _VIEW, letters=found, newest=NEWEST, done=done, read=datetime.now(UTC))
+
+    @routes.get("/dead-letters")
+    async def listed(request: Request) -> Response:
+        return await page(request)
+
+    @routes.post("/dead-letters")
+    async def put_back(request: Request) -> Response:
+        form = await request.form()
+        if not guard.own_form(guard.session(request), str(form.get("token", ""))):
+            return renderer.problem(request, 403, STALE)
+        chosen = {int(one) for one in map(str, form.getlist("letters")) if one.isdecimal() and len(one) < 19}
+        if not chosen:
+            raise Refused("nothing-chosen", "No letter was chosen.", "Tick at least one.")
+        return await page(request, await _box(services).put_back(chosen))
+
+    return routes
+
+
+def _box(services: Services) -> Letters:
+    if services.letters is None:
+        raise HTTPException(404)
+    return services.letters
