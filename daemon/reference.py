@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 
 from daemon.cli.app import app
 from daemon.metrics import Metrics
+from daemon.reference_asyncapi import NAME, asyncapi
 from daemon.reference_problems import problems_page
 from daemon.reference_schema import mappings_schema
 from daemon.settings import Settings
@@ -73,6 +74,8 @@ def pages() -> dict[str, str]:
     }
     schema = mappings_schema(words["mappings"], _MAPPING_PARTS, words["transforms"])
     text_of = {name: _HEAD + text.rstrip() + "\n" for name, text in made.items()}
+    standard = mapping_file.parse(mapping_file.standard_text())
+    text_of[NAME] = asyncapi(standard.followed(), words["commands"])
     return text_of | {SCHEMA.name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
 
 
@@ -245,7 +248,8 @@ def _topics(words: Mapping[str, str], states: Mapping[str, str], outcomes: Mappi
     ended, went = _sentences(states, RunState, "states"), _sentences(outcomes, Outcome, "outcomes")
     return "\n".join(
         [
-            "# Topics\n\nWith the default `kafka.topic_prefix` and the standard mappings:\n",
+            "# Topics\n\nFor tools, with all fields and examples, in AsyncAPI 3: [asyncapi.yaml](asyncapi.yaml)."
+            "\n\nWith the default `kafka.topic_prefix` and the standard mappings:\n",
             _table(["Topic", ""], rows),
             "## Commands\n\nOne JSON object each, on the control topic. An unknown command or field is refused. "
             "`?`: may be left out.\n",
