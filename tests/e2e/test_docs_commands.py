@@ -29,7 +29,7 @@ _CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _BIN = Path(sys.executable).parent
 # `coupled errors` says by exit code 1 that there are failed records.
 _FAILS = re.compile(r"# exits (\d)$")
-_LOOKS = re.compile(r"coupled (status|jobs|job|errors|explain|couplings|mappings show|dead-letters list)\b")
+_LOOKS = re.compile(r"coupled (status|jobs|job|errors|couplings|mappings show|dead-letters list)\b")
 
 
 # The records that the pages name.
