@@ -115,7 +115,7 @@ def run(command: str, world: World, env: dict[str, str]) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=200,
         check=False,
         cwd=world.folder,
         env=env,

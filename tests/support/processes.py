@@ -18,7 +18,7 @@ COUPLED = (sys.executable, "-m", "daemon")
 
 
 def coupled(
-    world: World, *words: str, env: Mapping[str, str] | None = None, timeout: float = 100
+    world: World, *words: str, env: Mapping[str, str] | None = None, timeout: float = 200
 ) -> subprocess.CompletedProcess[str]:
     """One command, run to its end, with no terminal."""
     return subprocess.run(
@@ -69,7 +69,7 @@ class DaemonProcess:
         """SIGKILL: no chance to tidy up."""
         self._send(signal.SIGKILL)
 
-    def terminate(self, timeout: float = 15) -> int:
+    def terminate(self, timeout: float = 60) -> int:
         """SIGTERM, and how it ended."""
         self._send(signal.SIGTERM, timeout)
         code = self._child.exit_code
@@ -81,7 +81,7 @@ class DaemonProcess:
         assert self._child.pid
         os.kill(self._child.pid, number)
 
-    def _send(self, number: signal.Signals, timeout: float = 15) -> None:
+    def _send(self, number: signal.Signals, timeout: float = 60) -> None:
         self.signal(number)
         wait_until(lambda: not self._child.alive, timeout, "the daemon's end")
 

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-_SOONEST, _SELDOM = 0.03, 0.5
+_SOONEST, _SELDOM, _AT_LEAST = 0.03, 0.5, 60.0
 
 
 def wait_until(predicate: Callable[[], T], timeout: float, what: str) -> T:
-    """The first true value of `predicate`; AssertionError naming `what` if there is none within `timeout` seconds."""
-    begun = time.monotonic()
+    """The first true value of `predicate`; AssertionError naming `what` if there is none within `timeout` seconds.
+
+    Or within a minute, if that is longer: a slow, busy machine is no mistake, and it costs nothing where all goes well.
+    """
+    begun, timeout = time.monotonic(), max(timeout, _AT_LEAST)
     while True:
         found = predicate()
         if found:

@@ -156,7 +156,7 @@ class World:
     def cli(self, *words: str) -> Any:
         """What `coupled … --json` prints, whatever its exit code."""
         command = [sys.executable, "-m", "daemon", *words, "--config", str(self.config), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=self.folder, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=self.folder, check=False)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
@@ -167,7 +167,7 @@ class World:
         found = sorted(rows, key=lambda row: str(row["number"]))[number]
         return f"{bc_set}({found['id']})", f"{sales_set}({found['id']})", found
 
-    def shows(self, side: Side, path: str, timeout: float = 20, **fields: Any) -> None:
+    def shows(self, side: Side, path: str, timeout: float = 60, **fields: Any) -> None:
         """Waits until the record has these values."""
 
         def right() -> bool:
