@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, HTTPException, Query
+from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request
 from pydantic import BaseModel
 
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.tail import Heard
+from daemon.web import problems
 from daemon.web.ports import (
     CommandStatus,
     Coupled,
@@ -82,7 +83,7 @@ class Accepted(BaseModel):
 
 
 def router(services: Services) -> APIRouter:
-    routes = APIRouter(prefix="/api", tags=["coupled"])
+    routes = APIRouter(prefix="/api", tags=["coupled"], responses=dict(problems.RESPONSES))
     _add_states(routes, services)
     _add_records(routes, services)
     _add_commands(routes, services)
@@ -187,8 +188,15 @@ def _add_records(routes: APIRouter, services: Services) -> None:
         return await reader.couplings(mapping, text, offset, limit)
 
 
+def _only_json(request: Request) -> None:
+    """A form of another page can be sent without asking, and JSON cannot."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise HTTPException(415, "A command is JSON: send it as application/json.")
+
+
 def _add_commands(routes: APIRouter, services: Services) -> None:
-    @routes.post("/commands", status_code=202)
+    @routes.post("/commands", status_code=202, dependencies=[Depends(_only_json)])
     async def submit(command: Annotated[Command, Body(discriminator="command")]) -> Accepted:
         """Puts a command on the control topic. The same id twice has one effect."""
         await services.submit(command if command.requested_by else command.model_copy(update={"requested_by": "api"}))

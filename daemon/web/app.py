@@ -39,7 +39,7 @@ Next = Callable[[Request], Awaitable[Response]]
 def create_app(services: Services) -> FastAPI:
     """The web of one daemon."""
     guard = Guard(services.access)
-    app = FastAPI(
+    app = problems.Described(
         title="coupled",
         version=services.version or "0",
         summary="Keeps Business Central and Sales in step.",

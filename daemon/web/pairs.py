@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.web.ports import Services
+from daemon.web.problems import RESPONSES
 from daemon.web.rendering import VIEWS, Renderer
 from schemas.explanation import Explanation
 
@@ -14,7 +15,7 @@ _VIEW = next(view for view in VIEWS if view.name == "couplings")
 def router(services: Services, renderer: Renderer) -> APIRouter:
     routes = APIRouter()
 
-    @routes.get("/api/pairs/{mapping}/{record:path}", tags=["coupled"])
+    @routes.get("/api/pairs/{mapping}/{record:path}", tags=["coupled"], responses=dict(RESPONSES))
     async def pair(mapping: str, record: str) -> Explanation:
         """Why a record is, or is not, in step; named by either side's id, number, code or text. Reads both sides."""
         return await services.explain(mapping, record)

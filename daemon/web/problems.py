@@ -1,7 +1,12 @@
 """Errors as answers: problem+json (RFC 9457) under /api, a page elsewhere."""
 
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Literal
+
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,10 +20,43 @@ _UNKNOWN = frozenset({"mapping-unknown", "record-unknown"})
 _UNEXPECTED = Problem("internal-error", "Something went wrong inside coupled.", "The log has the details.")
 
 
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemDocument(BaseModel):
+    """An error, as RFC 9457 says it, with the code and the hint that all errors of coupled have."""
+
+    type: Literal["about:blank"]
+    title: str = Field(description="the phrase of the status")
+    status: int = Field(ge=400, le=599)
+    detail: str = Field(description="what is wrong, in a sentence")
+    code: str = Field(description="stable; docs/reference/problems.md has them all")
+    hint: str = Field(description="what to do; may be empty")
+
+
+# FastAPI would describe a model given to `responses` as application/json.
+RESPONSES: Mapping[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "It was not done; the document says why, and what to do.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+    }
+}
+
+
 def answer(status: int, code: str, message: str, hint: str = "") -> JSONResponse:
-    """A problem document: `title` says what, `code` is stable, `hint` what to do."""
-    body = {"type": "about:blank", "status": status, "title": message, "code": code, "hint": hint}
-    return JSONResponse(body, status_code=status, media_type="application/problem+json")
+    """A problem document: `detail` says what, `code` is stable, `hint` what to do."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": message, "code": code, "hint": hint}
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE)
+
+
+class Described(FastAPI):
+    """An application whose OpenAPI document knows the problem document, which no operation returns by its type."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document["components"]["schemas"].setdefault("ProblemDocument", ProblemDocument.model_json_schema())
+        return document
 
 
 def install(app: FastAPI, renderer: Renderer) -> None:
@@ -41,8 +79,7 @@ def install(app: FastAPI, renderer: Renderer) -> None:
 
     @app.exception_handler(HTTPException)
     async def known(request: Request, error: HTTPException) -> Response:
-        message = "There is no such page." if error.status_code == 404 else str(error.detail)
-        response = say(request, error.status_code, Problem(f"http-{error.status_code}", message))
+        response = say(request, error.status_code, _http(error))
         response.headers.update(error.headers or {})
         return response
 
@@ -51,6 +88,16 @@ def unexpected(request: Request, renderer: Renderer, error: Exception) -> Respon
     """An error nobody foresaw: the log has it all, the answer nothing of the inside."""
     _log.error("web request failed", path=request.url.path, exc_info=error)
     return _say(renderer, request, 500, _UNEXPECTED)
+
+
+_HTTP = {
+    404: Problem("http-404", "There is no such page."),
+    405: Problem("http-405", "This address does not take this method.", "The header Allow names those it takes."),
+}
+
+
+def _http(error: HTTPException) -> Problem:
+    return _HTTP.get(error.status_code) or Problem(f"http-{error.status_code}", str(error.detail))
 
 
 def _say(renderer: Renderer, request: Request, status: int, problem: Problem) -> Response:

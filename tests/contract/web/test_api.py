@@ -1,8 +1,11 @@
 """The JSON API, health and metrics."""
 
+from http import HTTPStatus
+
 import pytest
 
 from daemon.metrics import Metrics
+from daemon.web.problems import ProblemDocument
 from schemas.change import Change, Op
 from schemas.command import FullSync, Sync
 from schemas.errors import Unreachable
@@ -68,6 +71,39 @@ async def test_what_does_not_exist_is_a_problem_document(browser, path):
     assert answer.json()["status"] == 404
 
 
+JSON = {"Content-Type": "application/json"}
+REFUSED = [
+    ("GET", "/api/nothing", {}, 404),
+    ("GET", "/api/pairs/CUSTOMER/unknown", {}, 404),
+    ("DELETE", "/api/jobs/4", {}, 405),
+    ("POST", "/api/commands", {"content": b"{", "headers": JSON}, 422),
+    ("POST", "/api/commands", {"content": b"x" * 1_000_001, "headers": JSON}, 413),
+    ("POST", "/api/commands", {"content": b"{}", "headers": {"Content-Type": "text/plain"}}, 415),
+    ("POST", "/api/commands", {"json": {}, "headers": {"Origin": "https://evil.test"}}, 403),
+    ("GET", "/api/status", {"headers": {"Host": "evil.test"}}, 421),
+    ("GET", "/api/pairs/CUSTOMER/away", {}, 503),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "sent", "status"), REFUSED)
+async def test_every_error_is_a_problem_document(browser, method, path, sent, status):
+    answer = await browser.request(method, path, **sent)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    told = ProblemDocument.model_validate(answer.json(), strict=True)
+    assert (told.type, told.status, told.title) == ("about:blank", status, HTTPStatus(status).phrase)
+    assert told.detail.endswith(".")
+    assert told.code
+
+
+async def test_openapi_says_what_an_error_looks_like(browser):
+    document = (await browser.get("/api/openapi.json")).json()
+    assert set(document["components"]["schemas"]["ProblemDocument"]["required"]) >= {"type", "title", "status", "code"}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert "application/problem+json" in operation["responses"]["default"]["content"]
+            assert "422" not in operation["responses"]
+
+
 async def test_commands_are_submitted(world, browser):
     answer = await browser.post("/api/commands", json={"id": "c-1", "command": "full-sync", "answer": "keep"})
     assert (answer.status_code, answer.json()) == (202, {"id": "c-1"})
@@ -104,7 +140,7 @@ async def test_a_form_of_another_page_is_no_json(world, browser):
     for kind in ("text/plain", "application/x-www-form-urlencoded"):
         body = b'{"id": "1", "command": "sync"}'
         answer = await browser.post("/api/commands", content=body, headers={"Content-Type": kind})
-        assert answer.status_code == 422
+        assert answer.status_code == 415
     assert world.submitted == []
 
 
@@ -116,7 +152,7 @@ async def test_kafka_away():
         answer = await browser.post("/api/commands", json={"id": "1", "command": "sync"})
     assert answer.status_code == 503
     assert (
-        answer.json() | {"code": "kafka-away", "title": "Kafka does not answer.", "hint": "Is it up?"} == answer.json()
+        answer.json() | {"code": "kafka-away", "detail": "Kafka does not answer.", "hint": "Is it up?"} == answer.json()
     )
 
 
