@@ -149,8 +149,9 @@ def _meant(error: Mapping[str, Any]) -> str:
         model = model.model_fields[part].annotation
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return ""
-    close = get_close_matches(str(last), model.model_fields, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(model.model_fields)}"
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    close = get_close_matches(str(last), names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(names)}"
 
 
 def _error(path: Path, written: Any, variables: Variables, wrong: _Wrong) -> ConfigurationError:

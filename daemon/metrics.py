@@ -97,6 +97,7 @@ class Metrics:
         self._ready = self._gauge("coupled_ready", "Whether this worker can do all of its work.")
         self._leads = self._gauge("coupled_leader", "Whether this worker leads: captures, runs, takes commands.")
         self._outcomes: dict[Outcome, int] = {}
+        self._waited = dict.fromkeys(Side, 0.0)
         for side in Side:
             self._throttled.labels(side.value)
             self._parts.labels(side.value)
@@ -128,6 +129,7 @@ class Metrics:
     def throttled(self, side: Side, seconds: float) -> None:
         """Adds time that a side made us wait."""
         self._throttled.labels(side.value).inc(max(0.0, seconds))
+        self._waited[side] += max(0.0, seconds)
 
     def refresh(self, figures: Figures) -> None:
         """Sets every gauge of the store to `figures`."""
@@ -149,6 +151,10 @@ class Metrics:
     def outcomes(self) -> Mapping[Outcome, int]:
         """How the changes since the start ended."""
         return dict(self._outcomes)
+
+    def waited(self) -> Mapping[Side, float]:
+        """How many seconds each side has made us wait since the start."""
+        return dict(self._waited)
 
     def render(self) -> bytes:
         """The text that Prometheus reads; serve it as `CONTENT_TYPE`."""

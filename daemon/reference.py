@@ -43,6 +43,7 @@ _NAMED = {
     "SidePart": "table",
     "dict[str, ReferencePart]": "table by name",
     "list[str]": "list of names",
+    "dict[str, SecretStr]": "table of secrets by name",
     "list[TemplatePart]": "list of templates",
     "dict[str, str | int | float | bool]": "table of values by field",
     "list[FieldPart]": "list of fields",
@@ -165,7 +166,7 @@ def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _leaves(kind, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", _plain(kind), _default(field.default)
+            yield f"{prefix}{field.alias or name}", _plain(kind), _default(field.default)
 
 
 def _mappings(words: Mapping[str, Mapping[str, str]], steps: Mapping[str, str]) -> str:

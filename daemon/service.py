@@ -13,6 +13,9 @@ import structlog
 from consumers.control import Control
 from consumers.lost import Lateness
 from daemon import preflight
+from daemon.alerts.channels import channels_of
+from daemon.alerts.lookout import Lookout
+from daemon.alerts.notifier import Notifier
 from daemon.capturing import Capturing
 from daemon.governor import Hooks
 from daemon.health import Health
@@ -104,6 +107,7 @@ class Daemon:
             **captures,
             **looks,
             **self._webhook_work(),
+            **self._notifications(),
             **({"log watch": self.watch.forever} if self.watch else {}),
             "runner": self._run,
             "retry": self._retry,
@@ -119,6 +123,14 @@ class Daemon:
             "webhook subscriptions": partial(self.webhooks.caring, leads, self.listening),
             "webhook notices": partial(self.webhooks.heeding, leads),
         }
+
+    def _notifications(self) -> Works:
+        parts, ways = self.parts, channels_of(self.settings)
+        if not ways:
+            return {}
+        lookout = Lookout(parts.store, parts.mappings, self.metrics, self.health, self.subscriptions)
+        notifier = Notifier(ways, lookout.sight, parts.store.notified, self.streams.is_leader)
+        return {"notifications": notifier.forever}
 
     def subscriptions(self) -> Mapping[str, State]:
         """The state of each table's webhooks; told by the leader only."""

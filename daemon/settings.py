@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from daemon.kafka_settings import EMBEDDED, Kafka
+from daemon.notify_settings import Notify
 from daemon.setting_kinds import (
     Endpoint,
     Named,
@@ -224,6 +225,7 @@ class Settings(Part):
     web: Web = Web()
     logs: Logs = Logs()
     tracing: Tracing = Tracing()
+    notify: Notify = Notify()
     mappings: Named = STANDARD
     workers: int = Field(default=1, ge=1, le=48)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
+from daemon.checkup.notify import notify
 from daemon.checkup.parts import kafka, store
 from daemon.checkup.probe import Heard
 from daemon.checkup.sides import Looked, business_central, sales
@@ -32,13 +33,14 @@ async def checkup(
     Of a `file` with mistakes, what is left without them is held against the sides.
     """
     mappings = file.mappings
-    bc, there, broker, memory = await asyncio.gather(
+    bc, there, broker, memory, told = await asyncio.gather(
         business_central(clients[Side.BC], Heard(clients[Side.BC], now), settings, mappings),
         sales(clients[Side.SALES], Heard(clients[Side.SALES], now), settings, mappings),
         kafka(settings),
         store(settings),
+        notify(settings),
     )
-    return [*bc.found, *there.found, *broker, *memory, *judged(file, bc, there)]
+    return [*bc.found, *there.found, *broker, *memory, *told, *judged(file, bc, there)]
 
 
 def judged(file: MappingsFile, bc: Looked, there: Looked) -> list[Checked]:

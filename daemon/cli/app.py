@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli import act, check, dead_letters, explain, mappings, pair, run, show, survey, tail
+from daemon.cli import act, check, dead_letters, explain, mappings, notify, pair, run, show, survey, tail
 
 app = typer.Typer(
     name="coupled",
@@ -37,6 +37,7 @@ def main(
 app.command()(run.demo)
 app.command("run")(run.run)
 app.command()(check.check)
+app.command()(notify.notify)
 app.command()(run.sandbox)
 app.command("full-sync")(act.full_sync)
 app.command()(act.sync)

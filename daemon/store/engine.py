@@ -22,6 +22,7 @@ from daemon.store.definitions import Definitions
 from daemon.store.findings import Findings
 from daemon.store.jobs import Jobs
 from daemon.store.memory import SqlMemory
+from daemon.store.notified import Notified
 from daemon.store.pairs import Pairs
 from daemon.store.positions import SqlPositions
 from daemon.store.retries import Retries
@@ -63,6 +64,7 @@ class Store:
     definitions: Definitions
     findings: Findings
     pairs: Pairs
+    notified: Notified
 
     async def close(self) -> None:
         await self.database.close()
@@ -162,6 +164,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         definitions=Definitions(database),
         findings=Findings(database),
         pairs=Pairs(database),
+        notified=Notified(database),
     )
 
 

@@ -172,6 +172,11 @@ def _second(n: int) -> Rows:
     }
 
 
+def _eighth(n: int) -> Rows:
+    told = {"summary": "3 records cannot be carried", "advice": "coupled errors", "told_at": AT}
+    return {"notified": {"channel": "email", "kind": "CoupledFailuresGrowing", "about": f"M{n}", **told}}
+
+
 # What each later revision has added, by table. Revisions are never edited, so neither are these.
 ADDED = {
     "0001": _first,
@@ -181,6 +186,7 @@ ADDED = {
     "0005": lambda n: {"failures": {"version": 'W/"9"'}},
     "0006": lambda n: {"intents": {"lost_at": AT}},
     "0007": lambda n: {"failures": {"again_at": AT}},
+    "0008": _eighth,
 }
 
 

@@ -1,0 +1,88 @@
+"""What the leader sees: of itself, of its metrics, and of the store."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from daemon.metrics import Metrics
+from daemon.store.engine import Store
+from daemon.web.from_store import StoreReader
+from daemon.web.ports import SideStatus
+from producers.subscriptions import State
+from schemas.alerts import Sight, share
+from schemas.errors import CoupledError
+from schemas.job import Job, RunState
+from schemas.mapping import Mappings
+from schemas.side import Side
+
+_LIVE = "live:"
+# Looks kept for the share of time waited: a little more than ten minutes of them.
+_LOOKS = 60
+_AT_WORK = (RunState.ACCEPTED, RunState.RUNNING)
+
+
+class Standing(Protocol):
+    """See `daemon.service.Health`."""
+
+    reasons: dict[str, str]
+
+    def ages(self) -> dict[tuple[Side, str], float]: ...
+
+
+async def _nobody() -> Sequence[SideStatus]:
+    return ()
+
+
+class Lookout:
+    def __init__(
+        self,
+        store: Store,
+        mappings: Mappings,
+        metrics: Metrics,
+        health: Standing,
+        subscriptions: Callable[[], Mapping[str, State]],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._reader = store, StoreReader(store, mappings, _nobody)
+        self._metrics, self._health, self._subscriptions, self._now = metrics, health, subscriptions, now
+        self._waited: dict[Side, deque[tuple[float, float]]] = {side: deque(maxlen=_LOOKS) for side in Side}
+
+    async def sight(self) -> Sight:
+        """It never fails: what cannot be known now is absent."""
+        now = self._now()
+        for side, total in self._metrics.waited().items():
+            self._waited[side].append((now, total))
+        reasons = self._health.reasons
+        own: dict[str, Any] = {
+            "waited": {side.value: share(list(totals), now) for side, totals in self._waited.items()},
+            "position_age": {(side.value, table): age for (side, table), age in self._health.ages().items()},
+            "unread": [_place(name) for name in reasons if name.startswith(_LIVE)],
+            "webhooks": {table: state.value for table, state in self._subscriptions().items()},
+            "reasons": {name: why for name, why in reasons.items() if not name.startswith(_LIVE)},
+        }
+        try:
+            return Sight(now, True, **own, **await self._stored())
+        except CoupledError:
+            return Sight(now, False, **own)
+
+    async def _stored(self) -> dict[str, Any]:
+        figures, runs = await self._reader.figures({}), await self._store.jobs.active_runs()
+        states = await self._store.states.all()
+        return {
+            "lag": {(mapping, way.value): age for (mapping, way), age in figures.lag.items()},
+            "failing": {mapping: count for (mapping, state), count in figures.failures.items() if state == "open"},
+            "runs": {run.id: _at(await self._store.jobs.jobs_of(run.id)) for run in runs if run.state in _AT_WORK},
+            "answers": [run.id for run in runs if run.state is RunState.AWAITING_ANSWER],
+            "paused": {name: one.paused_at.timestamp() for name, one in states.items() if one.paused_at},
+        }
+
+
+def _at(jobs: Sequence[Job]) -> object:
+    """What moves while a run is at work."""
+    return [(job.state, job.published, job.read, job.settled) for job in jobs]
+
+
+def _place(name: str) -> tuple[str, str]:
+    side, _, table = name.removeprefix(_LIVE).partition(":")
+    return side, table

@@ -1,0 +1,61 @@
+"""What the leader sees before it tells anybody: of the store, of itself, of the requests it made."""
+
+from dataclasses import dataclass, field
+
+from daemon.alerts.lookout import Lookout
+from daemon.metrics import Metrics
+from daemon.store.engine import Store
+from producers.subscriptions import State
+from schemas.errors import Unreachable
+from schemas.job import Run, RunKind, RunState
+from schemas.mapping_file import parse, standard_text
+from schemas.side import Side
+
+MAPPINGS = parse(standard_text())
+
+
+@dataclass
+class Health:
+    reasons: dict[str, str] = field(default_factory=dict)
+    seen: dict[tuple[Side, str], float] = field(default_factory=dict)
+
+    def ages(self) -> dict[tuple[Side, str], float]:
+        return self.seen
+
+
+class Time:
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_what_it_sees(store: Store, clock) -> None:
+    health, metrics, time = Health(), Metrics(), Time()
+    lookout = Lookout(store, MAPPINGS, metrics, health, lambda: {"items": State.SILENT}, time)
+    for name, state in (("r-1", RunState.RUNNING), ("r-2", RunState.AWAITING_ANSWER), ("r-3", RunState.DONE)):
+        await store.jobs.create_run(Run(name, RunKind.FULL, RunState.ACCEPTED, ("CUSTOMER",), created=clock()), [])
+        await store.jobs.set_run(name, state)
+    await store.states.pause(["CUSTOMER"], clock())
+    health.seen = {(Side.BC, "items"): 3.0}
+    health.reasons = {"live:sales:accounts": "no answer", "store": "slow"}
+    first = await lookout.sight()
+    assert (first.stored, first.waited) == (True, {"bc": None, "sales": None})
+    assert (list(first.runs), list(first.answers)) == (["r-1"], ["r-2"])
+    assert first.paused == {"CUSTOMER": clock().timestamp()}
+    assert set(first.failing.values()) == {0}
+    assert first.position_age == {("bc", "items"): 3.0}
+    assert (list(first.unread), first.reasons) == ([("sales", "accounts")], {"store": "slow"})
+    assert first.webhooks == {"items": "silent"}
+    time.now += 600
+    metrics.throttled(Side.BC, 450)
+    assert (await lookout.sight()).waited == {"bc": 0.75, "sales": 0.0}
+
+
+async def test_with_the_store_away_it_sees_what_is_its_own(store: Store, monkeypatch) -> None:
+    async def away() -> None:
+        raise Unreachable("store-away", "It is away.", "")
+
+    monkeypatch.setattr(type(store.jobs), "active_runs", lambda self: away())
+    seen = await Lookout(store, MAPPINGS, Metrics(), Health({"store": "away"}), dict).sight()
+    assert (seen.stored, seen.reasons) == (False, {"store": "away"})

@@ -1,0 +1,48 @@
+"""A daemon tells somebody what needs a look: once, also over its restart, and once that it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.alerts import notifier
+from schemas import alerts
+from schemas.alerts import Kind, Rule
+from tests.support.mail_server import Posts, receiver
+from tests.support.waiting import wait_until
+from tests.support.world import World
+
+
+@pytest.fixture
+def posts() -> Iterator[Posts]:
+    with receiver() as found:
+        yield found
+
+
+def test_a_pause_is_told_once_and_its_end_once_whatever_happens_to_the_daemon(
+    tmp_path: Path, posts: Posts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without the patience, which tests/unit/test_alerts.py tries in a time of its own.
+    monkeypatch.setitem(alerts.RULES, Kind.PAUSED, Rule("info", 0))  # type: ignore[arg-type]
+    monkeypatch.setattr(alerts, "CALM", 0.5)
+    monkeypatch.setattr(notifier, "SECONDS", 0.1)
+    with World(tmp_path, customers=1) as world:
+        world.config.write_text(f"{world.config.read_text()}notify: {{webhook: {{url: '{posts.url}'}}}}\n")
+        with world.daemon():
+            world.command("pause", mappings=["CUSTOMER"])
+            wait_until(lambda: posts.received, 20, "the message")
+            [told] = wait_until(lambda: world.cli("notify"), 20, "what was told")
+            assert [one["about"] for one in told["told"]] == ["CUSTOMER"]
+        looks: list[object] = []
+        looked = notifier.look
+        monkeypatch.setattr(notifier, "look", lambda *one: looks.append(one) or looked(*one))
+        with world.daemon():
+            wait_until(lambda: len(looks) > 3, 20, "some looks after the restart")
+            world.command("resume", mappings=["CUSTOMER"])
+            wait_until(lambda: len(posts.received) > 1, 20, "that it is over")
+    first, second = posts.bodies()
+    assert ([one["alert"] for one in first["raised"]], first["over"]) == (["CoupledPausedLong"], [])
+    assert (second["raised"], [one["about"] for one in second["over"]]) == ([], ["CUSTOMER"])
+    assert first["from"] == "CRONUS"
