@@ -4,25 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.tail import Heard
-from daemon.web import problems
-from daemon.web.ports import (
-    CommandStatus,
-    Coupled,
-    Found,
-    MappingStatus,
-    Page,
-    Services,
-    SideStatus,
-    Wanted,
-    WantedJobs,
-)
-from schemas.command import Command
+from daemon.web import commanding, problems
+from daemon.web.ports import Coupled, Found, MappingStatus, Page, Services, SideStatus, Wanted, WantedJobs
 from schemas.job import Job, JobState, Run
 from schemas.outcome import Outcome
 from schemas.side import Direction
@@ -76,17 +65,11 @@ class JobRow(BaseModel):
         return JobRow.model_validate(own | counted | times | {"failed": job.failed})
 
 
-class Accepted(BaseModel):
-    """The command is on the control topic; ask /api/commands/{id} what became of it."""
-
-    id: str
-
-
 def router(services: Services) -> APIRouter:
     routes = APIRouter(prefix="/api", tags=["coupled"], responses=dict(problems.RESPONSES))
     _add_states(routes, services)
     _add_records(routes, services)
-    _add_commands(routes, services)
+    commanding.add(routes, services)
     return routes
 
 
@@ -186,25 +169,3 @@ def _add_records(routes: APIRouter, services: Services) -> None:
         mapping: str | None = None, text: str = "", offset: Offset = 0, limit: Limit = 50
     ) -> Page[Coupled]:
         return await reader.couplings(mapping, text, offset, limit)
-
-
-def _only_json(request: Request) -> None:
-    """A form of another page can be sent without asking, and JSON cannot."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise HTTPException(415, "A command is JSON: send it as application/json.")
-
-
-def _add_commands(routes: APIRouter, services: Services) -> None:
-    @routes.post("/commands", status_code=202, dependencies=[Depends(_only_json)])
-    async def submit(command: Annotated[Command, Body(discriminator="command")]) -> Accepted:
-        """Puts a command on the control topic. The same id twice has one effect."""
-        await services.submit(command if command.requested_by else command.model_copy(update={"requested_by": "api"}))
-        return Accepted(id=command.id)
-
-    @routes.get("/commands/{number}")
-    async def command(number: str) -> CommandStatus:
-        found = await services.reader.command(number)
-        if found is None:
-            raise HTTPException(404)
-        return found

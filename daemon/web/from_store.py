@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from daemon.metrics import Figures
 from daemon.store.blanks import Blank
@@ -123,6 +124,10 @@ class StoreReader:
             return None
         name = str(found.command.get("command") or "command")
         return CommandStatus(found.id, name, found.state, found.received_at, found.error)
+
+    async def received(self, number: str) -> dict[str, Any] | None:
+        found = await self.store.commands.get(number)
+        return None if found is None else dict(found.command)
 
     async def figures(self, consumer_lag: Mapping[str, int]) -> Figures:
         """What `Metrics.refresh` sets the gauges to. Of every mapping there is a number, if only 0: one that appears

@@ -188,6 +188,9 @@ class Reader(Protocol):
 
     async def command(self, number: str) -> CommandStatus | None: ...
 
+    async def received(self, number: str) -> dict[str, Any] | None:
+        """The command as it was received, if it was; empty if it could not be used."""
+
 
 def _nothing_wrong() -> Sequence[str]:
     return ()

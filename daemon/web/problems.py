@@ -16,7 +16,7 @@ from daemon.web.rendering import Renderer
 from schemas.errors import CoupledError, Problem, Unreachable
 
 _log = logs.get(__name__)
-_UNKNOWN = frozenset({"mapping-unknown", "record-unknown"})
+_STATUS = {"mapping-unknown": 404, "record-unknown": 404, "key-taken": 409, "request-invalid": 422}
 _UNEXPECTED = Problem("internal-error", "Something went wrong inside coupled.", "The log has the details.")
 
 
@@ -67,8 +67,8 @@ def install(app: FastAPI, renderer: Renderer) -> None:
 
     @app.exception_handler(CoupledError)
     async def ours(request: Request, error: CoupledError) -> Response:
-        unknown = 404 if error.problem.code in _UNKNOWN else 400
-        return say(request, 503 if isinstance(error, Unreachable) else unknown, error.problem)
+        status = 503 if isinstance(error, Unreachable) else _STATUS.get(error.problem.code, 400)
+        return say(request, status, error.problem)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

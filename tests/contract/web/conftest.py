@@ -72,6 +72,7 @@ class FakeReader:
             SideStatus(Side.SALES, "https://contoso.crm.dynamics.com", True, "", ago(1)),
         ]
         self.commands: dict[str, CommandStatus] = {}
+        self.logged: dict[str, dict] = {}
 
     async def sides(self) -> Sequence[SideStatus]:
         return self.side_list
@@ -137,6 +138,9 @@ class FakeReader:
 
     async def command(self, number: str) -> CommandStatus | None:
         return self.commands.get(number)
+
+    async def received(self, number: str) -> dict | None:
+        return self.logged.get(number)
 
 
 LETTERS = (
