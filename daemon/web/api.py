@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import BaseModel
 
 from daemon.store.blanks import Blank
@@ -17,7 +17,10 @@ from schemas.outcome import Outcome
 from schemas.side import Direction
 from schemas.told import Wanted as ToldWanted
 
-Offset = Annotated[int, Query(ge=0)]
+# What JSON carries exactly, and every store can count to.
+_MOST = 2**53 - 1
+Offset = Annotated[int, Query(ge=0, le=_MOST)]
+Number = Annotated[int, Path(ge=0, le=_MOST)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Names = Annotated[Sequence[str], Query()]
 
@@ -131,14 +134,14 @@ def _add_records(routes: APIRouter, services: Services) -> None:
         return Page([JobRow.of(job) for job in page.items], page.offset, page.more, page.total)
 
     @routes.get("/jobs/{number}")
-    async def job(number: int) -> JobRow:
+    async def job(number: Number) -> JobRow:
         found = await reader.job(number)
         if found is None:
             raise HTTPException(404)
         return JobRow.of(found)
 
     @routes.get("/jobs/{number}/findings")
-    async def findings(number: int, kind: str | None = None, offset: Offset = 0, limit: Limit = 50) -> Page[Found]:
+    async def findings(number: Number, kind: str | None = None, offset: Offset = 0, limit: Limit = 50) -> Page[Found]:
         """What a job of a match or a dry run has found."""
         return await reader.findings(number, kind, offset, limit)
 
@@ -146,7 +149,7 @@ def _add_records(routes: APIRouter, services: Services) -> None:
     async def failures(
         mapping: str | None = None,
         code: str | None = None,
-        job: int | None = None,
+        job: Annotated[int | None, Query(ge=0, le=_MOST)] = None,
         cause: str | None = None,
         offset: Offset = 0,
         limit: Limit = 50,

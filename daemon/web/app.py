@@ -83,6 +83,8 @@ def _stopped(request: Request, guard: Guard) -> Response | None:
     path = request.url.path
     if path.startswith(("/webhooks/", *_OPEN)):
         return None
+    if "\0" in path or "%00" in request.url.query:  # PostgreSQL has none
+        return problems.answer(400, "zero-character", "The address holds a zero character.", "Leave it out.")
     if guard.misdirected(request):
         return problems.answer(421, "wrong-host", "This name is not ours.", "Use the address of the console itself.")
     if request.method not in {"GET", "HEAD"} and foreign(request):
