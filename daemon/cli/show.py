@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,10 +16,9 @@ from daemon.cli.output import print_table as _print
 from daemon.cli.output import read_store as _read
 from daemon.cli.output import say
 from daemon.cli.progress import ARROWS, counts
+from daemon.cli.standing import behind, standing, to_do
 from schemas.command_outcome import job_dict
 from schemas.errors import Exit, Refused
-from schemas.job import RunState
-from schemas.mapping_diff import commands as owed_commands
 from schemas.survey import by_kind
 
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
@@ -29,67 +28,30 @@ if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")]
 
 
-def status(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Show the runs, every mapping's state, couplings and open failures."""
+def status(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it anew all the time, until q or Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option("--interval", min=0.5, help="With --watch: seconds between looks.")] = 2,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the runs, every mapping's state, lag, couplings and open failures, and what waits for a person.
 
-    async def read(store: Store, settings: Settings) -> dict[str, Any]:
-        mappings = load_mappings(settings.mappings)
-        flags = await store.memory.flags(mappings.all)
-        coupled = await store.views.coupling_counts()
-        known, blanks = await store.definitions.known(), await store.blanks.counts()
-        failures: dict[str, int] = {}
-        for row in await store.views.failure_counts():
-            failures[row.mapping] = failures.get(row.mapping, 0) + row.open
-        return {
-            "runs": [
-                {"id": run.id, "kind": run.kind.value, "state": run.state.value, "mappings": list(run.mappings)}
-                for run in await store.jobs.runs(limit=5)
-            ],
-            "mappings": [
-                {
-                    "name": mapping.name,
-                    "direction": mapping.direction.value,
-                    "only_coupled": flags[mapping.name].only_coupled,
-                    "live": mapping.live,
-                    "paused": flags[mapping.name].paused,
-                    "couplings": coupled.get(mapping.name, 0),
-                    "failures": failures.get(mapping.name, 0),
-                    "blanks": blanks.get(mapping.name, 0),
-                    "owes": owed_commands(mapping.name, known[mapping.name].owed) if mapping.name in known else {},
-                }
-                for mapping in mappings.all
-            ],
-        }
+    With `--watch` also both sides, and what is running with its progress; it needs a terminal.
+    """
+    if watch:
+        from daemon.cli.watch import watch as keep_watching
 
-    found = _read(config, read)
+        return keep_watching(config, interval, json)
+    found = _read(config, standing)
     if json:
         return _json(found)
-    shown = [{**mapping, "direction": ARROWS[mapping["direction"]]} for mapping in found["mappings"]]
-    _print(shown, ("name", "direction", "only_coupled", "paused", "couplings", "failures"), "Mappings")
+    shown = [{**one, "direction": ARROWS[one["direction"]], "behind": behind(one["lag"])} for one in found["mappings"]]
+    _print(shown, ("name", "direction", "only_coupled", "paused", "couplings", "failures", "behind"), "Mappings")
     if found["runs"]:
         _print(found["runs"], ("id", "kind", "state"), "Runs, newest first")
-    for line in _to_do(found):
+    for line in to_do(found):
         typer.echo(line)
     return None
-
-
-def _to_do(found: Mapping[str, Any]) -> Iterator[str]:
-    """What waits for a person, each with the command for it."""
-    for owing in found["mappings"]:
-        for command, because in owing["owes"].items():
-            yield f"{owing['name']} was changed ({', '.join(because)}). Still to run: {command}"
-    for run in found["runs"]:
-        if run["state"] == RunState.AWAITING_ANSWER:
-            yield f"An answer is due: coupled answer {run['id']} keep|restore"
-    if paused := [mapping["name"] for mapping in found["mappings"] if mapping["paused"]]:
-        yield f"Paused, and carrying nothing: coupled resume {' '.join(paused)}"
-    if failed := sum(mapping["failures"] for mapping in found["mappings"]):
-        yield f"{failed:,} failed record{'' if failed == 1 else 's'}: coupled errors says why, and what to do"
-    if blanks := sum(mapping["blanks"] for mapping in found["mappings"]):
-        went = f"{blanks:,} record{'' if blanks == 1 else 's'} went across without one that is not coupled"
-        yield f"{went}, and wait for it: coupled errors --blanks"
-    if not found["runs"] and not any(mapping["couplings"] for mapping in found["mappings"]):
-        yield "Nothing is coupled yet. See what a first run would do: coupled full-sync --dry-run"
 
 
 def jobs(limit: Limit = 20, config: ConfigOption = None, json: JsonOption = False) -> None:

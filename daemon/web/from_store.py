@@ -8,7 +8,8 @@ from typing import Any
 from daemon.metrics import Figures
 from daemon.store.blanks import Blank
 from daemon.store.engine import Store
-from daemon.store.views import CouplingView, Failure, FailureCause, FailureCount, PositionView
+from daemon.store.lags import lags
+from daemon.store.views import CouplingView, Failure, FailureCause, FailureCount
 from daemon.web.formats import percent
 from daemon.web.ports import (
     CommandStatus,
@@ -45,11 +46,11 @@ class StoreReader:
     async def mappings(self) -> Sequence[MappingStatus]:
         couplings, states = await self.store.views.coupling_counts(), await self.store.states.all()
         failures = _failures(await self.store.views.failure_counts())
-        lags = _lags(self.mapped, await self.store.views.positions())
+        late = lags(self.mapped, await self.store.views.positions())
         owed = {name: owed_commands(name, one.owed) for name, one in (await self.store.definitions.known()).items()}
         shown = (
             _status(
-                each, states.get(each.name), couplings.get(each.name, 0), failures.get((each.name, "open"), 0), lags
+                each, states.get(each.name), couplings.get(each.name, 0), failures.get((each.name, "open"), 0), late
             )
             for each in self.mapped.all
         )
@@ -140,7 +141,7 @@ class StoreReader:
             couplings=dict.fromkeys(names, 0) | dict(await self.store.views.coupling_counts()),
             failures=none | dict(_failures(await self.store.views.failure_counts())),
             progress=await self._progress(runs),
-            lag=_lags(self.mapped, await self.store.views.positions()),
+            lag=lags(self.mapped, await self.store.views.positions()),
             consumer_lag=consumer_lag,
             runs={state.value: active[state.value] for state in RunState if not state.final},
             paused={name: name in states and states[name].paused_at is not None for name in names},
@@ -190,26 +191,6 @@ def _status(
 
 def _last_run(job: Job) -> LastRun:
     return LastRun(job.id, job.state, job.started, job.finished, job.failed)
-
-
-def _live(positions: Iterable[PositionView]) -> Iterable[tuple[tuple[Side, str], PositionView]]:
-    """The positions of live capture (`live:<side>:<table>`); those of sweeps are their jobs' progress."""
-    for position in positions:
-        kind, _, rest = position.name.partition(":")
-        side, _, table = rest.partition(":")
-        if kind == "live":
-            yield (Side(side), table), position
-
-
-def _lags(mappings: Mappings, positions: Iterable[PositionView]) -> Mapping[tuple[str, Direction], float]:
-    """Since when the applied mark stands still although changes wait; 0 when none does."""
-    ages = {live: position.applied_age if position.records_in_flight else 0.0 for live, position in _live(positions)}
-    return {
-        (mapping.name, way): ages[way.source, mapping.table(way.source).name]
-        for mapping in mappings.all
-        for way in mapping.direction.one_ways
-        if (way.source, mapping.table(way.source).name) in ages
-    }
 
 
 def _coupled(view: CouplingView) -> Coupled:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.processes import COUPLED, DaemonProcess, coupled, document
 from tests.support.simulators import SECRET
+from tests.support.terminal import Terminal
 from tests.support.waiting import wait_until
 from tests.support.world import World
 
@@ -119,3 +120,16 @@ def test_tail_shows_a_change_as_it_happens(at_work: World) -> None:
     assert (told["bc_id"], told["direction"], told["outcome"]) == (row["id"], "to_sales", "modified")
     assert (told["name"], told["job"]) == (row["displayName"], None)
     assert told["ended_ms"] >= told["changed_ms"]
+
+
+@pytest.mark.parametrize("keys", ["q", "\x03"], ids=["q", "Ctrl-C"])
+def test_status_is_watched_in_a_terminal_until_one_has_seen_enough(at_work: World, keys: str) -> None:
+    command = [*COUPLED, "status", "--watch", "--interval", "0.5", "--config", str(at_work.config)]
+    with Terminal(command, at_work.folder) as terminal:
+        terminal.shows("CUSTOMER")
+        terminal.shows("ITEM-PRODUCT")
+        assert at_work.settings.sales.url in terminal.seen
+        terminal.press(keys)
+        assert terminal.end() == 0
+        assert "Traceback" not in terminal.seen
+        assert SECRET not in terminal.seen

@@ -22,6 +22,7 @@ QUIET = {
     "couplings": 9,
     "failures": 0,
     "blanks": 0,
+    "lag": {"to_sales": 0.0, "to_bc": 0.4},
     "owes": {},
 }
 

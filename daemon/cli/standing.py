@@ -1,0 +1,81 @@
+"""How everything stands, as the store tells: for `coupled status`, once or again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from daemon.cli.options import load_mappings
+from schemas.job import RunState
+from schemas.mapping_diff import commands as owed_commands
+
+if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
+    from daemon.settings import Settings
+    from daemon.store.engine import Store
+
+
+async def standing(store: Store, settings: Settings) -> dict[str, Any]:
+    """The newest runs and every mapping. `lag`: by direction, the age in seconds of the oldest unapplied change."""
+    from daemon.store.lags import lags
+
+    mappings = load_mappings(settings.mappings)
+    flags = await store.memory.flags(mappings.all)
+    coupled = await store.views.coupling_counts()
+    known, blanks = await store.definitions.known(), await store.blanks.counts()
+    late = lags(mappings, await store.views.positions())
+    failures: dict[str, int] = {}
+    for row in await store.views.failure_counts():
+        failures[row.mapping] = failures.get(row.mapping, 0) + row.open
+    return {
+        "runs": [
+            {"id": run.id, "kind": run.kind.value, "state": run.state.value, "mappings": list(run.mappings)}
+            for run in await store.jobs.runs(limit=5)
+        ],
+        "mappings": [
+            {
+                "name": mapping.name,
+                "direction": mapping.direction.value,
+                "only_coupled": flags[mapping.name].only_coupled,
+                "live": mapping.live,
+                "paused": flags[mapping.name].paused,
+                "couplings": coupled.get(mapping.name, 0),
+                "failures": failures.get(mapping.name, 0),
+                "blanks": blanks.get(mapping.name, 0),
+                "lag": {
+                    way.value: round(late[mapping.name, way], 1)
+                    for way in mapping.direction.one_ways
+                    if (mapping.name, way) in late
+                },
+                "owes": owed_commands(mapping.name, known[mapping.name].owed) if mapping.name in known else {},
+            }
+            for mapping in mappings.all
+        ],
+    }
+
+
+def behind(lag: Mapping[str, float]) -> str:
+    """How late the later direction is; nothing while nothing waits."""
+    seconds = max(lag.values(), default=0)
+    if seconds < 1:
+        return ""
+    minutes = seconds / 60
+    return f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+
+
+def to_do(found: Mapping[str, Any]) -> Iterator[str]:
+    """What waits for a person, each with the command for it."""
+    for owing in found["mappings"]:
+        for command, because in owing["owes"].items():
+            yield f"{owing['name']} was changed ({', '.join(because)}). Still to run: {command}"
+    for run in found["runs"]:
+        if run["state"] == RunState.AWAITING_ANSWER:
+            yield f"An answer is due: coupled answer {run['id']} keep|restore"
+    if paused := [mapping["name"] for mapping in found["mappings"] if mapping["paused"]]:
+        yield f"Paused, and carrying nothing: coupled resume {' '.join(paused)}"
+    if failed := sum(mapping["failures"] for mapping in found["mappings"]):
+        yield f"{failed:,} failed record{'' if failed == 1 else 's'}: coupled errors says why, and what to do"
+    if blanks := sum(mapping["blanks"] for mapping in found["mappings"]):
+        went = f"{blanks:,} record{'' if blanks == 1 else 's'} went across without one that is not coupled"
+        yield f"{went}, and wait for it: coupled errors --blanks"
+    if not found["runs"] and not any(mapping["couplings"] for mapping in found["mappings"]):
+        yield "Nothing is coupled yet. See what a first run would do: coupled full-sync --dry-run"
