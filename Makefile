@@ -20,10 +20,10 @@ JOBS ?= 3
 COMPLETE := tests/test_architecture.py tests/contract/sandbox/test_points.py \
 	tests/weather/test_switches.py::test_no_setting_of_a_simulator_is_forgotten_here
 
-.PHONY: help setup demo test large style check audit bench chaos proof load kafka docs lock clean
+.PHONY: help setup demo test large style check audit bench chaos proof load kafka docs screenshots lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## make the environment in .venv from requirements.lock
 	@:
@@ -80,6 +80,9 @@ docs: setup  ## write docs/reference/ from the code, the checklist of docs/diffe
 	@$(BIN)/python -m daemon.reference
 	@$(BIN)/python -m tests.support.checklist
 	@$(BIN)/python -m tests.support.api_cost
+
+screenshots: setup  ## take the pictures of docs/images anew, in Chromium
+	@$(BIN)/python -m tests.support.pictures
 
 lock: setup  ## renew requirements.lock from pyproject.toml, and that of the clients of strangers (ARGS=--upgrade for newer versions)
 	@$(BIN)/uv pip compile --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --universal \

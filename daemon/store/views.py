@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+import orjson
 from sqlalchemy import ColumnElement, Row, Select, String, cast, exists, func, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
@@ -231,8 +232,11 @@ def _once_each(open_only: bool) -> tuple[ColumnElement[bool], ...]:
 def _mentions(search: str) -> ColumnElement[bool]:
     row, reference = CouplingRow, CouplingReferenceRow
     named = exists().where(reference.coupling_id == row.id, reference.value.icontains(search, autoescape=True))
-    values = [row.bc_id, row.sales_id, cast(row.bc_base, String), cast(row.sales_base, String)]
-    return or_(named, *(value.icontains(search, autoescape=True) for value in values))
+    ids = [id_.icontains(search, autoescape=True) for id_ in (row.bc_id, row.sales_id)]
+    # Values are kept as JSON, which writes a quote, for one, as two characters.
+    written = orjson.dumps(search).decode()[1:-1]
+    values = [cast(base, String).icontains(written, autoescape=True) for base in (row.bc_base, row.sales_base)]
+    return or_(named, *ids, *values)
 
 
 def _cause(rows: Sequence[Row[Any]]) -> FailureCause:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from daemon.store.views import Failure
 from schemas.job import Run, RunKind, RunState
 from tests.contract.web.conftest import RUN, World, ago, foretold
 
@@ -23,8 +25,14 @@ def busy_console(answered: bool = False) -> World:
     dry = Run("dry", RunKind.PREVIEW, RunState.DONE, ("CUSTOMER",), created=ago(9), started=ago(9), finished=ago(8))
     reader.run_list.append(dry)
     reader.job_list.append(foretold())
+    reader.names = _names
     if answered:
         reader.run_list = [
             replace(one, state=RunState.AWAITING_ANSWER) if one.id == RUN else one for one in reader.run_list
         ]
     return world
+
+
+async def _names(failures: Sequence[Failure]) -> dict[int, str]:
+    towns = ("Aachen", "Bonn", "Celle", "Dresden", "Essen", "Fulda", "Görlitz")
+    return {each.id: f"Adatum {towns[each.id % len(towns)]}" for each in failures}

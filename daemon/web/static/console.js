@@ -77,6 +77,8 @@
   }
 
   localise(document);
+  // On a phone the pages' names are wider than the window.
+  document.querySelector("header nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   if (every) {
     setTimeout(keep, every);
     document.addEventListener("visibilitychange", refresh);

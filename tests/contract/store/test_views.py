@@ -35,6 +35,18 @@ async def test_couplings_are_found_by_ids_references_and_values(store: Store) ->
     assert await found("nothing like it") == []
 
 
+async def test_couplings_are_found_by_names_with_quotes_and_other_signs(store: Store) -> None:
+    """The values are kept as JSON, in which some characters are written as two."""
+    name = 'Restaurant "Größenwahn" \\ Söhne, 100 %'
+    made = coupled("b3", "s3")
+    assert made.coupling
+    bc = replace(made.coupling.bc, base={"displayName": name})
+    await store.memory.record([replace(made, coupling=replace(made.coupling, bc=bc))], NOWHERE)
+    for search in ('"Größenwahn"', 'restaurant "', "\\ Söhne", "100 %", name):
+        assert [one.coupling.bc.id for one in await store.views.couplings(search=search)] == ["b3"], search
+    assert await store.views.couplings(search="\\n") == []
+
+
 async def test_failures_by_mapping_job_and_code(store: Store) -> None:
     await store.memory.record([failed("b1"), failed("b2"), failed("b3", "http-403", job=7)], NOWHERE)
     await store.memory.record([ended("b1", Outcome.MODIFIED)], NOWHERE)

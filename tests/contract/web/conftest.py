@@ -46,10 +46,12 @@ from tests.support.made import BC_ID, SALES_ID
 
 NOW = datetime.now(UTC)
 RUN = "7d6b6ad2-5a6c-4f6c-8d0a-3c1f7b9b1c11"
-STALE = Problem("coupled-to-deleted", "The account it is coupled to has been deleted.", "Uncouple it, or restore it.")
+STALE = Problem(
+    "coupled-to-deleted", "The account <b>7</b> it is coupled to has been deleted.", "Uncouple it, or restore it."
+)
 LOOKUP = Problem(
     "lookup-not-coupled",
-    "The salesperson <b>'JO'</b> has no user on the other side.",
+    "The salesperson 'JO' has no user on the other side.",
     "Couple the salesperson first; the record is then tried again by itself.",
 )
 

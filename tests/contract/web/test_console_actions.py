@@ -161,7 +161,7 @@ async def test_the_set_up_is_checked_when_somebody_asks(browser):
 
 
 async def test_jobs_are_narrowed_by_state_and_failures(browser):
-    numbers = re.compile(r'<td class="n"><a href="/jobs/(\d+)">')
+    numbers = re.compile(r'<td class="n" data-label="Job"><a href="/jobs/(\d+)">')
     for state, expected in (("running", ["5"]), ("failed", ["1"]), ("failures", ["4"]), ("nonsense", list("7654321"))):
         text = (await browser.get("/jobs", params={"state": state})).text
         assert numbers.findall(text) == expected, state
