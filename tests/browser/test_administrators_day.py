@@ -20,7 +20,7 @@ expect.set_options(timeout=_MS)
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(tmp_path_factory.mktemp("day"), customers=6) as world, world.daemon():
+    with World(tmp_path_factory.mktemp("day"), customers=4, poll=1) as world, world.daemon():
         yield world
 
 

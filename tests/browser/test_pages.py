@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from daemon.web import Access
 from tests.contract.web.conftest import World
-from tests.support.chromium import DARK, DARK_PHONE, LIGHT, PHONE, overflow, turn, violations, visit
+from tests.support.chromium import DARK, LIGHT, PHONE, overflow, turn, violations, visit
 from tests.support.console import PAGES, busy_console
 from tests.support.strangers import served
 
@@ -26,7 +26,7 @@ def test_a_page_hinders_nobody(page: Page, path: str) -> None:
     assert answer
     assert answer.status == 200
     found = {}
-    for look in (LIGHT, DARK, DARK_PHONE, PHONE):
+    for look in (LIGHT, DARK, PHONE):
         turn(page, look)
         found[look.name] = violations(page)
     assert found == {name: [] for name in found}
