@@ -64,10 +64,10 @@ class Commands:
         assert outcome
         return outcome
 
-    def end(self, command_id: str, timeout: float = 90) -> Message:
+    def end(self, command_id: str, timeout: float = 300) -> Message:
         return self.until(command_id, lambda outcome: outcome["state"] in FINAL, timeout, "the end")
 
-    def run(self, name: str, timeout: float = 90, **fields: Any) -> Message:
+    def run(self, name: str, timeout: float = 300, **fields: Any) -> Message:
         return self.end(self.command(name, **fields), timeout)
 
     def close(self) -> None:

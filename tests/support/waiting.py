@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-_SOONEST, _SELDOM, _AT_LEAST = 0.03, 0.5, 60.0
+_SOONEST, _SELDOM, _AT_LEAST = 0.03, 0.5, 240.0
 
 
 def wait_until(predicate: Callable[[], T], timeout: float, what: str) -> T:
     """The first true value of `predicate`; AssertionError naming `what` if there is none within `timeout` seconds.
 
-    Or within a minute, if that is longer: a slow, busy machine is no mistake, and it costs nothing where all goes well.
+    Or within four minutes, if that is longer: a slow machine is no mistake, and it costs nothing where all goes well.
     """
     begun, timeout = time.monotonic(), max(timeout, _AT_LEAST)
     while True:
