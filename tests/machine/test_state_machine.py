@@ -7,11 +7,12 @@ both spoke, that of the side which wins. Time is simulated, the rest is real but
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ from schemas.job import RunState
 from schemas.mapping import OnDelete, OnUpdateConflict
 from schemas.side import Side
 from tests.machine.model import FIELDS, Model, Pair
+from tests.support import simulators
 from tests.support.faults import called
 from tests.support.simulators import Row
 from tests.support.stage import Stage
@@ -99,11 +101,25 @@ class Systems(RuleBasedStateMachine):
         if (chosen := self._pair(pair)) is None:
             return
         text = f"value {value}"
-        if side is Side.BC:
-            self.stage.bc.edit(f"customers({chosen.bc})", **{FIELDS[field][0]: text})
-        else:
-            self.stage.sales.edit(f"accounts({chosen.sales})", **{FIELDS[field][1]: text})
+        with self._person(side) as person:
+            if side is Side.BC:
+                person.edit(f"customers({chosen.bc})", **{FIELDS[field][0]: text})
+            else:
+                person.edit(f"accounts({chosen.sales})", **{FIELDS[field][1]: text})
         chosen.edit(side, field, text, self.model.spell)
+
+    @contextlib.contextmanager
+    def _person(self, side: Side) -> Iterator[simulators.Side]:
+        """Somebody at work in one system. Faults are for the daemon: they wait meanwhile."""
+        system = self._system(side)
+        waiting = system.armed()
+        system.disarm()
+        yield system
+        for fault in waiting:
+            system.arm(**fault)
+
+    def _system(self, side: Side) -> simulators.Side:
+        return self.stage.bc if side is Side.BC else self.stage.sales
 
     def _pair(self, number: int) -> Pair | None:
         return self.model.pairs[number % len(self.model.pairs)] if self.model.pairs else None
@@ -111,10 +127,11 @@ class Systems(RuleBasedStateMachine):
     @rule(side=_SIDES)
     def create(self, side: Side) -> None:
         name = self.model.new()
-        if side is Side.BC:
-            self.stage.bc.create("customers", displayName=name, email=f"{name}@example.com")
-        else:
-            self.stage.sales.create("accounts", name=name, customertypecode=3, emailaddress1=f"{name}@example.com")
+        with self._person(side) as person:
+            if side is Side.BC:
+                person.create("customers", displayName=name, email=f"{name}@example.com")
+            else:
+                person.create("accounts", name=name, customertypecode=3, emailaddress1=f"{name}@example.com")
 
     @precondition(lambda self: len(self.model.pairs) > 2)
     @rule(side=_SIDES, pair=st.integers(0, 50))
@@ -123,10 +140,11 @@ class Systems(RuleBasedStateMachine):
         chosen = self._pair(pair)
         if chosen is None or chosen.edited:
             return
-        if side is Side.BC:
-            self.stage.bc.delete(f"customers({chosen.bc})")
-        else:
-            self.stage.sales.delete(f"accounts({chosen.sales})")
+        with self._person(side) as person:
+            if side is Side.BC:
+                person.delete(f"customers({chosen.bc})")
+            else:
+                person.delete(f"accounts({chosen.sales})")
         self.model.delete(chosen)
 
     @rule(side=_SIDES)
@@ -140,10 +158,10 @@ class Systems(RuleBasedStateMachine):
 
     @rule(side=_SIDES, fault=st.sampled_from(_FAULTS), place=st.sampled_from(_PLACES), count=st.integers(1, 2))
     def fail(self, side: Side, fault: dict[str, Any], place: tuple[str, str], count: int) -> None:
-        chosen = self.stage.bc if side is Side.BC else self.stage.sales
-        chosen.disarm()
+        system = self._system(side)
+        system.disarm()
         faults[called(fault)] += 1
-        chosen.arm(method=place[0], path=place[1], count=count, **fault)
+        system.arm(method=place[0], path=place[1], count=count, **fault)
 
     @rule(side=_SIDES, number=st.integers(0, 4))
     def answer_too_slowly(self, side: Side, number: int) -> None:
@@ -178,7 +196,7 @@ class Systems(RuleBasedStateMachine):
         """The services are well again."""
         for side in Side:
             self.stage.lines[side].too_slow.clear()
-            (self.stage.bc if side is Side.BC else self.stage.sales).disarm()
+            self._system(side).disarm()
 
     @precondition(lambda self: self._steps > 25)
     @rule(winner=st.sampled_from(_WINNERS))
