@@ -20,7 +20,7 @@ JOBS ?= 3
 COMPLETE := tests/test_architecture.py tests/contract/sandbox/test_points.py \
 	tests/weather/test_switches.py::test_no_setting_of_a_simulator_is_forgotten_here
 
-.PHONY: help setup demo test large style check audit bench chaos proof load kafka docs screenshots lock clean
+.PHONY: help setup demo test large style units check audit bench chaos proof load kafka docs screenshots lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +55,10 @@ style: setup  ## what can be told without running anything: style, types, layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-check: style  ## what must hold before a commit, in under a minute: style, types, layers, unit tests (properties with a tenth of their examples)
+check: setup  ## what must hold before a commit, in under a minute: style and units, side by side
+	@$(MAKE) -j2 --output-sync=target style units
+
+units: setup  ## the unit tests, properties with a tenth of their examples
 	@COUPLED_HASTE=10 $(BIN)/python -m pytest tests/unit $(COMPLETE) -q -n auto
 
 audit: setup  ## are all locked packages still what was locked: hashes, versions that were withdrawn, known holes; asks the package registries only

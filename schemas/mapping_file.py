@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -84,6 +85,7 @@ def sound(file: MappingsFile) -> MappingsFile:
     return file
 
 
+@lru_cache(maxsize=32)
 def examine(text: str, source: str = STANDARD) -> MappingsFile:
     """A file with all its mistakes, and what is left without them."""
     try:
