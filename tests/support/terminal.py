@@ -25,6 +25,7 @@ class Terminal:
         self._code: int | None = None
         self._pid, self._ours = pty.fork()
         if self._pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # of a shell's background job it is ignored
             os.chdir(folder)
             ioctl(0, TIOCSWINSZ, pack("HHHH", 40, 120, 0, 0))
             os.execv(command[0], command)
