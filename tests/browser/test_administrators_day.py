@@ -14,8 +14,6 @@ from tests.support.world import World
 
 # Sales takes it, and Business Central does not.
 ADDRESS = "ask at the front desk"
-_MS = 30_000
-expect.set_options(timeout=_MS)
 
 
 @pytest.fixture(scope="module")

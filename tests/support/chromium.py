@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+
+from tests.support.waiting import AT_LEAST
 
 EXECUTABLE = "/usr/bin/chromium"
 _ARGUMENTS = (
@@ -19,8 +21,9 @@ _ARGUMENTS = (
     # The same shades and sizes on every machine.
     *("--force-color-profile=srgb", "--hide-scrollbars", "--font-render-hinting=none"),
 )
-# A page that is not there by then is a mistake, also on a slow machine.
-_MS = 30_000
+# What is not there by then is a mistake, also on a slow machine.
+_MS = 1000 * AT_LEAST
+expect.set_options(timeout=_MS)
 
 
 class ChromiumUnavailable(RuntimeError):

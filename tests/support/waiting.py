@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-_SOONEST, _SELDOM, _AT_LEAST = 0.03, 0.5, 240.0
+_SOONEST, _SELDOM, AT_LEAST = 0.03, 0.5, 240.0
 
 
 def wait_until(predicate: Callable[[], T], timeout: float, what: str) -> T:
@@ -15,7 +15,7 @@ def wait_until(predicate: Callable[[], T], timeout: float, what: str) -> T:
 
     Or within four minutes, if that is longer: a slow machine is no mistake, and it costs nothing where all goes well.
     """
-    begun, timeout = time.monotonic(), max(timeout, _AT_LEAST)
+    begun, timeout = time.monotonic(), max(timeout, AT_LEAST)
     while True:
         found = predicate()
         if found:
