@@ -105,9 +105,9 @@ def deleted(item: Delete, answer: Answer) -> Settled:
     side = item.change.side.other
     if isinstance(answer, Written) or is_missing(side, answer, item.partner.id):
         return replace(settled, outcome=Outcome.DELETED, uncouple=True, gone=item.partner.id)
-    problem = problems.rejected(side, answer)
-    if is_stale(side, answer):
-        problem = problems.deleted_but_changed(item.coupling, item.change.side)
+    problem = problems.deleted_but_changed(item.coupling, item.change.side)
+    if not is_stale(side, answer):
+        problem = problems.not_deleted(item.coupling, item.change.side, answer)
     return replace(settled, problem=problem)
 
 

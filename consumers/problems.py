@@ -122,6 +122,19 @@ _HINTS = {
 }
 
 
+def not_deleted(coupling: Coupling, gone: Side, error: ApiError) -> Problem:
+    """The partner of a deleted record is refused its deletion: there is nothing to correct in either record."""
+    problem = rejected(gone.other, error)
+    if error.transient or error.status in _HINTS:
+        return problem
+    return Problem(
+        problem.code,
+        problem.message,
+        f"Keep it, and end the coupling: `coupled uncouple {coupling.mapping} {coupling.bc.id}`. "
+        f"Or see to it that {gone.other.label} lets it go, then `coupled retry --all`.",
+    )
+
+
 def rejected(side: Side, error: ApiError) -> Problem:
     """The side refused the write for good, or did not recover in time."""
     if isinstance(error, KeepsChanging):

@@ -136,9 +136,9 @@ class Systems(RuleBasedStateMachine):
     @precondition(lambda self: len(self.model.pairs) > 2)
     @rule(side=_SIDES, pair=st.integers(0, 50))
     def delete(self, side: Side, pair: int) -> None:
-        """Of a record nobody has edited meanwhile."""
+        """Of a record nobody has edited meanwhile, and that Business Central lets go: one without ledger entries."""
         chosen = self._pair(pair)
-        if chosen is None or chosen.edited:
+        if chosen is None or chosen.edited or self._rows(Side.BC)[chosen.bc]["balanceDue"]:
             return
         with self._person(side) as person:
             if side is Side.BC:

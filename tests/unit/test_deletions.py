@@ -206,6 +206,7 @@ async def test_a_partner_that_the_side_refuses_to_delete_stays_and_fails() -> No
     assert end.outcome is Outcome.FAILED
     assert end.problem is not None
     assert "ledger entries" in end.problem.message
+    assert "coupled uncouple CUSTOMER" in end.problem.hint
     assert river.memory.kept
 
 
