@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 TESTS ?= tests
 # Test files at once. Most of a flow test is waiting, so more than there are cores.
-JOBS ?= 3
+JOBS ?= 4
 # What must name everything there is, wherever it stands.
 COMPLETE := tests/test_architecture.py tests/contract/sandbox/test_points.py \
 	tests/weather/test_switches.py::test_no_setting_of_a_simulator_is_forgotten_here
@@ -44,7 +44,7 @@ demo: setup  ## both systems simulated, one full synchronisation, then live chan
 test: setup  ## all tests; those on Apache Kafka if Maven and Java are there, those with other clients if Node.js is, those in a browser if Chromium is, those of alerts and dashboards if Prometheus is (TESTS=tests/unit for some of them, JOBS=1 for one after the other)
 	@$(BIN)/python deploy/kafka/run_kafka.py --fetch >/dev/null 2>&1 || true  # the closing lines of the tests say why
 	@$(BIN)/python -m tests.support.strangers >/dev/null 2>&1 || true
-	@$(BIN)/python -m pytest $(TESTS) -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest $(TESTS) -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 large: setup  ## the tests that need minutes: a hundred thousand records in each table of a simulator
 	@COUPLED_LARGE=1 $(BIN)/python -m pytest tests -m large $(ARGS)

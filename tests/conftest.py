@@ -29,7 +29,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", warning)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# What takes longest comes first, so that no process is left with it while the others have nothing more to do.
+_FIRST = ("machine", "chaos", "e2e", "outages", "browser", "flow", "weather")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    folders = {folder: place for place, folder in enumerate(_FIRST)}
+    tests = config.rootpath / "tests"
+    items.sort(key=lambda item: folders.get(item.path.relative_to(tests).parts[0], len(folders)))
     if os.environ.get("COUPLED_LARGE") == "1":
         return
     for item in items:
