@@ -5,6 +5,7 @@ from typing import Protocol
 
 import structlog
 
+from daemon.health import Told
 from daemon.rounds import Place, Rounds
 from schemas.errors import CoupledError
 
@@ -22,12 +23,8 @@ class Captured(Protocol):
     def rest(self) -> None: ...
 
 
-class Told(Protocol):
-    """Who is told how it goes; see `daemon.health.Health`."""
-
-    def up(self, name: str) -> None: ...
-
-    def down(self, name: str, reason: str) -> None: ...
+class Followed(Told, Protocol):
+    """Who is told how it goes, and when a table was read; see `daemon.health.Health`."""
 
     def read(self, place: Place) -> None: ...
 
@@ -44,7 +41,7 @@ class Capturing:
         capture: Captured,
         place: Place,
         rounds: Rounds,
-        told: Told,
+        told: Followed,
         *,
         leads: Callable[[], bool],
         paused: Callable[[], Awaitable[bool]],

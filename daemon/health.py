@@ -3,8 +3,17 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from daemon.rounds import Place
+
+
+class Told(Protocol):
+    """Who is told what is up and what is not, and why; see `Health`."""
+
+    def up(self, name: str) -> None: ...
+
+    def down(self, name: str, reason: str) -> None: ...
 
 
 @dataclass

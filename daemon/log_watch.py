@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 from kafka import TopicPartition
@@ -17,8 +16,10 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.protocol.consumer.offsets import OffsetSpec
 
+from daemon.health import Told
 from daemon.kafka import client_options, topic_id, unreachable
 from daemon.settings import Kafka
+from daemon.supervision import every
 
 _log = structlog.get_logger(__name__)
 NAME = "kafka"
@@ -33,14 +34,6 @@ class Seen:
 
     ids: Mapping[str, str]
     first: Mapping[str, Mapping[int, int]]
-
-
-class Told(Protocol):
-    """See `daemon.health.Health`."""
-
-    def up(self, name: str) -> None: ...
-
-    def down(self, name: str, reason: str) -> None: ...
 
 
 class Eyes:
@@ -107,9 +100,7 @@ class LogWatch:
         self._others: list[str] = []
 
     async def forever(self) -> None:
-        while True:
-            await self.once()
-            await asyncio.sleep(_SECONDS)
+        await every(_SECONDS, self.once)
 
     async def once(self) -> None:
         """CoupledError if the store is away."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -29,7 +29,7 @@ from daemon.sides import Sides, sessions
 from daemon.store.engine import open_store, utc_now
 from daemon.store_watch import StoreWatch
 from daemon.streams import Cluster, Streams
-from daemon.supervision import Works, supervised
+from daemon.supervision import Works, every, supervised
 from daemon.tail import Tail
 from daemon.tracing import NoTraces, Traces, traces_of
 from daemon.webhooks import Webhooks, webhooks_of
@@ -186,20 +186,17 @@ class Daemon:
 
     async def _retry(self) -> None:
         """Failed records whose time has come go on their topics again, about every second."""
-        retry = self.parts.retry()
-        while True:
-            if self.streams.is_leader():
-                with contextlib.suppress(CoupledError):  # a side or Kafka is away: told by capture, tried again
-                    await retry.once()
-            await asyncio.sleep(1.0)
+        await every(1.0, partial(self._leading, self.parts.retry().once))
 
     async def _tidy(self) -> None:
         """Every hour."""
-        while True:
-            if self.streams.is_leader():
-                with contextlib.suppress(CoupledError):  # the store is away, which everybody else tells
-                    await self.parts.tidy(self.settings.store.keep_days)
-            await asyncio.sleep(3600)
+        await every(3600, partial(self._leading, partial(self.parts.tidy, self.settings.store.keep_days)))
+
+    async def _leading(self, once: Callable[[], Awaitable[object]]) -> None:
+        """Only while this worker leads; that a side, Kafka or the store is away, others tell, and it is tried again."""
+        if self.streams.is_leader():
+            with contextlib.suppress(CoupledError):
+                await once()
 
     async def _applied_soon(self) -> None:
         """Until this worker has applied something, or a moment, since another worker may have."""

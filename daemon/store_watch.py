@@ -3,23 +3,16 @@ table that has just changed would tell."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 import structlog
 
+from daemon.health import Told
+from daemon.supervision import every
 from schemas.errors import CoupledError, Unreachable
 
 _log = structlog.get_logger(__name__)
 _SECONDS, _PATIENCE = 2.0, 10.0
 NAME = "store"
-
-
-class Told(Protocol):
-    """Who is told how it goes; see `daemon.health.Health`."""
-
-    def up(self, name: str) -> None: ...
-
-    def down(self, name: str, reason: str) -> None: ...
 
 
 class StoreWatch:
@@ -30,9 +23,7 @@ class StoreWatch:
         self._away = False
 
     async def forever(self) -> None:
-        while True:
-            await self.once()
-            await asyncio.sleep(_SECONDS)
+        await every(_SECONDS, self.once)
 
     async def once(self) -> None:
         try:

@@ -14,6 +14,13 @@ _PAUSE_SECONDS, _AGAIN_SECONDS = 1.0, 60.0
 Works = dict[str, Callable[[], Awaitable[None]]]
 
 
+async def every(seconds: float, once: Callable[[], Awaitable[object]]) -> None:
+    """Again and again, with so long a rest in between; what it raises ends it."""
+    while True:
+        await once()
+        await asyncio.sleep(seconds)
+
+
 async def supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Begins the work again, after a moment, whenever it fails: what is away is waited for, and told when it goes away
     (`/readyz` tells of it all the while); a mistake of ours is told each time, with its trace."""

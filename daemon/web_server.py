@@ -17,6 +17,7 @@ from daemon.metrics import Metrics, Standing
 from daemon.service import Daemon
 from daemon.settings import Web
 from daemon.store.engine import utc_now
+from daemon.supervision import every
 from daemon.web.app import create_app
 from daemon.web.from_store import StoreReader
 from daemon.web.ports import Access, Services, SideStatus
@@ -65,7 +66,8 @@ async def web_server(daemon: Daemon) -> AsyncIterator[str]:
         uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS)
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    figures = asyncio.create_task(_refresh(daemon.metrics, reader, daemon))
+    refresh = partial(_refresh, daemon.metrics, reader, daemon)
+    figures = asyncio.create_task(every(_FIGURES_SECONDS, refresh))
     daemon.listening.set()
     host = "127.0.0.1" if web.host in {"0.0.0.0", "::"} else web.host  # noqa: S104 — told, not bound
     try:
@@ -131,15 +133,13 @@ def _told(subscriptions: Mapping[str, State]) -> str:
 
 async def _refresh(metrics: Metrics, reader: StoreReader, daemon: Daemon) -> None:
     """Keeps the gauges true, whoever scrapes them."""
-    while True:
-        try:
-            metrics.stand(_standing(daemon))  # first: while the store is away, ages go on growing
-            metrics.refresh(await reader.figures(await _in_flight(daemon)))
-        except CoupledError:
-            pass  # the store is away, which its watch tells
-        except Exception:
-            _log.exception("figures_failed")
-        await asyncio.sleep(_FIGURES_SECONDS)
+    try:
+        metrics.stand(_standing(daemon))  # first: while the store is away, ages go on growing
+        metrics.refresh(await reader.figures(await _in_flight(daemon)))
+    except CoupledError:
+        pass  # the store is away, which its watch tells
+    except Exception:
+        _log.exception("figures_failed")
 
 
 def _standing(daemon: Daemon) -> Standing:

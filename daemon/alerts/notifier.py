@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 
 from daemon.alerts.channels import Channel, Undelivered
+from daemon.supervision import every
 from schemas.alerts import Cause, News, Sight, Watch, look, news, resumed
 from schemas.errors import CoupledError
 
@@ -50,12 +51,13 @@ class Notifier:
         self._watch = Watch()
 
     async def forever(self) -> None:
-        while True:
-            if self._leads():
-                await self.once()
-            else:
-                self._told = None  # another worker tells now, and notes it in the store
-            await asyncio.sleep(SECONDS)
+        await every(SECONDS, self._turn)
+
+    async def _turn(self) -> None:
+        if self._leads():
+            await self.once()
+        else:
+            self._told = None  # another worker tells now, and notes it in the store
 
     async def once(self) -> None:
         """CoupledError if the store cannot say what was told before."""

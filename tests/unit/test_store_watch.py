@@ -76,3 +76,15 @@ def _failing(error: Exception, times: int) -> Callable[[], Awaitable[None]]:
         raise left.pop()
 
     return work
+
+
+async def test_what_is_done_every_so_often_goes_on_until_it_fails() -> None:
+    left = [1, 2, 3]
+
+    async def once() -> int:
+        return left.pop()
+
+    with pytest.raises(IndexError):
+        await supervision.every(0, once)
+
+    assert left == []
