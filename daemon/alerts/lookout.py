@@ -7,8 +7,7 @@ from typing import Any, Protocol
 
 from daemon.metrics import Metrics
 from daemon.store.engine import Store
-from daemon.web.from_store import StoreReader
-from daemon.web.ports import SideStatus
+from daemon.store.figures import failures, lags
 from producers.subscriptions import State
 from schemas.alerts import Sight, share
 from schemas.errors import CoupledError
@@ -23,15 +22,11 @@ _AT_WORK = (RunState.ACCEPTED, RunState.RUNNING)
 
 
 class Standing(Protocol):
-    """See `daemon.service.Health`."""
+    """See `daemon.health.Health`."""
 
     reasons: dict[str, str]
 
     def ages(self) -> dict[tuple[Side, str], float]: ...
-
-
-async def _nobody() -> Sequence[SideStatus]:
-    return ()
 
 
 class Lookout:
@@ -44,7 +39,7 @@ class Lookout:
         subscriptions: Callable[[], Mapping[str, State]],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._store, self._reader = store, StoreReader(store, mappings, _nobody)
+        self._store, self._mappings = store, mappings
         self._metrics, self._health, self._subscriptions, self._now = metrics, health, subscriptions, now
         self._waited: dict[Side, deque[tuple[float, float]]] = {side: deque(maxlen=_LOOKS) for side in Side}
 
@@ -67,12 +62,14 @@ class Lookout:
             return Sight(now, False, **own)
 
     async def _stored(self) -> dict[str, Any]:
-        figures, runs = await self._reader.figures({}), await self._store.jobs.active_runs()
+        views, jobs = self._store.views, self._store.jobs
+        late = lags(self._mappings, await views.positions())
+        failed, runs = failures(await views.failure_counts()), await jobs.active_runs()
         states = await self._store.states.all()
         return {
-            "lag": {(mapping, way.value): age for (mapping, way), age in figures.lag.items()},
-            "failing": {mapping: count for (mapping, state), count in figures.failures.items() if state == "open"},
-            "runs": {run.id: _at(await self._store.jobs.jobs_of(run.id)) for run in runs if run.state in _AT_WORK},
+            "lag": {(mapping, way.value): age for (mapping, way), age in late.items()},
+            "failing": {mapping: count for (mapping, state), count in failed.items() if state == "open"},
+            "runs": {run.id: _at(await jobs.jobs_of(run.id)) for run in runs if run.state in _AT_WORK},
             "answers": [run.id for run in runs if run.state is RunState.AWAITING_ANSWER],
             "paused": {name: one.paused_at.timestamp() for name, one in states.items() if one.paused_at},
         }

@@ -16,16 +16,14 @@ if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
 
 async def standing(store: Store, settings: Settings) -> dict[str, Any]:
     """The newest runs and every mapping. `lag`: by direction, the age in seconds of the oldest unapplied change."""
-    from daemon.store.lags import lags
+    from daemon.store.figures import failures, lags
 
     mappings = load_mappings(settings.mappings)
     flags = await store.memory.flags(mappings.all)
     coupled = await store.views.coupling_counts()
     known, blanks = await store.definitions.known(), await store.blanks.counts()
     late = lags(mappings, await store.views.positions())
-    failures: dict[str, int] = {}
-    for row in await store.views.failure_counts():
-        failures[row.mapping] = failures.get(row.mapping, 0) + row.open
+    failed = failures(await store.views.failure_counts())
     return {
         "runs": [
             {"id": run.id, "kind": run.kind.value, "state": run.state.value, "mappings": list(run.mappings)}
@@ -39,7 +37,7 @@ async def standing(store: Store, settings: Settings) -> dict[str, Any]:
                 "live": mapping.live,
                 "paused": flags[mapping.name].paused,
                 "couplings": coupled.get(mapping.name, 0),
-                "failures": failures.get(mapping.name, 0),
+                "failures": failed[mapping.name, "open"],
                 "blanks": blanks.get(mapping.name, 0),
                 "lag": {
                     way.value: round(late[mapping.name, way], 1)

@@ -1,15 +1,15 @@
 """The web's reader over the store, and the figures for the metrics' gauges."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from daemon.metrics import Figures
 from daemon.store.blanks import Blank
 from daemon.store.engine import Store
-from daemon.store.lags import lags
-from daemon.store.views import CouplingView, Failure, FailureCause, FailureCount
+from daemon.store.figures import failures, lags
+from daemon.store.views import CouplingView, Failure, FailureCause
 from daemon.web.formats import percent
 from daemon.web.ports import (
     CommandStatus,
@@ -45,13 +45,11 @@ class StoreReader:
 
     async def mappings(self) -> Sequence[MappingStatus]:
         couplings, states = await self.store.views.coupling_counts(), await self.store.states.all()
-        failures = _failures(await self.store.views.failure_counts())
+        failed = failures(await self.store.views.failure_counts())
         late = lags(self.mapped, await self.store.views.positions())
         owed = {name: owed_commands(name, one.owed) for name, one in (await self.store.definitions.known()).items()}
         shown = (
-            _status(
-                each, states.get(each.name), couplings.get(each.name, 0), failures.get((each.name, "open"), 0), late
-            )
+            _status(each, states.get(each.name), couplings.get(each.name, 0), failed[each.name, "open"], late)
             for each in self.mapped.all
         )
         blanks = await self.store.blanks.counts()
@@ -139,7 +137,7 @@ class StoreReader:
         active = Counter(run.state.value for run in runs)
         return Figures(
             couplings=dict.fromkeys(names, 0) | dict(await self.store.views.coupling_counts()),
-            failures=none | dict(_failures(await self.store.views.failure_counts())),
+            failures=none | failures(await self.store.views.failure_counts()),
             progress=await self._progress(runs),
             lag=lags(self.mapped, await self.store.views.positions()),
             consumer_lag=consumer_lag,
@@ -150,15 +148,6 @@ class StoreReader:
     async def _progress(self, active: Sequence[Run]) -> Mapping[tuple[str, Direction], float]:
         jobs = [job for run in active for job in await self.store.jobs.jobs_of(run.id)]
         return {(job.mapping, job.direction): (percent(job) or 0) / 100 for job in jobs}
-
-
-def _failures(counts: Iterable[FailureCount]) -> Mapping[tuple[str, str], int]:
-    """By mapping and state, all codes together."""
-    found: dict[tuple[str, str], int] = {}
-    for count in counts:
-        for state, number in (("open", count.open), ("resolved", count.resolved)):
-            found[count.mapping, state] = found.get((count.mapping, state), 0) + number
-    return found
 
 
 def _page(found: Sequence[T], offset: int, limit: int) -> Page[T]:

@@ -11,6 +11,8 @@ from schemas.job import Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
 from schemas.side import Side
 
+from .made import NOWHERE, coupled, failed
+
 MAPPINGS = parse(standard_text())
 
 
@@ -37,13 +39,14 @@ async def test_what_it_sees(store: Store, clock) -> None:
         await store.jobs.create_run(Run(name, RunKind.FULL, RunState.ACCEPTED, ("CUSTOMER",), created=clock()), [])
         await store.jobs.set_run(name, state)
     await store.states.pause(["CUSTOMER"], clock())
+    await store.memory.record([failed("b1"), failed("b2"), coupled("b2", "s2")], NOWHERE)
     health.seen = {(Side.BC, "items"): 3.0}
     health.reasons = {"live:sales:accounts": "no answer", "store": "slow"}
     first = await lookout.sight()
     assert (first.stored, first.waited) == (True, {"bc": None, "sales": None})
     assert (list(first.runs), list(first.answers)) == (["r-1"], ["r-2"])
     assert first.paused == {"CUSTOMER": clock().timestamp()}
-    assert set(first.failing.values()) == {0}
+    assert first.failing == {"CUSTOMER": 1}
     assert first.position_age == {("bc", "items"): 3.0}
     assert (list(first.unread), first.reasons) == ([("sales", "accounts")], {"store": "slow"})
     assert first.webhooks == {"items": "silent"}

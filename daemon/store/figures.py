@@ -1,8 +1,9 @@
-"""How far behind each mapping is, as the positions of live capture tell."""
+"""What the views tell, in figures of each mapping: how far behind it is, and how many of its records failed."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from daemon.store.views import PositionView
+from daemon.store.views import FailureCount, PositionView
 from schemas.mapping import Mappings
 from schemas.side import Direction, Side
 
@@ -17,7 +18,7 @@ def _live(positions: Iterable[PositionView]) -> Iterable[tuple[tuple[Side, str],
 
 
 def lags(mappings: Mappings, positions: Iterable[PositionView]) -> Mapping[tuple[str, Direction], float]:
-    """Since when the applied mark stands still although changes wait; 0 when none does."""
+    """Since when the applied mark of live capture stands still although changes wait; 0 when none does."""
     ages = {live: position.applied_age if position.records_in_flight else 0.0 for live, position in _live(positions)}
     return {
         (mapping.name, way): ages[way.source, mapping.table(way.source).name]
@@ -25,3 +26,12 @@ def lags(mappings: Mappings, positions: Iterable[PositionView]) -> Mapping[tuple
         for way in mapping.direction.one_ways
         if (way.source, mapping.table(way.source).name) in ages
     }
+
+
+def failures(counts: Iterable[FailureCount]) -> Counter[tuple[str, str]]:
+    """By mapping and state (open, resolved), all codes together."""
+    found: Counter[tuple[str, str]] = Counter()
+    for count in counts:
+        found[count.mapping, "open"] += count.open
+        found[count.mapping, "resolved"] += count.resolved
+    return found
