@@ -77,7 +77,7 @@ def _ask(ctx: typer.Context, read: Callable[[Store], Awaitable[Any]], without: A
 
     async def main() -> Any:
         async with asyncio.timeout(_PATIENCE):
-            store = await open_readonly(_store_url(_written(ctx), _file(ctx).absolute().parent))
+            store = await open_readonly(_store_url(ctx))
             try:
                 return await read(store)
             finally:
@@ -120,15 +120,8 @@ def _beside(ctx: typer.Context, name: str) -> Path:
     return _file(ctx).absolute().parent / Path(name).expanduser()
 
 
-def _store_url(written: Mapping[str, Any], folder: Path) -> str:
-    from sqlalchemy import make_url
+def _store_url(ctx: typer.Context) -> str:
+    from daemon import settings
 
-    store = written.get("store")
-    given = store if isinstance(store, Mapping) else {}
-    url = make_url(str(given.get("url") or "sqlite:///coupled.db"))
-    if url.get_backend_name() == "sqlite" and url.database:
-        url = url.set(database=str(folder / Path(url.database).expanduser()))
-    password = given.get("password")
-    if file := given.get("password_file"):
-        password = (folder / Path(str(file)).expanduser()).read_text(encoding="utf-8-sig").strip()
-    return (url.set(password=str(password)) if password else url).render_as_string(hide_password=False)
+    given, here = _written(ctx).get("store", {}), {"folder": _file(ctx).absolute().parent}
+    return settings.Store.model_validate(given, context=here).address().get_secret_value()
