@@ -25,7 +25,7 @@ Offer = tuple[str, str]
 
 def complete_mapping(ctx: typer.Context, incomplete: str) -> list[str]:
     """The names of the configured mappings, or of the standard ones."""
-    return _beginning(_mappings(ctx).by_name, incomplete)
+    return _beginning(map(_AnyCase, _mappings(ctx).by_name), incomplete)
 
 
 def complete_topic(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -65,6 +65,16 @@ def _runs(ctx: typer.Context) -> list[Run]:
 
 def _run(run: Run) -> Offer:
     return run.id, f"{run.kind.value} {run.state.value}"
+
+
+class _AnyCase(str):
+    """A name that small letters begin too. Typer looks through what it is given once more, by the same method."""
+
+    __slots__ = ()
+
+    def startswith(self, prefix: str | tuple[str, ...], *within: Any) -> bool:
+        begins = (prefix,) if isinstance(prefix, str) else prefix
+        return self.casefold().startswith(tuple(one.casefold() for one in begins), *within)
 
 
 def _beginning(names: Iterable[str], incomplete: str) -> list[str]:

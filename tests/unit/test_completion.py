@@ -68,6 +68,12 @@ def test_ones_own_mappings_are_completed_although_the_secrets_are_not_set_in_thi
     assert completed("couplings", "") == ["FIRMS"]
 
 
+@pytest.mark.parametrize("typed", ["f", "firM", "FI"])
+def test_a_mapping_is_completed_whatever_the_case(folder: Path, typed: str) -> None:
+    assert completed("sync", typed) == ["FIRMS"]
+    assert completed("sync", f"{typed}X") == []
+
+
 def test_the_configuration_that_the_line_names_counts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
