@@ -1,5 +1,7 @@
 """Producing and topics, with kafka-python: the `Log` of producers/ports, outcomes, dead letters, commands."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import time
@@ -7,15 +9,13 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
 
-from consumers.synchronise import Message
-from daemon.kafka_door import knock
 from daemon.settings import Kafka
 from daemon.tracing import Headers, NoTraces, Traces
 from producers.ports import Published
@@ -25,6 +25,9 @@ from schemas.change import Change, encode
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import Unreachable
 from schemas.topics import Topics
+
+if TYPE_CHECKING:  # slow to import, and commands, which pass here too, do not need it
+    from consumers.synchronise import Message
 
 # A message holds at most this many records and bytes, to stay below the broker's 1 MB.
 PACK_RECORDS, PACK_BYTES = 200, 700_000
@@ -36,8 +39,19 @@ _AT_ONCE = 32
 T = TypeVar("T")
 
 
-def client_options(kafka: Kafka, bootstrap: str) -> dict[str, Any]:
-    """What every kafka-python client needs to connect. Unreachable if Kafka is there and does not let us in."""
+def connect(make: Callable[..., T], kafka: Kafka, bootstrap: str, **more: Any) -> T:
+    """A client of kafka-python. Unreachable if Kafka does not answer, or is there and does not let us in."""
+    try:
+        if kafka.tls or kafka.sasl:
+            from daemon.kafka_door import knock  # what it asks with is slow to import
+
+            knock(kafka, bootstrap)
+        return make(**_options(kafka, bootstrap), **more)
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise unreachable(bootstrap, error) from error
+
+
+def _options(kafka: Kafka, bootstrap: str) -> dict[str, Any]:
     options: dict[str, Any] = {"bootstrap_servers": bootstrap.split(","), "security_protocol": kafka.security_protocol}
     if kafka.sasl:
         options |= {
@@ -47,8 +61,6 @@ def client_options(kafka: Kafka, bootstrap: str) -> dict[str, Any]:
         }
     if kafka.tls:
         options["ssl_context"] = kafka.context()
-    if kafka.tls or kafka.sasl:
-        knock(kafka, bootstrap)
     return options
 
 
@@ -71,10 +83,7 @@ def ensure_topics(kafka: Kafka, bootstrap: str, topics: Topics, tables: Sequence
         topics.outcomes: 1,
         topics.dead_letters: 1,
     }
-    try:
-        admin = KafkaAdminClient(**client_options(kafka, bootstrap), bootstrap_timeout_ms=_SECONDS_TO_ANSWER * 1000)
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise unreachable(bootstrap, error) from error
+    admin = connect(KafkaAdminClient, kafka, bootstrap, bootstrap_timeout_ms=_SECONDS_TO_ANSWER * 1000)
     try:
         present = {topic["name"]: topic for topic in admin.describe_topics()}
         missing = [
@@ -121,11 +130,8 @@ class KafkaLog:
         self._topics = topics
         self._traces = traces or NoTraces()
         self._bootstrap = bootstrap
-        try:
-            options = client_options(kafka, bootstrap) | {"max_block_ms": _SECONDS_TO_ANSWER * 1000}
-            self._producer = KafkaProducer(**options, acks="all", linger_ms=5)
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise unreachable(bootstrap, error) from error
+        patience = _SECONDS_TO_ANSWER * 1000
+        self._producer = connect(KafkaProducer, kafka, bootstrap, acks="all", linger_ms=5, max_block_ms=patience)
         # Of our own: while Kafka is away all of them wait, and the common ones are for what goes on without it.
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kafka")
 

@@ -8,7 +8,7 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from daemon.kafka import client_options, unreachable
+from daemon.kafka import connect, unreachable
 from daemon.settings import Kafka
 from schemas.dead_letter import ORIGIN, DeadLetter, Place, letter, stuck
 from schemas.errors import Refused
@@ -64,8 +64,10 @@ class Letters:
 
     def _consumer(self) -> KafkaConsumer:
         # Assigned, not joined: a group's first join is slow on the embedded broker, which also lets every fetch wait.
-        return KafkaConsumer(
-            **client_options(self.kafka, self.bootstrap),
+        return connect(
+            KafkaConsumer,
+            self.kafka,
+            self.bootstrap,
             group_id=None,
             enable_auto_commit=False,
             fetch_max_wait_ms=100,
@@ -73,7 +75,7 @@ class Letters:
         )
 
     def _producer(self) -> KafkaProducer:
-        return KafkaProducer(**client_options(self.kafka, self.bootstrap), acks="all", allow_auto_create_topics=False)
+        return connect(KafkaProducer, self.kafka, self.bootstrap, acks="all", allow_auto_create_topics=False)
 
     def _send(
         self, producer: KafkaProducer, partitions: Callable[[str], Collection[int]], one: DeadLetter

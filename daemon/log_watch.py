@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 from kafka.protocol.consumer.offsets import OffsetSpec
 
 from daemon.health import Told
-from daemon.kafka import client_options, topic_id, unreachable
+from daemon.kafka import connect, topic_id, unreachable
 from daemon.settings import Kafka
 from daemon.supervision import every
 
@@ -54,7 +54,7 @@ class Eyes:
         try:
             if self._admin is None:
                 short = {"bootstrap_timeout_ms": _ANSWER_MS, "request_timeout_ms": _ANSWER_MS}
-                self._admin = KafkaAdminClient(**client_options(self._kafka, self._bootstrap), **short)
+                self._admin = connect(KafkaAdminClient, self._kafka, self._bootstrap, **short)
             return self._seen(self._admin)
         except (KafkaError, OSError, TimeoutError) as error:
             self._let_go()

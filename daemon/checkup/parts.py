@@ -9,7 +9,7 @@ from kafka.errors import KafkaError
 
 from daemon.broker import BrokerError, broker_binary, read_runtime, runtime_file
 from daemon.checkup.probe import tell
-from daemon.kafka import client_options, unreachable
+from daemon.kafka import connect, unreachable
 from daemon.settings import Kafka, Settings, is_loopback
 from daemon.store.engine import open_readonly
 from schemas.checkup import Checked, fine, warning, wrong
@@ -44,10 +44,7 @@ def _embedded() -> list[Checked]:
 
 def _cluster(kafka: Kafka, bootstrap: str) -> list[Checked]:
     """Unreachable if it does not answer."""
-    try:
-        admin = KafkaAdminClient(**client_options(kafka, bootstrap), bootstrap_timeout_ms=_BOOTSTRAP_MS)
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise unreachable(bootstrap, error) from error
+    admin = connect(KafkaAdminClient, kafka, bootstrap, bootstrap_timeout_ms=_BOOTSTRAP_MS)
     try:
         brokers = len(admin.describe_cluster()["brokers"])
         partitions = {str(topic["name"]): len(topic["partitions"]) for topic in admin.describe_topics()}

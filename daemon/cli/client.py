@@ -51,18 +51,18 @@ def submit(settings: Settings, command: Command, accept_seconds: float = ACCEPT_
     from kafka import KafkaConsumer, KafkaProducer, TopicPartition
     from kafka.errors import KafkaError
 
-    from daemon.kafka import client_options, unreachable
+    from daemon.kafka import connect, unreachable
 
     bootstrap, topics = bootstrap_of(settings), Topics(settings.kafka.topic_prefix)
-    options = client_options(settings.kafka, bootstrap)
+    reading = {"group_id": None, "auto_offset_reset": "earliest", "enable_auto_commit": False}
+    consumer = connect(KafkaConsumer, settings.kafka, bootstrap, **reading)
+    producer = connect(KafkaProducer, settings.kafka, bootstrap, acks="all")
     try:
-        consumer = KafkaConsumer(**options, group_id=None, auto_offset_reset="earliest", enable_auto_commit=False)
         outcomes = TopicPartition(topics.outcomes, 0)
         # Assigned, not joined: a group's first join is slow on the embedded broker (DESIGN 7).
         consumer.assign([outcomes])
         consumer.seek_to_end(outcomes)
         consumer.position(outcomes)
-        producer = KafkaProducer(**options, acks="all")
         producer.send(topics.control, key=command.id.encode(), value=encode(command)).get(timeout=accept_seconds)
         producer.close()
     except (KafkaError, OSError, TimeoutError) as error:
