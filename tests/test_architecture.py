@@ -84,6 +84,14 @@ def imports(path: Path) -> Iterator[str]:
                 yield module
 
 
+def test_help_does_not_wait_for_what_other_commands_need() -> None:
+    """They take longer to import than all the rest; Tab waits for the rest too."""
+    program = "import sys, daemon.cli.app; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    slow = {"sqlalchemy", "httpx", "kafka", "aiokafka", "faust", "fastapi", "odata_query", "daemon.settings"}
+    assert slow & set(done.stdout.split()) == set()
+
+
 def test_no_module_is_too_long_to_read_at_once() -> None:
     lengths = {path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in modules()}
     assert lengths

@@ -1,19 +1,23 @@
 """Talks to a running daemon over Kafka: puts a command on the control topic, follows its outcomes."""
 
+from __future__ import annotations
+
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon.broker import read_runtime, runtime_file
-from daemon.config import load
-from daemon.settings import Settings
 from schemas import command_outcome
 from schemas.command import Command, encode
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import Unreachable
 from schemas.topics import Topics
+
+if TYPE_CHECKING:  # they are slow to import, and `--help` does not need them
+    from daemon.settings import Settings
 
 # How long a daemon may take to take a command up before we say that none is running.
 ACCEPT_SECONDS = 20.0
@@ -21,6 +25,7 @@ ACCEPT_SECONDS = 20.0
 
 def settings_of(config: Path | None) -> Settings:
     from daemon.cli.options import DEFAULT_CONFIG
+    from daemon.config import load
 
     return load(config or DEFAULT_CONFIG, os.environ)
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from schemas.job import Run, RunState
-from schemas.mapping import Mappings
 
 if TYPE_CHECKING:
     from daemon.store.engine import Store
+    from schemas.mapping import Mappings
 
 _PATIENCE = 2.0
 _NEWEST = 20

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.cli.completion import complete_mapping
-from schemas.mapping import Mappings
 
 if TYPE_CHECKING:
+    from schemas.mapping import Mappings
     from schemas.mapping_file import MappingsFile
 
 DEFAULT_CONFIG = Path("coupled.yaml")

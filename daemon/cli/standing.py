@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from daemon.cli.options import load_mappings
 from schemas.job import RunState
-from schemas.mapping_diff import commands as owed_commands
 
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.settings import Settings
@@ -17,6 +16,7 @@ if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
 async def standing(store: Store, settings: Settings) -> dict[str, Any]:
     """The newest runs and every mapping. `lag`: by direction, the age in seconds of the oldest unapplied change."""
     from daemon.store.figures import failures, lags
+    from schemas.mapping_diff import commands as owed_commands
 
     mappings = load_mappings(settings.mappings)
     flags = await store.memory.flags(mappings.all)
