@@ -105,6 +105,15 @@ async def recount(connection: AsyncConnection, name: str, lost: int = 0) -> None
         await connection.execute(update(JobRow).where(JobRow.id == int(number)).values(published=published))
 
 
+async def mark_and_pages(connection: AsyncConnection, name: str) -> tuple[Position | None, Sequence[Row[Any]]]:
+    """The published mark, if the position was ever begun, and what `pages_of` tells; one question, since every poll of
+    every table asks it."""
+    row, page = PositionRow, PageRow
+    query = select(row.published, page.seq, page.topic, page.offsets).outerjoin(page, page.position == row.name)
+    found = (await connection.execute(query.where(row.name == name).order_by(page.seq))).all()
+    return (found[0].published if found else None), [one for one in found if one.seq is not None]
+
+
 async def pages_of(connection: AsyncConnection, name: str) -> Sequence[Row[Any]]:
     row = PageRow
     query = select(row.seq, row.topic, row.offsets).where(row.position == name).order_by(row.seq)

@@ -14,7 +14,7 @@ from daemon.store.marks import (
     applied_prefix,
     begin_anew,
     in_flight,
-    pages_of,
+    mark_and_pages,
     read_again,
     recount,
     settle_pages,
@@ -162,10 +162,9 @@ class SqlPositions:
         position was set back, since messages that nobody had read are gone.
         """
         async with self._database.read() as connection:
-            mark = await connection.execute(select(PositionRow.published).where(PositionRow.name == name))
-            for found in mark.scalars():
-                self._unmoved(name, found)
-            pages = await pages_of(connection, name)
+            mark, pages = await mark_and_pages(connection, name)
+            if mark is not None:
+                self._unmoved(name, mark)
             self._before[name] = progress = await progress_of(connection, name)
         if not pages or not applied_prefix(pages, progress):
             return not pages

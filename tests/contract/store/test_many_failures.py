@@ -6,26 +6,25 @@ PostgreSQL the rows that it looks at. No clock is read.
 
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import event
 
 from daemon.store.engine import Store
 from schemas.coupling import Reference
 from schemas.outcome import Outcome
 from schemas.side import Direction, Side
 
+from .asking import Asked, asked
 from .conftest import Clock
 from .made import CUSTOMER, NOWHERE, coupled, ended, failed
 
 MANY = 1500
 SERVED = [(CUSTOMER, Direction.TO_SALES), (CUSTOMER, Direction.TO_BC)]
 NOBODY = Reference(CUSTOMER, Side.BC, "contact", "nobody")
-Asked = list[tuple[str, Any]]
 # Of how many failures a single operation may look at, and the steps SQLite may take: the batches here are of twenty.
 ROWS, STEPS = 900, 40_000
 
@@ -60,22 +59,6 @@ def _raw(url: str) -> Any:
     if url.startswith("sqlite"):
         return sqlite3.connect(url.removeprefix("sqlite:///"))
     return psycopg.connect(url, autocommit=True)
-
-
-@contextmanager
-def asked(store: Store) -> Iterator[Asked]:
-    """Everything that is asked inside, with its parameters."""
-    found: Asked = []
-
-    def note(_c: Any, _u: Any, statement: str, parameters: Any, _x: Any, many: bool) -> None:
-        found.extend((statement, one) for one in (parameters if many else [parameters]))
-
-    engine = store.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield found
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def costs(url: str, statements: Asked) -> dict[str, int]:

@@ -10,6 +10,7 @@ from schemas.job import Job, Run, RunKind, RunState
 from schemas.outcome import Outcome
 from schemas.side import Direction
 
+from .asking import asked
 from .conftest import Clock
 from .made import CUSTOMER, TOPIC, ended
 
@@ -54,6 +55,16 @@ async def test_publishing_moves_one_mark_settling_the_other(store: Store) -> Non
     await _apply(store, {2: 11})
     assert await store.positions.settle(NAME)
     assert await store.positions.load(NAME) == Marks({"page": 1}, {"page": 1}, LOG)
+
+
+async def test_a_table_at_rest_costs_two_questions_a_poll_whatever_is_in_flight(store: Store) -> None:
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    for pages in range(3):
+        with asked(store) as found:
+            assert await store.positions.settle(NAME) is (pages == 0)
+        questions = [statement for statement, _ in found if not statement.startswith("BEGIN")]
+        assert len(questions) == 2, questions
+        await _page(store, pages, {0: pages})
 
 
 async def test_the_applied_mark_never_passes_a_page_in_flight(store: Store) -> None:
