@@ -11,8 +11,9 @@ import structlog
 
 from daemon.broker import BrokerError, EmbeddedBroker, remove_runtime, runtime_file, write_runtime
 from daemon.notify import manager_of, told
-from daemon.service import Daemon, running
+from daemon.service import Daemon
 from daemon.settings import Settings
+from daemon.starting import running
 from daemon.web_server import web_server
 from schemas.errors import Unreachable
 from schemas.mapping_file import MappingsFile

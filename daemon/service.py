@@ -1,48 +1,38 @@
-"""The daemon's life: start in order, work until told to stop, drain, stop in reverse."""
+"""What the daemon is made of, and all that it does for good; `daemon.starting` begins and ends it."""
 
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 
 import structlog
 
 from consumers.control import Control
-from consumers.lost import Lateness
-from daemon import preflight
 from daemon.alerts.channels import channels_of
 from daemon.alerts.lookout import Lookout
 from daemon.alerts.notifier import Notifier
 from daemon.capturing import Capturing
-from daemon.governor import Hooks
 from daemon.health import Health
-from daemon.kafka import KafkaLog, ensure_topics
-from daemon.log_watch import Eyes, LogWatch
-from daemon.mapping_changes import tell_changes
+from daemon.log_watch import LogWatch
 from daemon.metrics import Metrics
 from daemon.rounds import Rounds
 from daemon.settings import Settings
-from daemon.sides import Sides, sessions
-from daemon.store.engine import open_store, utc_now
 from daemon.store_watch import StoreWatch
-from daemon.streams import Cluster, Streams
-from daemon.supervision import Works, every, supervised
+from daemon.streams import Streams
+from daemon.supervision import Works, every
 from daemon.tail import Tail
-from daemon.tracing import NoTraces, Traces, traces_of
-from daemon.webhooks import Webhooks, webhooks_of
-from daemon.wiring import Clock, Parts
+from daemon.tracing import NoTraces, Traces
+from daemon.webhooks import Webhooks
+from daemon.wiring import Parts
 from producers.deletions import Deletions
 from producers.runner import Pace, run_forever
 from producers.subscriptions import State
-from producers.watermark import Overlap
 from schemas.errors import CoupledError
 from schemas.mapping_file import MappingsFile
 from schemas.outcome import Settled
 from schemas.side import Side
-from schemas.topics import Topics
 
 _log = structlog.get_logger(__name__)
 _MAX_BACKOFF = 60.0
@@ -50,7 +40,7 @@ _MAX_BACKOFF = 60.0
 
 @dataclass(frozen=True)
 class Daemon:
-    """Everything that runs, wired. Made by `running`, which also takes it down."""
+    """Everything that runs, wired. Made by `daemon.starting.running`, which also takes it down."""
 
     settings: Settings
     parts: Parts
@@ -204,63 +194,3 @@ class Daemon:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.25):
                 await self.applied.wait()
-
-
-@contextlib.asynccontextmanager
-async def running(settings: Settings, file: MappingsFile, bootstrap: str, log_id: str | None) -> AsyncIterator[Daemon]:
-    """A daemon at work. CoupledError if it cannot start. `log_id` names the embedded broker's log, new each start."""
-    metrics, health = Metrics(), Health()
-    async with contextlib.AsyncExitStack() as stack:
-        store = await open_store(settings.store.address().get_secret_value())
-        stack.push_async_callback(store.close)
-        hooks = Hooks(metrics.request, metrics.throttled, metrics.counted)
-        clients = sessions(settings, hooks)
-        for client in clients.values():
-            stack.push_async_callback(client.aclose)
-        company = await preflight.connect(clients, settings.business_central.company)
-        mappings = await preflight.usable(clients, company, file)
-        tell_changes(await store.definitions.run_with(mappings.definitions, utc_now()))
-        clock = Clock()
-        sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), clock.now_ms)
-        topics = Topics(settings.kafka.topic_prefix)
-        tables = [topics.table(side, table) for side, table in mappings.followed()]
-        found = await asyncio.to_thread(ensure_topics, settings.kafka, bootstrap, topics, tables)
-        log_ids = dict.fromkeys(tables, log_id) if log_id else found
-        traces = traces_of(settings.tracing)
-        stack.push_async_callback(traces.close)
-        log = await asyncio.to_thread(KafkaLog, settings.kafka, bootstrap, topics, traces)
-        stack.push_async_callback(log.close)
-        cluster = Cluster(settings.kafka, bootstrap)
-        streams = Streams(settings.kafka.topic_prefix, cluster, settings.batch, trouble=health.stuck)
-        late = Lateness(timedelta(seconds=settings.business_central.late_seconds))
-        parts = Parts(mappings, store, sides, log, topics, log_ids, clock, late)
-        rounds = Rounds(settings.capture.poll_seconds, settings.capture.webhook_poll_seconds)
-        receiver = settings.business_central.webhooks.receiver
-        webhooks = webhooks_of(parts, rounds, receiver) if receiver else None
-        another = asyncio.Event()
-        watch = None
-        if not log_id:  # the embedded broker's log ends with the daemon
-            watched = [*tables, topics.control, topics.outcomes, topics.dead_letters]
-            eyes = Eyes(settings.kafka, bootstrap, watched)
-            stack.push_async_callback(eyes.close)
-            watch = LogWatch(eyes.look, watched, log_ids, health, store.positions.gone, another.set)
-            await watch.once()
-        every = (settings, parts, streams, metrics, health, rounds, bootstrap, file, webhooks, traces)
-        daemon = Daemon(*every, another_log=another, watch=watch)
-        metrics.expect((one.name, way) for one in mappings.all for way in one.direction.one_ways)
-        daemon.wire()
-        await daemon.recover()
-        await streams.start()
-        stack.push_async_callback(streams.stop)
-        health.tasks += [asyncio.create_task(supervised(name, work), name=name) for name, work in daemon.work().items()]
-        stack.push_async_callback(_cancel, health.tasks)
-        health.up("daemon")
-        _log.info("daemon_started", mappings=len(mappings.all), company=company, started=f"{utc_now():%FT%TZ}")
-        yield daemon
-        _log.info("daemon_stopping")
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
