@@ -177,12 +177,14 @@ class Systems(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         self.stage.clock.tick(seconds)
 
-    @rule(command=st.sampled_from(["full-sync", "sync"]))
-    def command(self, command: str) -> None:
+    @rule(command=st.sampled_from(["full-sync", "sync"]), alone=st.booleans())
+    def command(self, command: str, alone: bool) -> None:
+        """Of all mappings, or of customers alone."""
         if self._paused:
             return
         self._calm()
-        told = self._run(self.stage.command(command, **({"answer": "keep"} if command == "full-sync" else {})))
+        given: dict[str, Any] = {"mappings": ["CUSTOMER"]} if alone else {}
+        told = self._run(self.stage.command(command, **given, **({"answer": "keep"} if command == "full-sync" else {})))
         assert told.state is RunState.DONE, told
 
     @rule()
@@ -246,10 +248,10 @@ class Systems(RuleBasedStateMachine):
             shutil.rmtree(self._folder)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_both_sides_are_as_they_must_be_whenever_all_is_quiet() -> None:
     """The same steps each time; with another --hypothesis-profile, others. COUPLED_STEPS: how many, about."""
-    go(int(os.environ.get("COUPLED_STEPS", "1000")))
+    go(int(os.environ.get("COUPLED_STEPS", "2000")))
 
 
 def go(steps: int, **options: Any) -> None:
