@@ -31,7 +31,7 @@ from daemon.store.standing import Standing
 from daemon.store.states import MappingStates
 from daemon.store.surveys import Surveys
 from daemon.store.tables import CouplingRow
-from daemon.store.trouble import unreachable
+from daemon.store.trouble import CONNECTIONS, unreachable
 from daemon.store.urls import shown
 from daemon.store.views import Views
 from daemon.store.webhooks import Webhooks
@@ -40,8 +40,8 @@ from schemas.errors import ConfigurationError, Refused
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 MEMORY = ":memory:"
 BUSY_MS = 10_000
-# At most, of one worker.
-_CONNECTIONS = 15
+# So long one waits for a connection that is free.
+POOL_SECONDS = 30.0
 HINT = "Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
 
 
@@ -177,7 +177,8 @@ def _engine(target: URL, readonly: bool) -> AsyncEngine:
         hide_parameters=True,
         pool_pre_ping=not _is_sqlite(target),
         # None beyond the pool: those are opened and closed with every use, and each table's capture has its own uses.
-        pool_size=_CONNECTIONS,
+        pool_size=CONNECTIONS,
+        pool_timeout=POOL_SECONDS,
         max_overflow=0,
         connect_args={"factory": _Connection} if _is_sqlite(target) else {},
     )

@@ -5,6 +5,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from schemas.errors import Unreachable
 
+# At most, of one worker.
+CONNECTIONS = 15
 # PostgreSQL's class of what is too large for it: a name too long for an index.
 _TOO_LARGE = "54"
 READ_ONLY = "25006"
@@ -33,9 +35,7 @@ _SAID = {
     "could not extend file": "53100",
     "the database system is": "57P03",
 }
-_WAITED = (
-    f"All connections of this worker are in use, and none came free in time: PostgreSQL answers too slowly. {_GOES_ON}"
-)
+_SLOW = f"The database answers too slowly: look at its load, its disk and its longest transactions. {_GOES_ON}"
 
 
 def refuses_what_it_is_given(error: Exception) -> bool:
@@ -58,7 +58,10 @@ def unreachable(where: str, error: Exception) -> Unreachable:
     """What the driver said, in one line, and what to do."""
     text = str(getattr(error, "orig", None) or error).strip().splitlines()
     said = (text[0] if text else type(error).__name__).rstrip(".")
-    hint = _of_file(error) if where.startswith("sqlite") else _of_server(error, said)
+    if isinstance(error, PoolTimeout):
+        said, hint = f"all {CONNECTIONS} connections of this worker are in use, and none came free in time", _SLOW
+    else:
+        hint = _of_file(error) if where.startswith("sqlite") else _of_server(error, said)
     return Unreachable("store-unreachable", f"The store {where} cannot be used: {said}.", hint)
 
 
@@ -73,8 +76,6 @@ def _of_file(error: Exception) -> str:
 
 
 def _of_server(error: Exception, said: str) -> str:
-    if isinstance(error, PoolTimeout):
-        return _WAITED
     if any(word in said for word in ("certificate", "SSL", "sslmode")):
         return _TLS
     state = next((state for part, state in _SAID.items() if part in said), "") or sqlstate(error)

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sqlite3
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, event, text
 from consumers.ports import Applied
 from daemon.store import engine
 from daemon.store.engine import Store, open_store
+from daemon.store.trouble import CONNECTIONS
 from schemas.errors import Unreachable
 
 from .made import CUSTOMER, NOWHERE, TOPIC, coupled
@@ -53,6 +55,21 @@ async def test_a_kill_in_the_middle_of_a_write_leaves_what_was_committed_before(
     if url.startswith("sqlite"):
         async with store.database.read() as connection:
             assert (await connection.exec_driver_sql("PRAGMA integrity_check")).scalar() == "ok"
+    await store.close()
+
+
+async def test_without_a_connection_left_it_is_told_and_goes_on_as_soon_as_one_is(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "POOL_SECONDS", 0.1)
+    store = await open_store(url)
+    async with AsyncExitStack() as busy:
+        for _ in range(CONNECTIONS):
+            await busy.enter_async_context(store.database.read())
+        with pytest.raises(Unreachable, match="all 15 connections of this worker are in use") as caught:
+            await store.memory.record(BATCH, Applied(TOPIC, "log-1", {0: 41}))
+        assert "answers too slowly" in caught.value.problem.hint
+    await _recorded_whole(store)
     await store.close()
 
 
