@@ -41,7 +41,7 @@ def full_synchronisation(world: World) -> dict[str, Any]:
     }
 
 
-def live(world: World, edits: int, poll_seconds: float) -> dict[str, Any]:
+def live(world: World, edits: int, poll_seconds: float, text: str = "Edit") -> dict[str, Any]:
     """Edits one after the other, in turn from either side, each watched until the other side shows it."""
     bc, sales = sign_in(world.settings)
     with bc, sales:
@@ -56,12 +56,12 @@ def live(world: World, edits: int, poll_seconds: float) -> dict[str, Any]:
             )
             sides = (bc, path, "addressLine2"), (sales, partner, "address1_line2")
             (here, source, field), (there, target, column) = sides if number % 2 == 0 else sides[::-1]
-            text = f"Edit {number}"
+            said = f"{text} {number}"
             started = time.monotonic()
-            here.patch(source, json={field: text}, headers={"If-Match": "*"}).raise_for_status()
-            while there.get(target).raise_for_status().json().get(column) != text:
+            here.patch(source, json={field: said}, headers={"If-Match": "*"}).raise_for_status()
+            while there.get(target).raise_for_status().json().get(column) != said:
                 if time.monotonic() - started > _ARRIVAL_SECONDS:
-                    raise RuntimeError(f"{text} did not arrive within {_ARRIVAL_SECONDS:.0f} s")
+                    raise RuntimeError(f"{said} did not arrive within {_ARRIVAL_SECONDS:.0f} s")
                 time.sleep(0.02)
             delays.append(time.monotonic() - started)
         time.sleep(3 * poll_seconds)  # the echoes pass
