@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import urlsplit
 
+from starlette.datastructures import FormData
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from daemon.settings import is_loopback
 from daemon.web.ports import Access
+from schemas.errors import Refused
 
 COOKIE = "coupled_session"
 LIFETIME = 12 * 3600
@@ -69,8 +71,12 @@ class Guard:
         """What a form must carry."""
         return self._sign(f"form.{session.seed}")
 
-    def own_form(self, session: Session, token: str) -> bool:
-        return not session.fresh and _same(self.token(session), token)
+    async def form_of(self, request: Request) -> FormData:
+        """The form that was sent. Refused unless it carries the token of the visitor's session."""
+        form, session = await request.form(), self.session(request)
+        if session.fresh or not _same(self.token(session), str(form.get("token", ""))):
+            raise Refused("form-stale", "This form is out of date.", "Go back, reload the page, and try again.")
+        return form
 
     def sign_in(self, password: str) -> Session | None:
         """A new session, or None for a wrong password (a new seed: an old cookie gains nothing)."""

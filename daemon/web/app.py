@@ -52,7 +52,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(probes.router(services))
     app.include_router(api.router(services))
     app.include_router(login.router(guard, renderer))
-    app.include_router(submitting.router(services, guard, renderer))
+    app.include_router(submitting.router(services, guard))
     app.include_router(pages.router(services, renderer))
     app.include_router(pairs.router(services, renderer))
     app.include_router(dead_letters.router(services, guard, renderer))

@@ -12,7 +12,6 @@ from daemon.letters import PutBack
 from daemon.web.access import Guard
 from daemon.web.ports import Letters, Services
 from daemon.web.rendering import VIEWS, Renderer
-from daemon.web.submitting import STALE
 from schemas.errors import Refused
 
 NEWEST = 100
@@ -32,9 +31,7 @@ def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
 
     @routes.post("/dead-letters")
     async def put_back(request: Request) -> Response:
-        form = await request.form()
-        if not guard.own_form(guard.session(request), str(form.get("token", ""))):
-            return renderer.problem(request, 403, STALE)
+        form = await guard.form_of(request)
         chosen = {int(one) for one in map(str, form.getlist("letters")) if one.isdecimal() and len(one) < 19}
         if not chosen:
             raise Refused("nothing-chosen", "No letter was chosen.", "Tick at least one.")

@@ -16,7 +16,7 @@ from daemon.web.rendering import Renderer
 from schemas.errors import CoupledError, Problem, Unreachable
 
 _log = logs.get(__name__)
-_STATUS = {"mapping-unknown": 404, "record-unknown": 404, "key-taken": 409, "request-invalid": 422}
+_STATUS = {"form-stale": 403, "mapping-unknown": 404, "record-unknown": 404, "key-taken": 409, "request-invalid": 422}
 _UNEXPECTED = Problem("internal-error", "Something went wrong inside coupled.", "The log has the details.")
 
 

@@ -11,7 +11,6 @@ from starlette.responses import RedirectResponse, Response
 from daemon.web.access import Guard
 from daemon.web.ports import Services
 from daemon.web.rendering import VIEWS, Renderer
-from daemon.web.submitting import STALE
 from schemas.checkup import Checked
 
 _VIEW = next(view for view in VIEWS if view.name == "set_up")
@@ -27,9 +26,7 @@ def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
 
     @routes.post("/set-up")
     async def check(request: Request) -> Response:
-        form = await request.form()
-        if not guard.own_form(guard.session(request), str(form.get("token", ""))):
-            return renderer.problem(request, 403, STALE)
+        await guard.form_of(request)
         await checks.run()
         return RedirectResponse("/set-up", status_code=303)
 

@@ -13,11 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from daemon.web.access import Guard
 from daemon.web.login import local
 from daemon.web.ports import Services
-from daemon.web.rendering import Renderer
 from schemas import command as commands
-from schemas.errors import Problem, Refused
+from schemas.errors import Refused
 
-STALE = Problem("form-stale", "This form is out of date.", "Go back, reload the page, and try again.")
 _FIELDS = ("command", "run", "answer", "mapping", "use", "bc_id", "sales_id")
 _LISTS = ("mappings", "records", "causes")
 # What may be done with the records that are ticked in a table, all of one mapping.
@@ -30,7 +28,7 @@ _CHOSEN: Mapping[str, Mapping[str, str]] = {
 Maker = Callable[[FormData], commands.Command]
 
 
-def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
+def router(services: Services, guard: Guard) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.post("/commands")
@@ -42,9 +40,7 @@ def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
         return await accept(request, _of_chosen)
 
     async def accept(request: Request, make: Maker) -> Response:
-        form = await request.form()
-        if not guard.own_form(guard.session(request), str(form.get("token", ""))):
-            return renderer.problem(request, 403, STALE)
+        form = await guard.form_of(request)
         command = make(form)
         await services.submit(command)
         path, _, query = local(str(form.get("back", "/"))).partition("?")
