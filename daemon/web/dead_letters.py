@@ -11,11 +11,10 @@ from starlette.responses import Response
 from daemon.letters import PutBack
 from daemon.web.access import Guard
 from daemon.web.ports import Letters, Services
-from daemon.web.rendering import VIEWS, Renderer
+from daemon.web.rendering import Renderer
 from schemas.errors import Refused
 
 NEWEST = 100
-_VIEW = next(view for view in VIEWS if view.name == "dead_letters")
 
 
 def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
@@ -23,7 +22,8 @@ def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
 
     async def page(request: Request, done: Sequence[PutBack] = ()) -> Response:
         found = await _box(services).newest(NEWEST)
-        return await renderer.page(request, _VIEW, letters=found, newest=NEWEST, done=done, read=datetime.now(UTC))
+        now = datetime.now(UTC)
+        return await renderer.page(request, "dead_letters", letters=found, newest=NEWEST, done=done, read=now)
 
     @routes.get("/dead-letters")
     async def listed(request: Request) -> Response:

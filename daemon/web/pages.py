@@ -10,13 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.web.ports import Reader, Services, Wanted, WantedJobs
-from daemon.web.rendering import VIEWS, Renderer
+from daemon.web.rendering import Renderer
 from schemas.job import JobState, Run, RunKind, RunState
 from schemas.survey import Kind
 
 PAGE = 50
 FAILURES = "failures"
-_VIEW = {view.name: view for view in VIEWS}
 
 
 def router(services: Services, renderer: Renderer) -> APIRouter:
@@ -31,7 +30,7 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
 
     @routes.get("/")
     async def overview(request: Request) -> Response:
-        return await renderer.page(request, _VIEW["overview"], **await _overview(services))
+        return await renderer.page(request, "overview", **await _overview(services))
 
     @routes.get("/full-sync")
     async def full_sync(request: Request) -> Response:
@@ -40,7 +39,7 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
         looked = next((run for run in latest if run.kind in (RunKind.PREVIEW, RunKind.MATCH)), None)
         return await renderer.page(
             request,
-            _VIEW["full_sync"],
+            "full_sync",
             current=await _current(reader, runs),
             runs=[run for run in runs if run.state.final][:20],
             looked={"run": looked, "jobs": await reader.run_jobs(looked.id)} if looked else None,
@@ -49,7 +48,7 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
 
     @routes.get("/mappings")
     async def mappings(request: Request) -> Response:
-        return await renderer.page(request, _VIEW["mappings"], mappings=await reader.mappings())
+        return await renderer.page(request, "mappings", mappings=await reader.mappings())
 
 
 def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
@@ -58,7 +57,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         page = await reader.jobs(_wanted_jobs(mapping, state), max(0, offset), PAGE)
         names = [each.name for each in await reader.mappings()]
         chosen = {"mapping": mapping, "state": state}
-        return await renderer.page(request, _VIEW["jobs"], page=page, names=names, chosen=chosen)
+        return await renderer.page(request, "jobs", page=page, names=names, chosen=chosen)
 
     @routes.get("/jobs/{number}")
     async def job(request: Request, number: int, offset: int = 0) -> Response:
@@ -67,7 +66,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
             raise HTTPException(404)
         page = await reader.failures(Wanted(job=number), max(0, offset), PAGE)
         shown = {"job": found, "page": page, "chosen": {}, "called": await reader.names(page.items)}
-        return await renderer.page(request, _VIEW["jobs"], template="job.html", **shown)
+        return await renderer.page(request, "jobs", template="job.html", **shown)
 
     @routes.get("/jobs/{number}/findings")
     async def findings(request: Request, number: int, kind: str = "", offset: int = 0) -> Response:
@@ -79,7 +78,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         kinds = [kind.value for kind in Kind if kind in listed and kind is not Kind.UNCHANGED]
         chosen = {"kind": kind}
         shown = {"job": found, "page": page, "kinds": kinds, "chosen": chosen}
-        return await renderer.page(request, _VIEW["jobs"], template="findings.html", **shown)
+        return await renderer.page(request, "jobs", template="findings.html", **shown)
 
     @routes.get("/errors")
     async def errors(request: Request, mapping: str = "", code: str = "", cause: str = "", offset: int = 0) -> Response:
@@ -91,7 +90,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         mappings = await reader.mappings()
         return await renderer.page(
             request,
-            _VIEW["errors"],
+            "errors",
             page=page,
             causes=causes,
             called=await reader.names(listed),
@@ -106,14 +105,14 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         page = await reader.blanks(mapping or None, max(0, offset), PAGE)
         names = [each.name for each in await reader.mappings()]
         shown = {"page": page, "names": names, "chosen": {"mapping": mapping}}
-        return await renderer.page(request, _VIEW["errors"], template="blanks.html", **shown)
+        return await renderer.page(request, "errors", template="blanks.html", **shown)
 
     @routes.get("/couplings")
     async def couplings(request: Request, mapping: str = "", text: str = "", offset: int = 0) -> Response:
         page = await reader.couplings(mapping or None, text.strip(), max(0, offset), PAGE)
         names = [each.name for each in await reader.mappings()]
         chosen = {"mapping": mapping, "text": text}
-        return await renderer.page(request, _VIEW["couplings"], page=page, names=names, chosen=chosen)
+        return await renderer.page(request, "couplings", page=page, names=names, chosen=chosen)
 
 
 def _wanted_jobs(mapping: str, state: str) -> WantedJobs:

@@ -6,10 +6,8 @@ from starlette.responses import Response
 
 from daemon.web.ports import Services
 from daemon.web.problems import RESPONSES
-from daemon.web.rendering import VIEWS, Renderer
+from daemon.web.rendering import Renderer
 from schemas.explanation import Explanation
-
-_VIEW = next(view for view in VIEWS if view.name == "couplings")
 
 
 def router(services: Services, renderer: Renderer) -> APIRouter:
@@ -23,6 +21,7 @@ def router(services: Services, renderer: Renderer) -> APIRouter:
     @routes.get("/couplings/{mapping}/{record:path}", include_in_schema=False)
     async def page(request: Request, mapping: str, record: str) -> Response:
         found = await services.explain(mapping, record)
-        return await renderer.page(request, _VIEW, template="pair.html", pair=found, path=request.url.path, once=True)
+        shown = {"pair": found, "path": request.url.path, "once": True}
+        return await renderer.page(request, "couplings", template="pair.html", **shown)
 
     return routes

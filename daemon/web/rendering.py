@@ -30,17 +30,20 @@ class View:
     every: int = 2000
 
 
-VIEWS = (
-    View("overview", "/", "Overview"),
-    View("full_sync", "/full-sync", "Full synchronisation"),
-    View("mappings", "/mappings", "Mappings"),
-    View("jobs", "/jobs", "Synchronisation jobs"),
-    View("errors", "/errors", "Errors"),
-    View("couplings", "/couplings", "Couplings"),
-    # Each look reads the topic anew.
-    View("dead_letters", "/dead-letters", "Dead letters", every=30_000),
-    View("set_up", "/set-up", "Set-up check"),
-)
+_VIEWS = {
+    view.name: view
+    for view in (
+        View("overview", "/", "Overview"),
+        View("full_sync", "/full-sync", "Full synchronisation"),
+        View("mappings", "/mappings", "Mappings"),
+        View("jobs", "/jobs", "Synchronisation jobs"),
+        View("errors", "/errors", "Errors"),
+        View("couplings", "/couplings", "Couplings"),
+        # Each look reads the topic anew.
+        View("dead_letters", "/dead-letters", "Dead letters", every=30_000),
+        View("set_up", "/set-up", "Set-up check"),
+    )
+}
 
 
 class Renderer:
@@ -55,12 +58,12 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._templates.filters |= formats.FILTERS
-        self._templates.globals |= {"views": VIEWS, "Outcome": Outcome, "RunState": RunState}
+        self._templates.globals |= {"views": _VIEWS.values(), "Outcome": Outcome, "RunState": RunState}
 
-    async def page(self, request: Request, view: View, template: str = "", **values: Any) -> HTMLResponse:
-        """A page, with what became of the command that led here."""
+    async def page(self, request: Request, view: str, template: str = "", **values: Any) -> HTMLResponse:
+        """A page of the view of that name, with what became of the command that led here."""
         notice = await self._notice(request.query_params.get("command"))
-        return self._render(request, template or f"{view.name}.html", 200, view=view, notice=notice, **values)
+        return self._render(request, template or f"{view}.html", 200, view=_VIEWS[view], notice=notice, **values)
 
     def problem(self, request: Request, status: int, problem: Problem) -> HTMLResponse:
         view = View("problem", request.url.path, "This did not work", every=0)

@@ -10,10 +10,8 @@ from starlette.responses import RedirectResponse, Response
 
 from daemon.web.access import Guard
 from daemon.web.ports import Services
-from daemon.web.rendering import VIEWS, Renderer
+from daemon.web.rendering import Renderer
 from schemas.checkup import Checked
-
-_VIEW = next(view for view in VIEWS if view.name == "set_up")
 
 
 def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
@@ -22,7 +20,7 @@ def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:
 
     @routes.get("/set-up")
     async def shown(request: Request) -> Response:
-        return await renderer.page(request, _VIEW, found=checks.found, at=checks.at)
+        return await renderer.page(request, "set_up", found=checks.found, at=checks.at)
 
     @routes.post("/set-up")
     async def check(request: Request) -> Response:
