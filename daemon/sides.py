@@ -1,6 +1,7 @@
 """Both sides as the daemon uses them: sessions, live sources, sweeps and targets, made from settings and mappings."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -35,13 +36,16 @@ def side_settings(part: BusinessCentral | Sales) -> SideSettings:
     return SideSettings(part.url, Credentials(part.auth.token_endpoint, part.auth.client_id, secret, part.scope))
 
 
-def sessions(
+@asynccontextmanager
+async def sessions(
     settings: Settings, hooks: Hooks, limits: Mapping[Side, Limits] | None = None
-) -> dict[Side, httpx.AsyncClient]:
-    """One client per side: reads and writes share its sign-in and its throttle budget (promise 9)."""
+) -> AsyncIterator[Mapping[Side, httpx.AsyncClient]]:
+    """One client per side, closed at the end: reads and writes share its sign-in and throttle budget (promise 9)."""
     parts = {Side.BC: side_settings(settings.business_central), Side.SALES: side_settings(settings.sales)}
     given = limits or limits_of(settings.workers)
-    return {side: session(side, part, hooks=hooks, limits=given[side]) for side, part in parts.items()}
+    clients = {side: session(side, part, hooks=hooks, limits=given[side]) for side, part in parts.items()}
+    async with clients[Side.BC], clients[Side.SALES]:
+        yield clients
 
 
 @dataclass(frozen=True)

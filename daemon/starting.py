@@ -86,9 +86,7 @@ class _Start:
         return store
 
     async def _sides(self, hooks: Hooks) -> Sides:
-        clients = sessions(self.settings, hooks)
-        for client in clients.values():
-            self.stack.push_async_callback(client.aclose)
+        clients = await self.stack.enter_async_context(sessions(self.settings, hooks))
         company = await preflight.connect(clients, self.settings.business_central.company)
         mappings = await preflight.usable(clients, company, self.file)
         return Sides(clients, company, mappings, Overlap(self.settings.capture.overlap_seconds), self.clock.now_ms)

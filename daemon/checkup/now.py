@@ -11,9 +11,5 @@ from schemas.mapping_file import MappingsFile
 
 async def check_now(settings: Settings, file: MappingsFile) -> list[Checked]:
     """All findings, as `daemon.checkup` tells them."""
-    clients = sessions(settings, Hooks(), BRIEF)
-    try:
+    async with sessions(settings, Hooks(), BRIEF) as clients:
         return await checkup(settings, file, clients)
-    finally:
-        for client in clients.values():
-            await client.aclose()

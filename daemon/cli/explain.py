@@ -57,15 +57,13 @@ async def _explained(settings: Settings, file: MappingsFile, name: str, record: 
     from producers.watermark import Overlap
 
     store = await open_readonly(settings.store.address().get_secret_value())
-    clients = sessions(settings, Hooks(), BRIEF)
     try:
-        company = await preflight.connect(clients, settings.business_central.company)
-        mappings = await preflight.expanding(clients, company, file.mappings)
-        sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), Clock().now_ms)
-        return await Explainer(sides, store).explain(name, record)
+        async with sessions(settings, Hooks(), BRIEF) as clients:
+            company = await preflight.connect(clients, settings.business_central.company)
+            mappings = await preflight.expanding(clients, company, file.mappings)
+            sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), Clock().now_ms)
+            return await Explainer(sides, store).explain(name, record)
     finally:
-        for client in clients.values():
-            await client.aclose()
         await store.close()
 
 

@@ -137,12 +137,8 @@ def _served(settings: Settings, file: MappingsFile) -> Served | None:
     from daemon.sides import sessions
 
     async def ask() -> Served:
-        clients = sessions(settings, Hooks())
-        try:
+        async with sessions(settings, Hooks()) as clients:
             return await served(clients, file.mappings)
-        finally:
-            for client in clients.values():
-                await client.aclose()
 
     if not file.mappings.all:
         return None
