@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from schemas.naming import named
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction
 
 # Outcomes that a person has to look at.
 FAILED = frozenset({Outcome.FAILED, Outcome.CONFLICT})
-_NAMES = ("displayName", "name", "fullname", "number", "productnumber", "code")
 _LONGEST = 80
 
 
@@ -56,13 +56,8 @@ def told(one: Settled, now_ms: int) -> Told:
         outcome=one.outcome,
         bc_id=bc_id,
         sales_id=sales_id,
-        name=_name(one),
+        name=named(change.after or {})[:_LONGEST],
         job=change.job,
         code=problem.code if problem else "",
         message=problem.message if problem else "",
     )
-
-
-def _name(one: Settled) -> str:
-    values = one.change.after or {}
-    return next((str(values[name])[:_LONGEST] for name in _NAMES if values.get(name)), "")

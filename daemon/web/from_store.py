@@ -26,10 +26,9 @@ from daemon.web.ports import (
 from schemas.job import Job, MappingState, Run, RunState
 from schemas.mapping import Mappings, TableMapping
 from schemas.mapping_diff import commands as owed_commands
+from schemas.naming import called
 from schemas.side import Direction, Side
 from schemas.survey import said
-
-_NAMES = ("displayName", "name", "fullname", "number", "code")
 
 
 @dataclass(frozen=True)
@@ -186,10 +185,3 @@ def _coupled(view: CouplingView) -> Coupled:
     coupling = view.coupling
     name = called({**coupling.sales.base, **coupling.bc.base})
     return Coupled(coupling.mapping, coupling.bc.id, coupling.sales.id, name, view.updated_at)
-
-
-def called(values: Mapping[str, object]) -> str:
-    """The most telling mapped value, else any text."""
-    named = [values[name] for name in _NAMES if isinstance(values.get(name), str) and values[name]]
-    texts = named or [value for value in values.values() if isinstance(value, str) and value]
-    return str(texts[0]) if texts else ""
