@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from daemon.setting_kinds import Part, ReadableFile, is_loopback, maybe_secret, one_secret, secret
+from daemon.setting_kinds import Part, ReadableFile, is_loopback, maybe_secret, one_secret, secret, web_address
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -29,11 +29,10 @@ class Webhook(Part):
             return self
         one_secret("url", self.url, self.url_file)
         maybe_secret("secret", self.secret, self.secret_file)
-        parts = urlsplit(self.address().get_secret_value())
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("url: a full address is needed, such as https://hooks.example.com/…")
-        if parts.scheme == "http" and not is_loopback(parts.hostname):
-            raise ValueError("url: plain http is accepted for loopback addresses only; use https")
+        try:
+            web_address(self.address().get_secret_value(), "https://hooks.example.com/…")
+        except ValueError as error:
+            raise ValueError(f"url: {error}") from None
         for name, value in self.headers.items():
             if not _HEADER.fullmatch(name) or not value.get_secret_value().isprintable():
                 raise ValueError("headers: a header has a name of letters, digits and -, and one line of text")

@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo
 
@@ -18,13 +18,19 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _endpoint(url: str) -> str:
-    """An address without its last slash; plain http would carry tokens and records in the clear."""
+def web_address(url: str, example: str) -> SplitResult:
+    """Its parts. ValueError if it is none, or plain http, which would carry tokens and records in the clear."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("a full address is needed, such as https://contoso.crm.dynamics.com")
+        raise ValueError(f"a full address is needed, such as {example}")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("plain http is accepted for loopback addresses only; use https")
+    return parts
+
+
+def _endpoint(url: str) -> str:
+    """An address without its last slash."""
+    parts = web_address(url, "https://contoso.crm.dynamics.com")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("an address has no user, password, query or fragment here")
     return url.rstrip("/")
