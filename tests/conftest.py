@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from deploy.kafka.run_kafka import KafkaUnavailable
 from tests.support.brokers import Brokers
-from tests.support.postgres import PostgresServer, PostgresUnavailable
-from tests.support.real_parts import missing, summary
+from tests.support.postgres import PostgresServer
+from tests.support.real_parts import KAFKA, POSTGRES, summary
 from tests.support.tries import number
 
 # The same examples at every run, and no verdict on how fast a busy machine is. Others: --hypothesis-profile=default.
@@ -60,20 +59,16 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
 @pytest.fixture(scope="session", params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
 def kafka(request: pytest.FixtureRequest, brokers: Brokers) -> str:
     """The address of a broker: the embedded one, then Apache Kafka. Tests keep apart by topic names of their own."""
-    try:
+    with KAFKA.needed():
         return brokers.bootstrap(request.param)
-    except KafkaUnavailable as refusal:
-        missing("Apache Kafka", str(refusal), "COUPLED_REQUIRE_KAFKA")
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The session's PostgreSQL server."""
-    try:
+    with POSTGRES.needed():
         server = PostgresServer()
         server.start()
-    except PostgresUnavailable as refusal:
-        missing("PostgreSQL", str(refusal), "COUPLED_REQUIRE_POSTGRES")
     yield server
     server.stop()
 

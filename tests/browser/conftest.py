@@ -8,15 +8,12 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.chromium import ChromiumUnavailable, chromium
-from tests.support.real_parts import missing
+from tests.support.real_parts import RealPart
 
-REQUIRED = "COUPLED_REQUIRE_CHROMIUM"
+CHROMIUM = RealPart("Browser", ChromiumUnavailable, "COUPLED_REQUIRE_CHROMIUM")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as started:
-            yield started
-    except ChromiumUnavailable as refusal:
-        missing("Browser", str(refusal), REQUIRED)
+    with CHROMIUM.needed(), chromium() as started:
+        yield started

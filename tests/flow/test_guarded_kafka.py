@@ -18,7 +18,6 @@ from daemon.cli.client import submit
 from daemon.kafka import KafkaLog, ensure_topics
 from daemon.settings import Batch, Kafka
 from daemon.streams import Cluster, Streams
-from deploy.kafka.run_kafka import KafkaUnavailable
 from schemas.checkup import State, exit_of
 from schemas.command import Sync
 from schemas.errors import Exit, Unreachable
@@ -26,7 +25,7 @@ from schemas.topics import Topics
 from tests.support.brokers import Brokers
 from tests.support.guarded_kafka import MECHANISMS, PASSWORD, GuardedKafka
 from tests.support.processes import coupled
-from tests.support.real_parts import missing
+from tests.support.real_parts import KAFKA
 from tests.support.world import World
 
 pytestmark = pytest.mark.kafka
@@ -36,10 +35,8 @@ Told = Callable[[GuardedKafka], dict[str, Any]]
 
 @pytest.fixture
 def guarded(brokers: Brokers) -> GuardedKafka:
-    try:
+    with KAFKA.needed():
         return brokers.guarded()
-    except KafkaUnavailable as refusal:
-        missing("Apache Kafka", str(refusal), "COUPLED_REQUIRE_KAFKA")
 
 
 def _command() -> Sync:

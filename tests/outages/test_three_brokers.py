@@ -10,8 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.kafka.cluster import KafkaCluster
-from deploy.kafka.run_kafka import KafkaUnavailable
-from tests.support.real_parts import missing
+from tests.support.real_parts import KAFKA
 from tests.support.waiting import wait_until
 from tests.support.world import World
 
@@ -20,11 +19,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.large, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[KafkaCluster]:
-    try:
-        with KafkaCluster(brief=True) as cluster:
-            yield cluster
-    except KafkaUnavailable as refusal:
-        missing("Apache Kafka", str(refusal), "COUPLED_REQUIRE_KAFKA")
+    with KAFKA.needed(), KafkaCluster(brief=True) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.kafka.run_kafka import KafkaUnavailable
 from tests.support.brokers import Brokers
-from tests.support.real_parts import missing
+from tests.support.real_parts import KAFKA
 from tests.support.world import EMBEDDED
 
 APACHE = "apache"
@@ -19,10 +19,8 @@ def address(kind: str, brokers: Brokers) -> str:
     """What to write into coupled.yaml: the embedded broker is the daemon's own, Apache Kafka is the session's."""
     if kind == EMBEDDED:
         return EMBEDDED
-    try:
+    with KAFKA.needed():
         return brokers.bootstrap(kind)
-    except KafkaUnavailable as refusal:
-        missing("Apache Kafka", str(refusal), "COUPLED_REQUIRE_KAFKA")
 
 
 def usual(brokers: Brokers) -> str:

@@ -15,8 +15,8 @@ from daemon.store.engine import open_store
 from schemas.checkup import State
 from schemas.errors import Exit, Unreachable
 from tests.support.certificates import Authority
-from tests.support.postgres import PostgresServer, PostgresUnavailable
-from tests.support.real_parts import missing
+from tests.support.postgres import PostgresServer
+from tests.support.real_parts import POSTGRES
 
 _SIDE = "url: http://127.0.0.1, auth: {client_id: c, client_secret: s, token_url: http://127.0.0.1/token}"
 
@@ -31,11 +31,9 @@ class Secure:
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
     authority, stranger = (Authority(tmp_path_factory.mktemp(name)) for name in ("ours", "theirs"))
-    try:
+    with POSTGRES.needed():
         server = PostgresServer(authority.issue("127.0.0.1"))
         server.start()
-    except PostgresUnavailable as refusal:
-        missing("PostgreSQL", str(refusal), "COUPLED_REQUIRE_POSTGRES")
     yield Secure(server, authority, stranger)
     server.stop()
 

@@ -13,10 +13,13 @@ from daemon.sandbox import business_central, dataverse
 from daemon.sandbox.business_central import BcSettings
 from daemon.sandbox.dataverse import DataverseSettings
 from daemon.sandbox.seed import seed
-from tests.support.real_parts import missing
+from tests.support.real_parts import RealPart
 from tests.support.strangers import StrangersUnavailable, node_clients, python_clients, run_python, served
 
-REQUIRED = "COUPLED_REQUIRE_STRANGERS"
+PYTHON, NODE = (
+    RealPart(f"{name} of others", StrangersUnavailable, "COUPLED_REQUIRE_STRANGERS")
+    for name in ("Python clients", "Node.js clients")
+)
 KEYS = {"accounts": (("accountnumber",),)}
 
 
@@ -31,19 +34,15 @@ def _sales() -> ASGIApp:
 @pytest.fixture(scope="session")
 def python() -> None:
     """The Python clients are there."""
-    try:
+    with PYTHON.needed():
         python_clients()
-    except StrangersUnavailable as refusal:
-        missing("Python clients of others", str(refusal), REQUIRED)
 
 
 @pytest.fixture(scope="session")
 def node() -> None:
     """The Node.js client is there."""
-    try:
+    with NODE.needed():
         node_clients()
-    except StrangersUnavailable as refusal:
-        missing("Node.js clients of others", str(refusal), REQUIRED)
 
 
 @pytest.fixture
