@@ -106,32 +106,28 @@ async def test_while_the_side_is_away_everything_stays_due() -> None:
     assert (desk.was_taken, desk.published) == ([], [])
 
 
-async def test_what_happens_now_waits_for_few_of_many_that_failed() -> None:
-    """Nothing more is put on a topic before its last ones are through, and a rest as long as that took is over."""
+async def put(*looks: tuple[int, bool]) -> list[int]:
+    """How many are put on a topic at each look: so many seconds after the look before, its last ones through or not."""
     desk = Desk(HERE)
     retry = desk.retry()
     assert await retry.once() == 1
-    desk.applied = False
-    desk.now += timedelta(seconds=20)
-    assert await retry.once() == 0
-    desk.applied = True
-    assert await retry.once() == 0
-    desk.now += timedelta(seconds=19)
-    assert await retry.once() == 0
-    desk.now += timedelta(seconds=1)
-    assert await retry.once() == 1
+    found = []
+    for seconds, applied in looks:
+        desk.applied = applied
+        desk.now += timedelta(seconds=seconds)
+        found.append(await retry.once())
+    return found
+
+
+async def test_what_happens_now_waits_for_few_of_many_that_failed() -> None:
+    """Nothing more is put on a topic before its last ones are through, and a rest as long as that took is over."""
+    assert await put((20, False), (0, True), (19, True), (1, True)) == [0, 0, 0, 1]
 
 
 async def test_a_topic_that_never_comes_there_is_not_waited_for_for_ever() -> None:
     """It was made anew."""
-    desk = Desk(HERE)
-    retry = desk.retry()
-    assert await retry.once() == 1
-    desk.applied = False
-    desk.now += timedelta(minutes=10)
-    await retry.once()
-    desk.now += timedelta(minutes=10)
-    assert await retry.once() == 1
+    *_, last = await put((600, False), (600, False))
+    assert last == 1
 
 
 async def test_failures_of_a_mapping_that_has_left_the_file_are_left_alone() -> None:
