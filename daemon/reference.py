@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,9 +22,9 @@ from daemon.cli.app import app
 from daemon.metrics import Metrics
 from daemon.reference_asyncapi import NAME, asyncapi
 from daemon.reference_problems import problems_page
-from daemon.reference_schema import mappings_schema
+from daemon.reference_schema import PARTS, mappings_schema
 from daemon.settings import Settings
-from schemas import command, errors, mapping_file, mapping_parts, transforms
+from schemas import command, errors, mapping_file, transforms
 from schemas.job import RunState
 from schemas.outcome import Outcome
 from schemas.topics import Topics
@@ -52,19 +53,11 @@ _NAMED = {
     "str | list[str]": "text, or a list of two",
     "list[str | dict[str, Any]]": "list of steps",
 }
-_MAPPING_PARTS: dict[str, type[BaseModel]] = {
-    "a mapping": mapping_parts.MappingPart,
-    "`bc:` and `sales:`": mapping_parts.SidePart,
-    "`references:`": mapping_parts.ReferencePart,
-    "a field": mapping_parts.FieldPart,
-    "a template": mapping_parts.TemplatePart,
-    "a `match_on` pair": mapping_parts.MatchPart,
-}
 
 
 def pages() -> dict[str, str]:
     """Every page by file name. ValueError if the words and the code have parted."""
-    words = YAML(typ="safe").load((FOLDER / "words.yaml").read_text(encoding="utf-8"))
+    words = _words()
     made = {
         "cli.md": _cli(),
         "configuration.md": _configuration(words["configuration"]),
@@ -73,11 +66,21 @@ def pages() -> dict[str, str]:
         "topics.md": _topics(words["commands"], words["states"], words["outcomes"]),
         "problems.md": problems_page(ROOT, _table),
     }
-    schema = mappings_schema(words["mappings"], _MAPPING_PARTS, words["transforms"])
     text_of = {name: _HEAD + text.rstrip() + "\n" for name, text in made.items()}
     standard = mapping_file.parse(mapping_file.standard_text())
     text_of[NAME] = asyncapi(standard.followed(), words["commands"])
-    return text_of | {SCHEMA.name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
+    return text_of | {SCHEMA.name: schema()}
+
+
+def schema() -> str:
+    """The page that is the JSON Schema of the mappings file."""
+    made = mappings_schema(_words()["mappings"], _words()["transforms"])
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+@cache
+def _words() -> Any:
+    return YAML(typ="safe").load((FOLDER / "words.yaml").read_text(encoding="utf-8"))
 
 
 def main() -> None:
@@ -172,7 +175,7 @@ def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
 def _mappings(words: Mapping[str, Mapping[str, str]], steps: Mapping[str, str]) -> str:
     parts = [
         f"## Settings of {title}\n\n" + _model(part, _sentences(words[title], part.model_fields, title))
-        for title, part in _MAPPING_PARTS.items()
+        for title, part in PARTS.items()
     ]
     names = sorted([*transforms.NAMES, transforms.LOOKUP])
     told = _sentences(steps, names, "transforms")

@@ -8,19 +8,28 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from schemas.mapping_parts import FilePart
+from schemas import mapping_parts
 from schemas.transforms import LOOKUP, NAMES, takes_argument
 
 Node = dict[str, Any]
 Words = Mapping[str, Mapping[str, str]]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# What each table of words is about.
+PARTS: dict[str, type[BaseModel]] = {
+    "a mapping": mapping_parts.MappingPart,
+    "`bc:` and `sales:`": mapping_parts.SidePart,
+    "`references:`": mapping_parts.ReferencePart,
+    "a field": mapping_parts.FieldPart,
+    "a template": mapping_parts.TemplatePart,
+    "a `match_on` pair": mapping_parts.MatchPart,
+}
 
 
-def mappings_schema(words: Words, parts: Mapping[str, type[BaseModel]], steps: Mapping[str, str]) -> Node:
-    """`parts`: the model behind each table of `words`; `steps`: a sentence for each transformation."""
-    schema = FilePart.model_json_schema()
+def mappings_schema(words: Words, steps: Mapping[str, str]) -> Node:
+    """`words`: a sentence for each setting of each of `PARTS`; `steps`: one for each transformation."""
+    schema = mapping_parts.FilePart.model_json_schema()
     definitions: Node = schema["$defs"]
-    for title, part in parts.items():
+    for title, part in PARTS.items():
         for name, node in definitions[part.__name__]["properties"].items():
             node["description"] = words[title][name]
     _describe_steps(definitions["FieldPart"]["properties"]["transform"], steps)

@@ -76,4 +76,4 @@ def test_every_setting_has_its_sentence() -> None:
 
 
 def test_the_packaged_schema_is_the_one_of_the_reference() -> None:
-    assert reference.pages()[mapping_file.SCHEMA] == mapping_file.schema_text()
+    assert reference.schema() == mapping_file.schema_text()
