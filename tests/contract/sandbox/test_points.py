@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,13 @@ SWITCHES: dict[int, list[str]] = {
 _NUMBERED = re.compile(r"test_d_((?:\d{3}_)+)")
 
 
-def _tests() -> Iterator[tuple[set[int], bool, str]]:
+@cache
+def _tests() -> Sequence[tuple[set[int], bool, str]]:
     """(its numbers, whether it runs with several values, its text) of each numbered test."""
+    return [*_read()]
+
+
+def _read() -> Iterator[tuple[set[int], bool, str]]:
     for path in sorted(HERE.glob("test_*.py")):
         source = path.read_text(encoding="utf-8")
         for node in ast.parse(source).body:
@@ -45,12 +51,11 @@ def test_every_point_has_a_test() -> None:
 
 
 def test_every_switch_is_turned_by_a_test_of_its_point() -> None:
-    tests = list(_tests())
     unturned = [
         (number, switch)
         for number, switches in SWITCHES.items()
         for switch in switches
-        if not any(number in numbers and several and f"{switch}=" in text for numbers, several, text in tests)
+        if not any(number in numbers and several and f"{switch}=" in text for numbers, several, text in _tests())
     ]
     assert unturned == []
 
