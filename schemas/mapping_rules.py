@@ -90,13 +90,10 @@ def _twice(part: MappingPart, place: Place) -> Iterator[Finding]:
             side = way.source.other
             for name in field.names(side):
                 earlier = written.setdefault((way, name), [])
-                for one in earlier:
-                    if _at_once(one, field):
-                        message = (
-                            f"{name} is written by {_source(one, way)} too, and only the later value would arrive."
-                        )
-                        hint = "Take one of the lines out, or give them different directions."
-                        yield wrong((*place, number, side.value), message, hint)
+                if one := next((one for one in earlier if _at_once(one, field)), None):
+                    message = f"{name} is written by {_source(one, way)} too, and only the later value would arrive."
+                    hint = "Take one of the lines out, or give them different directions."
+                    yield wrong((*place, number, side.value), message, hint)
                 earlier.append(field)
 
 

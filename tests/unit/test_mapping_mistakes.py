@@ -226,6 +226,12 @@ def test_two_lines_that_write_one_field_at_once_are_told(new: str, places: set[s
     assert all("only the later value would arrive" in said for said in found.values())
 
 
+def test_a_line_that_writes_what_several_others_write_is_told_once() -> None:
+    line = "      - {sales: statecode, constant: 0, direction: to_sales}\n"
+    file = examine(GOOD + line * 3)
+    assert [place(one) for one in file.mistakes] == [f"mappings.1.fields.{number}.sales" for number in (3, 4)]
+
+
 @pytest.mark.parametrize(("text", "line"), [("mappings: [", 1), ("mappings:\n  - {name: A\n  - b", 3)])
 def test_what_is_not_yaml_says_where(text: str, line: int) -> None:
     [((at, _), said)] = told(text).items()
