@@ -10,11 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.web.ports import Reader, Services, Wanted, WantedJobs
-from daemon.web.rendering import Renderer
+from daemon.web.rendering import PAGE, Renderer
 from schemas.job import JobState, Run, RunKind, RunState
 from schemas.survey import Kind
 
-PAGE = 50
 FAILURES = "failures"
 
 

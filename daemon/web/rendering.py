@@ -14,9 +14,10 @@ from daemon.web.access import Guard
 from daemon.web.ports import CommandStatus, Services
 from schemas.errors import Problem
 from schemas.job import RunState
-from schemas.outcome import Outcome
 
 FRAGMENT = "x-fragment"
+# Rows of a table that goes on.
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._templates.filters |= formats.FILTERS
-        self._templates.globals |= {"views": _VIEWS.values(), "Outcome": Outcome, "RunState": RunState}
+        self._templates.globals |= {"views": _VIEWS.values(), "page_size": PAGE}
 
     async def page(self, request: Request, view: str, template: str = "", **values: Any) -> HTMLResponse:
         """A page of the view of that name, with what became of the command that led here."""
