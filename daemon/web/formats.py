@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from schemas.checkup import State
 from schemas.job import Job, JobState, Keep, Run, RunState
 from schemas.outcome import Outcome
 from schemas.side import Direction
@@ -23,6 +24,9 @@ _TONES = {
     JobState.RUNNING: "busy",
     JobState.FINISHED: "ok",
     JobState.FAILED: "bad",
+    State.OK: "ok",
+    State.WARNING: "warn",
+    State.ERROR: "bad",
 }
 _FAILURE_TONES = {"retrying": "busy", "waiting": "busy", "conflict": "warn", "skipped": "idle", "resolved": "ok"}
 _KINDS = {
@@ -72,7 +76,7 @@ def arrow(direction: Direction) -> str:
     return _ARROWS[direction]
 
 
-def tone(state: RunState | JobState) -> str:
+def tone(state: RunState | JobState | State) -> str:
     """The colour class of a state; its text is always written too."""
     return _TONES[state]
 

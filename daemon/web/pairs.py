@@ -21,7 +21,7 @@ def router(services: Services, renderer: Renderer) -> APIRouter:
     @routes.get("/couplings/{mapping}/{record:path}", include_in_schema=False)
     async def page(request: Request, mapping: str, record: str) -> Response:
         found = await services.explain(mapping, record)
-        shown = {"pair": found, "path": request.url.path, "once": True}
-        return await renderer.page(request, "couplings", template="pair.html", **shown)
+        path = request.url.path
+        return await renderer.page(request, "couplings", template="pair.html", pair=found, path=path)
 
     return routes
