@@ -3,9 +3,11 @@
 (() => {
   const live = document.getElementById("live");
   const stale = document.getElementById("stale");
-  const every = Number(live?.dataset.refresh || 0);
+  const every = Number(live.dataset.refresh || 0);
   let shown = null;
   let lost = null;
+  // What a reader types or chooses in.
+  const fields = "input:not([type=checkbox]), select";
 
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -23,8 +25,7 @@
   function busy() {
     const selection = document.getSelection();
     if (selection && !selection.isCollapsed && live.contains(selection.anchorNode)) return true;
-    const active = document.activeElement;
-    return live.contains(active) && /^(INPUT|SELECT|TEXTAREA)$/.test(active.tagName) && active.type !== "checkbox";
+    return live.contains(document.activeElement) && document.activeElement.matches(fields);
   }
 
   function show(text) {
@@ -38,7 +39,7 @@
     const after = [...live.querySelectorAll(".scroll")];
     after.forEach((each, index) => { each.scrollLeft = scrolled[index] || 0; });
     for (const id of ticked) { const box = document.getElementById(id); if (box) box.checked = true; }
-    const again = place >= 0 ? after[place] : focused && focused.id && document.getElementById(focused.id);
+    const again = place >= 0 ? after[place] : focused?.id && document.getElementById(focused.id);
     if (again) again.focus({ preventScroll: true });
   }
 
@@ -66,7 +67,7 @@
 
   // One box ticks all of a table.
   document.addEventListener("change", (event) => {
-    const name = event.target.dataset && event.target.dataset.all;
+    const name = event.target.dataset.all;
     if (!name) return;
     for (const each of live.querySelectorAll(`input[type=checkbox][name="${name}"]`)) each.checked = event.target.checked;
   });
@@ -84,7 +85,7 @@
     document.addEventListener("visibilitychange", refresh);
   }
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches(fields)) return;
     const wanted = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
     if (wanted) { event.preventDefault(); wanted.focus(); }
   });
