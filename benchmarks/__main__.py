@@ -15,7 +15,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import failing, pure, running
+from benchmarks import crowded, pure, running
 from benchmarks.world import world
 
 LATEST = Path(__file__).with_name("latest.json")
@@ -54,11 +54,11 @@ def _measured(customers: int, edits: int, failures: int) -> dict[str, Any]:
         second = running.full_synchronisation(up)
         live = running.live(up, edits, POLL_SECONDS)
         peak = up.peak_rss_mb()
-        failing.fill(up.settings, failures)
+        crowded.fill(up.settings, failures)
         beside = _beside(
             second, live, running.full_synchronisation(up), running.live(up, edits, POLL_SECONDS, "Later edit")
         )
-        if failing.failures(up.settings) != failures:
+        if crowded.failures(up.settings) != failures:
             raise RuntimeError("not all of the failed records are in the store that was measured")
     return {
         "note": NOTE,

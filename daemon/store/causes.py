@@ -1,22 +1,39 @@
-"""The query of failures by cause."""
+"""Open failures by cause. There may be a hundred thousand: they are counted in an index, and few are read."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.tables import FailureRow
 
 EXAMPLES = 3
+_OF = (FailureRow.mapping, FailureRow.direction, FailureRow.code, FailureRow.cause)
+Cause = tuple[str, str, str, str]
+Wanted = Sequence[ColumnElement[bool]]
 
 
-def by_cause(wanted: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:
-    """The last records of each cause, with the number of all: the most numerous cause first. One pass over them."""
+async def numbers(connection: AsyncConnection, wanted: Wanted, again: Wanted, limit: int) -> list[tuple[Cause, int]]:
+    """Each cause and how many failures it has, the most numerous first. `again`: which of them are counted already."""
+    twice = {_cause(row): row.number for row in await connection.execute(_counted([*wanted, *again]))}
+    # What is counted twice only makes a cause smaller: no other can come before these.
+    most = _counted(wanted).order_by(literal_column("number").desc(), *_OF).limit(limit + len(twice))
+    found = [(_cause(row), row.number - twice.get(_cause(row), 0)) for row in await connection.execute(most)]
+    return sorted((one for one in found if one[1]), key=lambda one: (-one[1], one[0]))[:limit]
+
+
+def newest(cause: Cause, once_each: Wanted) -> Select[Any]:
+    """The last open failures of one cause, as examples."""
     row = FailureRow
-    cause = (row.mapping, row.direction, row.code, row.cause)
-    newest = func.row_number().over(partition_by=cause, order_by=(row.last_at.desc(), row.id.desc()))
-    counted = select(row.id, newest.label("rank"), func.count().over(partition_by=cause).label("number"))
-    ranked = counted.where(*wanted).subquery()
-    query = select(*row.__table__.columns, ranked.c.number).join(ranked, ranked.c.id == row.id)
-    order = (ranked.c.number.desc(), *cause, ranked.c.rank)
-    return query.where(ranked.c.rank <= EXAMPLES).order_by(*order).limit(limit * EXAMPLES)
+    place = [column == value for column, value in zip(_OF, cause, strict=True)]
+    query = select(*row.__table__.columns).where(*place, row.resolved_at.is_(None), *once_each)
+    return query.order_by(row.last_at.desc(), row.id.desc()).limit(EXAMPLES)
+
+
+def _counted(wanted: Wanted) -> Select[Any]:
+    return select(*_OF, func.count().label("number")).where(*wanted).group_by(*_OF)
+
+
+def _cause(row: Row[Any]) -> Cause:
+    return row.mapping, row.direction, row.code, row.cause

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Row, Select, String, cast, exists, func, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
-from daemon.store.causes import by_cause
+from daemon.store import causes
 from daemon.store.coupling_rows import coupling, load_references
 from daemon.store.database import Database
 from daemon.store.failing import IS_CONFLICT
@@ -161,9 +160,13 @@ class Views:
         self, mapping: str | None = None, *, code: str | None = None, limit: int = 100
     ) -> list[FailureCause]:
         """Open failures by cause, the most numerous first."""
-        found = await self._rows(by_cause([*_failures_wanted(mapping, None, True, code), *_once_each(True)], limit))
-        groups = groupby(found, key=lambda row: (row.mapping, row.direction, row.code, row.cause))
-        return [_cause(list(rows)) for _, rows in groups][:limit]
+        wanted = _failures_wanted(mapping, None, True, code)
+        async with self._database.read() as connection:
+            counted = await causes.numbers(connection, wanted, _again(), limit)
+            return [
+                _cause((await connection.execute(causes.newest(cause, _once_each(True)))).all(), number)
+                for cause, number in counted
+            ]
 
     async def failure_counts(self) -> list[FailureCount]:
         """By mapping and code; open ones as `failures` lists them, a conflict once."""
@@ -231,7 +234,7 @@ def _once_each(open_only: bool) -> tuple[ColumnElement[bool], ...]:
 
 def _mentions(search: str) -> ColumnElement[bool]:
     row, reference = CouplingRow, CouplingReferenceRow
-    named = exists().where(reference.coupling_id == row.id, reference.value.icontains(search, autoescape=True))
+    named = row.id.in_(select(reference.coupling_id).where(reference.value.icontains(search, autoescape=True)))
     ids = [id_.icontains(search, autoescape=True) for id_ in (row.bc_id, row.sales_id)]
     # Values are kept as JSON, which writes a quote, for one, as two characters.
     written = orjson.dumps(search).decode()[1:-1]
@@ -239,10 +242,10 @@ def _mentions(search: str) -> ColumnElement[bool]:
     return or_(named, *ids, *values)
 
 
-def _cause(rows: Sequence[Row[Any]]) -> FailureCause:
+def _cause(rows: Sequence[Row[Any]], number: int) -> FailureCause:
     newest, examples = rows[0], [failure_of(row) for row in rows]
     problem, way = examples[0].problem, examples[0].direction
-    return FailureCause(newest.cause, newest.mapping, way, problem, newest.number, newest.last_at, examples)
+    return FailureCause(newest.cause, newest.mapping, way, problem, number, newest.last_at, examples)
 
 
 def failure_of(row: Row[Any]) -> Failure:

@@ -187,6 +187,7 @@ ADDED = {
     "0006": lambda n: {"intents": {"lost_at": AT}},
     "0007": lambda n: {"failures": {"again_at": AT}},
     "0008": _eighth,
+    "0009": lambda n: {},
 }
 
 
