@@ -31,7 +31,7 @@ def newest(cause: Cause, once_each: Wanted) -> Select[Any]:
     return query.order_by(row.last_at.desc(), row.id.desc()).limit(EXAMPLES)
 
 
-def _counted(wanted: Wanted) -> Select[Any]:
+def _counted(wanted: Wanted) -> Select[str, str, str, str, int]:
     return select(*_OF, func.count().label("number")).where(*wanted).group_by(*_OF)
 
 

@@ -58,6 +58,10 @@ class StoreReader:
             for each in shown
         ]
 
+    @property
+    def mapping_names(self) -> Sequence[str]:
+        return [mapping.name for mapping in self.mapped.all]
+
     async def runs(self, limit: int) -> Sequence[Run]:
         return await self.store.jobs.runs(limit)
 
@@ -97,6 +101,9 @@ class StoreReader:
     async def failure_codes(self) -> Sequence[str]:
         return sorted({count.code for count in await self.store.views.failure_counts() if count.open})
 
+    async def blank_count(self) -> int:
+        return sum((await self.store.blanks.counts()).values())
+
     async def blanks(self, mapping: str | None, offset: int, limit: int) -> Page[Blank]:
         return _page(await self.store.blanks.listed(mapping, limit + 1, offset), offset, limit)
 
@@ -130,7 +137,7 @@ class StoreReader:
     async def figures(self, consumer_lag: Mapping[str, int]) -> Figures:
         """What `Metrics.refresh` sets the gauges to. Of every mapping there is a number, if only 0: one that appears
         with the first failure has not grown for who compares."""
-        names = [mapping.name for mapping in self.mapped.all]
+        names = self.mapping_names
         none = {(name, state): 0 for name in names for state in ("open", "resolved")}
         runs, states = await self.store.jobs.active_runs(), await self.store.states.all()
         active = Counter(run.state.value for run in runs)

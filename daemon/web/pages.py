@@ -54,9 +54,8 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
     @routes.get("/jobs")
     async def jobs(request: Request, mapping: str = "", state: str = "", offset: int = 0) -> Response:
         page = await reader.jobs(_wanted_jobs(mapping, state), max(0, offset), PAGE)
-        names = [each.name for each in await reader.mappings()]
         chosen = {"mapping": mapping, "state": state}
-        return await renderer.page(request, "jobs", page=page, names=names, chosen=chosen)
+        return await renderer.page(request, "jobs", page=page, names=reader.mapping_names, chosen=chosen)
 
     @routes.get("/jobs/{number}")
     async def job(request: Request, number: int, offset: int = 0) -> Response:
@@ -86,7 +85,6 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         page = await reader.failures(wanted, max(0, offset), PAGE) if cause else None
         causes = [] if cause else await reader.causes(wanted)
         listed = page.items if page else [each for one in causes for each in one.examples]
-        mappings = await reader.mappings()
         return await renderer.page(
             request,
             "errors",
@@ -94,24 +92,22 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
             causes=causes,
             called=await reader.names(listed),
             codes=await reader.failure_codes(),
-            names=[each.name for each in mappings],
-            blanks=sum(each.blanks for each in mappings),
+            names=reader.mapping_names,
+            blanks=await reader.blank_count(),
             chosen={"mapping": mapping, "code": code, "cause": cause},
         )
 
     @routes.get("/blanks")
     async def blanks(request: Request, mapping: str = "", offset: int = 0) -> Response:
         page = await reader.blanks(mapping or None, max(0, offset), PAGE)
-        names = [each.name for each in await reader.mappings()]
-        shown = {"page": page, "names": names, "chosen": {"mapping": mapping}}
+        shown = {"page": page, "names": reader.mapping_names, "chosen": {"mapping": mapping}}
         return await renderer.page(request, "errors", template="blanks.html", **shown)
 
     @routes.get("/couplings")
     async def couplings(request: Request, mapping: str = "", text: str = "", offset: int = 0) -> Response:
         page = await reader.couplings(mapping or None, text.strip(), max(0, offset), PAGE)
-        names = [each.name for each in await reader.mappings()]
         chosen = {"mapping": mapping, "text": text}
-        return await renderer.page(request, "couplings", page=page, names=names, chosen=chosen)
+        return await renderer.page(request, "couplings", page=page, names=reader.mapping_names, chosen=chosen)
 
 
 def _wanted_jobs(mapping: str, state: str) -> WantedJobs:

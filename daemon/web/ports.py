@@ -156,6 +156,11 @@ class Reader(Protocol):
 
     async def mappings(self) -> Sequence[MappingStatus]: ...
 
+    @property
+    def mapping_names(self) -> Sequence[str]:
+        """In the order of the file; without a question to the store."""
+        ...
+
     async def runs(self, limit: int) -> Sequence[Run]: ...
 
     async def run_jobs(self, run: str) -> Sequence[Job]:
@@ -173,6 +178,10 @@ class Reader(Protocol):
 
     async def failure_codes(self) -> Sequence[str]:
         """The codes that open failures have, in order."""
+
+    async def blank_count(self) -> int:
+        """Of all mappings."""
+        ...
 
     async def blanks(self, mapping: str | None, offset: int, limit: int) -> Page[Blank]:
         """What went across without a record that it names, in order of mapping, direction and id."""

@@ -82,6 +82,13 @@ class FakeReader:
     async def mappings(self) -> Sequence[MappingStatus]:
         return self.mapping_list
 
+    @property
+    def mapping_names(self) -> Sequence[str]:
+        return [mapping.name for mapping in self.mapping_list]
+
+    async def blank_count(self) -> int:
+        return sum(mapping.blanks for mapping in self.mapping_list)
+
     async def runs(self, limit: int) -> Sequence[Run]:
         return self.run_list[:limit]
 
