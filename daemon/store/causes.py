@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.tables import FailureRow
@@ -35,5 +35,5 @@ def _counted(wanted: Wanted) -> Select[str, str, str, str, int]:
     return select(*_OF, func.count().label("number")).where(*wanted).group_by(*_OF)
 
 
-def _cause(row: Row[Any]) -> Cause:
+def _cause(row: Any) -> Cause:
     return row.mapping, row.direction, row.code, row.cause
