@@ -34,18 +34,20 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=100, help="size of the data set; 100 make about 900 records")
     parser.add_argument("--edits", type=int, default=30, help="live edits, in turn from either side")
     parser.add_argument("--failures", type=int, default=100_000, help="failed records beside which all is done again")
+    parser.add_argument("--couplings", type=int, default=1_000_000, help="couplings beside which the console is asked")
     options = parser.parse_args()
     console = Console(highlight=False)
     if options.customers >= _THROTTLED_FROM:
         console.print("Sales will throttle at 6,000 parts in 300 s: records per second will show that limit.")
     started = time.monotonic()
-    found = _measured(options.customers, options.edits, options.failures)
+    found = _measured(options)
     _show(console, found)
     LATEST.write_bytes(orjson.dumps(_rounded(found), option=orjson.OPT_INDENT_2) + b"\n")
     console.print(f"\n{NOTE}\nWritten to {LATEST.name} after {time.monotonic() - started:.0f} s.")
 
 
-def _measured(customers: int, edits: int, failures: int) -> dict[str, Any]:
+def _measured(options: argparse.Namespace) -> dict[str, Any]:
+    customers, edits, failures = options.customers, options.edits, options.failures
     with (
         tempfile.TemporaryDirectory(prefix="coupled-bench-") as folder,
         world(Path(folder), customers, POLL_SECONDS) as up,
@@ -54,12 +56,15 @@ def _measured(customers: int, edits: int, failures: int) -> dict[str, Any]:
         second = running.full_synchronisation(up)
         live = running.live(up, edits, POLL_SECONDS)
         peak = up.peak_rss_mb()
-        crowded.fill(up.settings, failures)
+        empty = crowded.pages(up.settings)
+        crowded.fail(up.settings, failures)
         beside = _beside(
             second, live, running.full_synchronisation(up), running.live(up, edits, POLL_SECONDS, "Later edit")
         )
         if crowded.failures(up.settings) != failures:
             raise RuntimeError("not all of the failed records are in the store that was measured")
+        crowded.couple(up.settings, options.couplings)
+        full = crowded.pages(up.settings)
     return {
         "note": NOTE,
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -69,6 +74,12 @@ def _measured(customers: int, edits: int, failures: int) -> dict[str, Any]:
         "second_full_synchronisation": second,
         "live": live,
         "beside_failures": {"failures": failures, **beside},
+        "console": {
+            "couplings": options.couplings,
+            "failures": failures,
+            "milliseconds": full,
+            "times_as_slow_as_almost_empty": {page: full[page] / empty[page] for page in full},
+        },
         "decide_microseconds": pure.microseconds(),
         "daemon_peak_rss_mb": peak,
     }
@@ -107,6 +118,11 @@ def _show(console: Console, found: dict[str, Any]) -> None:
     table.add_row(f"[bold]Beside {beside['failures']:,} failed records[/]", "as many times as much as without:")
     table.add_row("  CPU of a full synchronisation", f"{beside['cpu_of_a_full_synchronisation']:.2f}")
     table.add_row("  propagation, p50", f"{beside['propagation_p50']:.2f}")
+    console_costs = found["console"]
+    table.add_row(f"[bold]Console, {console_costs['couplings']:,} couplings too[/]", "and almost none:")
+    for page, taken in console_costs["milliseconds"].items():
+        slower = console_costs["times_as_slow_as_almost_empty"][page]
+        table.add_row(f"  {page}", f"{taken:.0f} ms, {slower:.1f} times as much")
     table.add_row("Daemon, peak memory", f"{found['daemon_peak_rss_mb']:.0f} MB")
     console.print(table)
 

@@ -1,5 +1,6 @@
 """The web's reader over the store, and the figures for the metrics' gauges."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,16 +44,17 @@ class StoreReader:
         return await self.reachable()
 
     async def mappings(self) -> Sequence[MappingStatus]:
-        couplings, states = await self.store.views.coupling_counts(), await self.store.states.all()
-        failed = failures(await self.store.views.failure_counts())
-        late = lags(self.mapped, await self.store.views.positions())
+        views = self.store.views
+        couplings, counts = await asyncio.gather(views.coupling_counts(), views.failure_counts())
+        failed, states = failures(counts), await self.store.states.all()
+        late = lags(self.mapped, await views.positions())
         owed = {name: owed_commands(name, one.owed) for name, one in (await self.store.definitions.known()).items()}
         shown = (
             _status(each, states.get(each.name), couplings.get(each.name, 0), failed[each.name, "open"], late)
             for each in self.mapped.all
         )
         blanks = await self.store.blanks.counts()
-        last = {job.mapping: _last_run(job) for job in await self.store.views.last_jobs()}
+        last = {job.mapping: _last_run(job) for job in await views.last_jobs()}
         return [
             replace(each, owes=owed.get(each.name, {}), blanks=blanks.get(each.name, 0), last_run=last.get(each.name))
             for each in shown
