@@ -36,8 +36,9 @@ class Letters:
     bootstrap: str
     topics: Topics
 
-    def read(self, newest: int | None = None) -> Iterator[DeadLetter]:
-        """All of them, or about as many of the `newest`, oldest first. Refused if there is no such topic."""
+    def read(self, newest: int | None = None, before: int | None = None) -> Iterator[DeadLetter]:
+        """All of them, or about as many of the `newest`, of those before a letter, oldest first. Refused if there is no
+        such topic."""
         try:
             with self._consumer() as consumer:
                 if not consumer.partitions_for_topic(self.topics.dead_letters):
@@ -46,7 +47,7 @@ class Letters:
                         f"Kafka at {self.bootstrap} has no topic {self.topics.dead_letters}.",
                         "The daemon makes it when it starts. Is `kafka.topic_prefix` in coupled.yaml the right one?",
                     )
-                for one in _all_of(consumer, TopicPartition(self.topics.dead_letters, 0), newest):
+                for one in _all_of(consumer, TopicPartition(self.topics.dead_letters, 0), newest, before):
                     yield letter(one.offset, one.timestamp, one.key, one.value, one.headers)
         except (KafkaError, OSError, TimeoutError) as error:
             raise unreachable(self.bootstrap, error) from error
@@ -102,13 +103,17 @@ class Letters:
         return told
 
 
-def _all_of(consumer: KafkaConsumer, partition: TopicPartition, newest: int | None) -> Iterator[Any]:
+def _all_of(
+    consumer: KafkaConsumer, partition: TopicPartition, newest: int | None, before: int | None
+) -> Iterator[Any]:
     consumer.assign([partition])
     end = consumer.end_offsets([partition])[partition]
+    end = end if before is None else min(end, before)
     first = consumer.beginning_offsets([partition])[partition]
     consumer.seek(partition, first if newest is None else max(first, end - newest))
     while True:
         records = consumer.poll(timeout_ms=_QUIET_MS).get(partition, ())
-        yield from records
-        if not records and consumer.position(partition) >= end:
+        yield from (record for record in records if before is None or record.offset < before)
+        reached = consumer.position(partition)
+        if (not records and reached >= end) or (before is not None and reached >= before):
             return

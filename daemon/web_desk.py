@@ -17,12 +17,12 @@ class LetterBox:
 
     letters: Letters
 
-    async def newest(self, limit: int) -> Sequence[Letter]:
-        found = await asyncio.to_thread(self._newest, limit)
+    async def newest(self, limit: int, before: int | None = None) -> Sequence[Letter]:
+        found = await asyncio.to_thread(self._newest, limit, before)
         return [Letter(row_of(one), stuck(one, self.letters.topics)) for one in found]
 
-    def _newest(self, limit: int) -> list[DeadLetter]:
-        return list(reversed(deque(self.letters.read(limit), maxlen=limit)))
+    def _newest(self, limit: int, before: int | None) -> list[DeadLetter]:
+        return list(reversed(deque(self.letters.read(limit, before), maxlen=limit)))
 
     async def put_back(self, numbers: Collection[int]) -> Sequence[PutBack]:
         return await asyncio.to_thread(self.letters.put_back, numbers)

@@ -6,11 +6,15 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
+from daemon.store.choosing import behind
 from daemon.store.database import Database
-from daemon.store.failing import reference_of
+from daemon.store.failing import reference_of, waiting_for
 from daemon.store.tables import CouplingRow, OwedReferenceRow
 from schemas.coupling import Reference
 from schemas.side import Direction
+
+# Mapping, direction, id, and what has to be coupled.
+BlankPlace = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,11 @@ class Blank:
     waits_for: Reference
     again_at: datetime | None
 
+    @property
+    def place(self) -> BlankPlace:
+        """Where it stands in the list."""
+        return self.mapping, self.direction.value, self.key, waiting_for(self.waits_for)
+
 
 class Blanks:
     def __init__(self, database: Database) -> None:
@@ -38,12 +47,14 @@ class Blanks:
         async with self._database.read() as connection:
             return {mapping: int(number) for mapping, number in await connection.execute(query)}
 
-    async def listed(self, mapping: str | None = None, limit: int = 100, offset: int = 0) -> list[Blank]:
+    async def listed(
+        self, mapping: str | None = None, limit: int = 100, offset: int = 0, after: BlankPlace | None = None
+    ) -> list[Blank]:
         """In the order of mapping, direction and id."""
         row = OwedReferenceRow
         wanted = (*_standing(), *((row.mapping == mapping,) if mapping else ()))
         key = (row.mapping, row.direction, row.source_key, row.waits_for)
-        query = select(*key, row.due_at).where(*wanted).order_by(*key).limit(limit).offset(offset)
+        query = select(*key, row.due_at).where(*wanted, *behind(key, after)).order_by(*key).limit(limit).offset(offset)
         async with self._database.read() as connection:
             return [
                 Blank(one.mapping, Direction(one.direction), one.source_key, reference_of(one.waits_for), one.due_at)

@@ -11,6 +11,8 @@ from daemon.store.tables import FailureRow
 EXAMPLES = 3
 _OF = (FailureRow.mapping, FailureRow.direction, FailureRow.code, FailureRow.cause)
 Cause = tuple[str, str, str, str]
+# Where one stands in the list: how many failures it has, and the cause.
+CausePlace = tuple[int, str, str, str, str]
 Wanted = Sequence[ColumnElement[bool]]
 
 
@@ -21,6 +23,18 @@ async def numbers(connection: AsyncConnection, wanted: Wanted, again: Wanted, li
     most = _counted(wanted).order_by(literal_column("number").desc(), *_OF).limit(limit + len(twice))
     found = [(_cause(row), row.number - twice.get(_cause(row), 0)) for row in await connection.execute(most)]
     return sorted((one for one in found if one[1]), key=lambda one: (-one[1], one[0]))[:limit]
+
+
+async def numbers_behind(
+    connection: AsyncConnection, wanted: Wanted, again: Wanted, after: CausePlace | None
+) -> list[tuple[Cause, int]]:
+    """The same, all of those behind a place: in the order of the program, which is not that of every database."""
+    twice = {_cause(row): row.number for row in await connection.execute(_counted([*wanted, *again]))}
+    every = [
+        (_cause(row), row.number - twice.get(_cause(row), 0)) for row in await connection.execute(_counted(wanted))
+    ]
+    ordered = sorted((-number, cause) for cause, number in every if number)
+    return [(cause, -number) for number, cause in ordered if not after or (number, cause) > (-after[0], after[1:])]
 
 
 def newest(cause: Cause, once_each: Wanted) -> Select[Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
 
+from daemon.store.choosing import before
 from daemon.store.database import Database, upsert
 from daemon.store.problems import as_problem
 from daemon.store.tables import CommandRow, JobRow, RunRow
@@ -32,9 +33,17 @@ class Jobs:
             if made is not None and jobs:
                 await connection.execute(insert(JobRow), [_job_row(run.id, n, *job) for n, job in enumerate(jobs)])
 
-    async def runs(self, limit: int = 50, states: Iterable[RunState] | None = None) -> list[Run]:
+    async def runs(
+        self,
+        limit: int = 50,
+        states: Iterable[RunState] | None = None,
+        *,
+        after: tuple[datetime, str] | None = None,
+    ) -> list[Run]:
         """Newest first."""
-        query = select(*RunRow.__table__.columns).order_by(RunRow.created.desc(), RunRow.id.desc()).limit(limit)
+        row = RunRow
+        query = select(*row.__table__.columns).order_by(row.created.desc(), row.id.desc()).limit(limit)
+        query = query.where(*before([row.created, row.id], after))
         if states is not None:
             query = query.where(RunRow.state.in_([state.value for state in states]))
         return [_run(row) for row in await self._rows(query)]
@@ -90,13 +99,14 @@ class Jobs:
         *,
         state: JobState | None = None,
         failures: bool = False,
+        after: tuple[int] | None = None,
     ) -> list[Job]:
         """Newest first; with `failures` only those that records failed in."""
         query = select(*JobRow.__table__.columns).order_by(JobRow.id.desc()).limit(limit).offset(offset)
         given: list[tuple[Any, str | None]] = [(JobRow.run, run), (JobRow.mapping, mapping), (JobRow.state, state)]
         wanted = [column == value for column, value in given if value is not None]
         wanted += [JobRow.failed + JobRow.conflict > 0] if failures else []
-        return [job_of(row) for row in await self._rows(query.where(*wanted))]
+        return [job_of(row) for row in await self._rows(query.where(*wanted, *before([JobRow.id], after)))]
 
     async def jobs_of(self, run: str) -> list[Job]:
         """In the order they run."""

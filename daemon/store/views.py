@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-from sqlalchemy import ColumnElement, Row, Select, String, cast, exists, func, literal_column, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from daemon.store import causes
+from daemon.store import causes as by_cause
+from daemon.store.choosing import before, failures_wanted, mentions, once_each, told_again
 from daemon.store.coupling_rows import coupling, load_references
 from daemon.store.database import Database
-from daemon.store.failing import IS_CONFLICT
 from daemon.store.jobs import job_of
 from daemon.store.pauses import AT_ONCE
-from daemon.store.tables import CouplingReferenceRow, CouplingRow, FailureRow, JobRow, PageRow, PositionRow
+from daemon.store.tables import CouplingRow, FailureRow, JobRow, PageRow, PositionRow
 from producers.ports import Position
 from schemas.coupling import Coupling
 from schemas.errors import Problem
@@ -70,6 +69,11 @@ class FailureCause:
     last_at: datetime
     examples: Sequence[Failure]
 
+    @property
+    def place(self) -> by_cause.CausePlace:
+        """Where it stands in the list."""
+        return self.count, self.mapping, self.direction.value, self.problem.code, self.id
+
 
 @dataclass(frozen=True, slots=True)
 class FailureCount:
@@ -98,14 +102,21 @@ class Views:
         self._now = now
 
     async def couplings(
-        self, mapping: str | None = None, limit: int = 50, offset: int = 0, search: str = ""
+        self,
+        mapping: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+        search: str = "",
+        *,
+        after: tuple[int] | None = None,
     ) -> list[CouplingView]:
         """Last coupled first; `search` finds text in ids, references and mapped values, whatever its case."""
-        query = select(*CouplingRow.__table__.columns).order_by(CouplingRow.id.desc())
+        row = CouplingRow
+        query = select(*row.__table__.columns).order_by(row.id.desc()).where(*before([row.id], after))
         if mapping is not None:
             query = query.where(CouplingRow.mapping == mapping)
         if search:
-            query = query.where(_mentions(search))
+            query = query.where(mentions(search))
         async with self._database.read() as connection:
             rows = (await connection.execute(query.limit(limit).offset(offset))).all()
             references = await load_references(connection, (row.id for row in rows))
@@ -130,12 +141,13 @@ class Views:
         code: str | None = None,
         cause: str | None = None,
         offset: int = 0,
+        after: tuple[datetime, int] | None = None,
     ) -> list[Failure]:
         """Last failed first."""
-        row, wanted = FailureRow, _failures_wanted(mapping, job, open_only, code, cause)
+        row, wanted = FailureRow, failures_wanted(mapping, job, open_only, code, cause)
         query = (
             select(*row.__table__.columns)
-            .where(*wanted, *_once_each(open_only))
+            .where(*wanted, *once_each(open_only), *before([row.last_at, row.id], after))
             .order_by(row.last_at.desc(), row.id.desc())
         )
         return [failure_of(found) for found in await self._rows(query.limit(limit).offset(offset))]
@@ -150,30 +162,40 @@ class Views:
         cause: str | None = None,
     ) -> int:
         """How many `failures` would list without a limit."""
-        wanted = _failures_wanted(mapping, job, open_only, code, cause)
+        wanted = failures_wanted(mapping, job, open_only, code, cause)
         number = select(func.count()).select_from(FailureRow)
         [(every,)] = await self._rows(number.where(*wanted))
-        [(again,)] = await self._rows(number.where(*wanted, *_again())) if open_only else [(0,)]
+        [(again,)] = await self._rows(number.where(*wanted, *told_again())) if open_only else [(0,)]
         return int(every - again)
 
     async def causes(
         self, mapping: str | None = None, *, code: str | None = None, limit: int = 100
     ) -> list[FailureCause]:
         """Open failures by cause, the most numerous first."""
-        wanted = _failures_wanted(mapping, None, True, code)
+        wanted = failures_wanted(mapping, None, True, code)
         async with self._database.read() as connection:
-            counted = await causes.numbers(connection, wanted, _again(), limit)
-            return [
-                _cause((await connection.execute(causes.newest(cause, _once_each(True)))).all(), number)
-                for cause, number in counted
-            ]
+            return await _with_examples(connection, await by_cause.numbers(connection, wanted, told_again(), limit))
+
+    async def causes_behind(
+        self, mapping: str | None, code: str | None, limit: int, upto: int, after: by_cause.CausePlace | None
+    ) -> list[FailureCause]:
+        """The same behind a place in the list, counting the failures up to that `newest_failure`."""
+        wanted = [*failures_wanted(mapping, None, True, code), FailureRow.id <= upto]
+        async with self._database.read() as connection:
+            counted = await by_cause.numbers_behind(connection, wanted, told_again(), after)
+            return await _with_examples(connection, counted[:limit])
+
+    async def newest_failure(self) -> int:
+        """The number of the record that was last found to fail for the first time."""
+        [(number,)] = await self._rows(select(func.coalesce(func.max(FailureRow.id), 0)))
+        return int(number)
 
     async def failure_counts(self) -> list[FailureCount]:
         """By mapping and code; open ones as `failures` lists them, a conflict once."""
         row, place = FailureRow, (FailureRow.mapping, FailureRow.code)
         query = select(*place, func.count().label("number"), func.count(row.resolved_at).label("resolved"))
         found = await self._rows(query.group_by(*place).order_by(*place))
-        twice = select(*place, func.count().label("number")).where(row.resolved_at.is_(None), *_again())
+        twice = select(*place, func.count().label("number")).where(row.resolved_at.is_(None), *told_again())
         again = {(one.mapping, one.code): one.number for one in await self._rows(twice.group_by(*place))}
         return [
             FailureCount(
@@ -208,38 +230,13 @@ class Views:
             return (await connection.execute(query)).all()
 
 
-def _failures_wanted(
-    mapping: str | None, job: int | None, open_only: bool, code: str | None, cause: str | None = None
-) -> list[ColumnElement[bool]]:
-    row = FailureRow
-    given: list[tuple[Any, str | int | None]] = [(row.mapping, mapping), (row.job_id, job)]
-    given += [(row.code, code), (row.cause, cause)]
-    wanted = [column == value for column, value in given if value is not None]
-    return [*wanted, row.resolved_at.is_(None)] if open_only else wanted
-
-
-def _again() -> tuple[ColumnElement[bool], ...]:
-    """Open conflicts that are listed already: one is noticed from both sides, and is one conflict."""
-    row, first = FailureRow, aliased(FailureRow)
-    pair = (first.mapping == row.mapping, first.bc_id == row.bc_id, first.sales_id == row.sales_id)
-    first_is_conflict = first.outcome == literal_column(f"'{Outcome.CONFLICT.value}'")
-    told = exists().where(*pair, first_is_conflict, first.resolved_at.is_(None), first.id < row.id)
-    return IS_CONFLICT, told
-
-
-def _once_each(open_only: bool) -> tuple[ColumnElement[bool], ...]:
-    is_conflict, told = _again()
-    return (or_(~is_conflict, ~told),) if open_only else ()
-
-
-def _mentions(search: str) -> ColumnElement[bool]:
-    row, reference = CouplingRow, CouplingReferenceRow
-    named = row.id.in_(select(reference.coupling_id).where(reference.value.icontains(search, autoescape=True)))
-    ids = [id_.icontains(search, autoescape=True) for id_ in (row.bc_id, row.sales_id)]
-    # Values are kept as JSON, which writes a quote, for one, as two characters.
-    written = orjson.dumps(search).decode()[1:-1]
-    values = [cast(base, String).icontains(written, autoescape=True) for base in (row.bc_base, row.sales_base)]
-    return or_(named, *ids, *values)
+async def _with_examples(
+    connection: AsyncConnection, counted: Sequence[tuple[by_cause.Cause, int]]
+) -> list[FailureCause]:
+    return [
+        _cause((await connection.execute(by_cause.newest(cause, once_each(True)))).all(), number)
+        for cause, number in counted
+    ]
 
 
 def _cause(rows: Sequence[Row[Any]], number: int) -> FailureCause:

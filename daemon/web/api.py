@@ -10,18 +10,15 @@ from pydantic import BaseModel
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.tail import Heard
-from daemon.web import commanding, problems
-from daemon.web.ports import Coupled, Found, MappingStatus, Page, Services, SideStatus, Wanted, WantedJobs
+from daemon.web import commanding, paging, problems
+from daemon.web.paging import MOST, Listing, Paging, PagingFrom
+from daemon.web.ports import Coupled, Found, MappingStatus, Services, SideStatus, Wanted, WantedJobs
 from schemas.job import Job, JobState, Run
 from schemas.outcome import Outcome
 from schemas.side import Direction
 from schemas.told import Wanted as ToldWanted
 
-# What JSON carries exactly, and every store can count to.
-_MOST = 2**53 - 1
-Offset = Annotated[int, Query(ge=0, le=_MOST)]
-Number = Annotated[int, Path(ge=0, le=_MOST)]
-Limit = Annotated[int, Query(ge=1, le=1000)]
+Number = Annotated[int, Path(ge=0, le=MOST)]
 Names = Annotated[Sequence[str], Query()]
 
 
@@ -93,8 +90,10 @@ def _add_states(routes: APIRouter, services: Services) -> None:
         )
 
     @routes.get("/mappings")
-    async def mappings() -> Sequence[MappingStatus]:
-        return await reader.mappings()
+    async def mappings(asked: Paging) -> Listing[MappingStatus]:
+        """In the order of the mappings file."""
+        found = asked.part_of(paging.MAPPINGS, await reader.mappings(), lambda mapping: mapping.name)
+        return asked.listing(paging.MAPPINGS, found)
 
     @routes.get("/tail")
     async def tail(
@@ -109,13 +108,15 @@ def _add_states(routes: APIRouter, services: Services) -> None:
         return services.tail.since(after, ToldWanted(mapping, direction, outcome), worker)
 
     @routes.get("/runs")
-    async def runs(limit: Limit = 20) -> Sequence[Run]:
-        return await reader.runs(limit)
+    async def runs(asked: Paging) -> Listing[Run]:
+        """Newest first."""
+        return asked.listing(paging.RUNS, await reader.runs(asked.limit, asked.after(paging.RUNS)))
 
     @routes.get("/runs/{run}/jobs")
-    async def run_jobs(run: str) -> Sequence[JobRow]:
+    async def run_jobs(asked: Paging, run: str) -> Listing[JobRow]:
         """In the order they are done."""
-        return [JobRow.of(job) for job in await reader.run_jobs(run)]
+        found = asked.part_of(paging.JOBS_OF_RUN, await reader.run_jobs(run), lambda job: job.id)
+        return asked.listing(paging.JOBS_OF_RUN, found, JobRow.of)
 
 
 def _add_records(routes: APIRouter, services: Services) -> None:
@@ -123,15 +124,11 @@ def _add_records(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/jobs")
     async def jobs(
-        mapping: str | None = None,
-        state: JobState | None = None,
-        failures: bool = False,
-        offset: Offset = 0,
-        limit: Limit = 50,
-    ) -> Page[JobRow]:
+        asked: PagingFrom, mapping: str | None = None, state: JobState | None = None, failures: bool = False
+    ) -> Listing[JobRow]:
         """Newest first; with `failures` only those that records failed in."""
-        page = await reader.jobs(WantedJobs(mapping, state, failures), offset, limit)
-        return Page([JobRow.of(job) for job in page.items], page.offset, page.more, page.total)
+        wanted, after = WantedJobs(mapping, state, failures), asked.after(paging.JOBS)
+        return asked.listing(paging.JOBS, await reader.jobs(wanted, asked.offset, asked.limit, after), JobRow.of)
 
     @routes.get("/jobs/{number}")
     async def job(number: Number) -> JobRow:
@@ -141,34 +138,39 @@ def _add_records(routes: APIRouter, services: Services) -> None:
         return JobRow.of(found)
 
     @routes.get("/jobs/{number}/findings")
-    async def findings(number: Number, kind: str | None = None, offset: Offset = 0, limit: Limit = 50) -> Page[Found]:
+    async def findings(asked: PagingFrom, number: Number, kind: str | None = None) -> Listing[Found]:
         """What a job of a match or a dry run has found."""
-        return await reader.findings(number, kind, offset, limit)
+        after = asked.after(paging.FINDINGS)
+        return asked.listing(paging.FINDINGS, await reader.findings(number, kind, asked.offset, asked.limit, after))
 
     @routes.get("/failures")
     async def failures(
+        asked: PagingFrom,
         mapping: str | None = None,
         code: str | None = None,
-        job: Annotated[int | None, Query(ge=0, le=_MOST)] = None,
+        job: Annotated[int | None, Query(ge=0, le=MOST)] = None,
         cause: str | None = None,
-        offset: Offset = 0,
-        limit: Limit = 50,
-    ) -> Page[Failure]:
-        """Open failures, newest first; of one cause, if its id is given."""
-        return await reader.failures(Wanted(mapping, code, job, cause), offset, limit)
+    ) -> Listing[Failure]:
+        """Open failures, those that failed last first; of one cause, if its id is given. One that fails again while
+        you go from page to page moves to the first."""
+        wanted, after = Wanted(mapping, code, job, cause), asked.after(paging.FAILURES)
+        return asked.listing(paging.FAILURES, await reader.failures(wanted, asked.offset, asked.limit, after))
 
     @routes.get("/failures/causes")
-    async def causes(mapping: str | None = None, code: str | None = None) -> Sequence[FailureCause]:
-        """Open failures by cause, the most numerous first, each with up to three of its records."""
-        return await reader.causes(Wanted(mapping, code))
+    async def causes(asked: Paging, mapping: str | None = None, code: str | None = None) -> Listing[FailureCause]:
+        """Open failures by cause, the most numerous first, each with up to three of its records. Later pages leave out
+        what has failed since the first."""
+        found = await reader.causes_page(Wanted(mapping, code), asked.limit, asked.after(paging.CAUSES))
+        return asked.listing(paging.CAUSES, found)
 
     @routes.get("/blanks")
-    async def blanks(mapping: str | None = None, offset: Offset = 0, limit: Limit = 50) -> Page[Blank]:
+    async def blanks(asked: PagingFrom, mapping: str | None = None) -> Listing[Blank]:
         """Records that went across without one they name, which is not coupled; filled in by itself once it is."""
-        return await reader.blanks(mapping, offset, limit)
+        after = asked.after(paging.BLANKS)
+        return asked.listing(paging.BLANKS, await reader.blanks(mapping, asked.offset, asked.limit, after))
 
     @routes.get("/couplings")
-    async def couplings(
-        mapping: str | None = None, text: str = "", offset: Offset = 0, limit: Limit = 50
-    ) -> Page[Coupled]:
-        return await reader.couplings(mapping, text, offset, limit)
+    async def couplings(asked: PagingFrom, mapping: str | None = None, text: str = "") -> Listing[Coupled]:
+        """Last coupled first; with `text` those whose ids, references or values contain it."""
+        after = asked.after(paging.COUPLINGS)
+        return asked.listing(paging.COUPLINGS, await reader.couplings(mapping, text, asked.offset, asked.limit, after))

@@ -12,6 +12,7 @@ from daemon.store.engine import Store
 from daemon.store.figures import failures, lags
 from daemon.store.views import CouplingView, Failure, FailureCause
 from daemon.web.formats import percent
+from daemon.web.paging import micros, moment
 from daemon.web.ports import (
     CommandStatus,
     Coupled,
@@ -20,6 +21,7 @@ from daemon.web.ports import (
     MappingStatus,
     Page,
     SideStatus,
+    Spot,
     T,
     Wanted,
     WantedJobs,
@@ -29,7 +31,7 @@ from schemas.mapping import Mappings, TableMapping
 from schemas.mapping_diff import commands as owed_commands
 from schemas.naming import called
 from schemas.side import Direction, Side
-from schemas.survey import said
+from schemas.survey import Finding, said
 
 
 @dataclass(frozen=True)
@@ -64,26 +66,31 @@ class StoreReader:
     def mapping_names(self) -> Sequence[str]:
         return [mapping.name for mapping in self.mapped.all]
 
-    async def runs(self, limit: int) -> Sequence[Run]:
-        return await self.store.jobs.runs(limit)
+    async def runs(self, limit: int, after: Spot | None = None) -> Page[Run]:
+        place = (moment(after[0]), after[1]) if after else None
+        found = await self.store.jobs.runs(limit + 1, after=place)
+        return _page(found, 0, limit, lambda run: (micros(run.created), run.id))
 
     async def run_jobs(self, run: str) -> Sequence[Job]:
         return await self.store.jobs.jobs_of(run)
 
-    async def jobs(self, wanted: WantedJobs, offset: int, limit: int) -> Page[Job]:
+    async def jobs(self, wanted: WantedJobs, offset: int, limit: int, after: Spot | None = None) -> Page[Job]:
         found = await self.store.jobs.jobs(
-            None, wanted.mapping, limit + 1, offset, state=wanted.state, failures=wanted.failures
+            None, wanted.mapping, limit + 1, offset, state=wanted.state, failures=wanted.failures, after=after
         )
-        return _page(found, offset, limit)
+        return _page(found, offset, limit, lambda job: (job.id,))
 
     async def job(self, number: int) -> Job | None:
         return await self.store.jobs.job(number)
 
-    async def failures(self, wanted: Wanted, offset: int, limit: int) -> Page[Failure]:
-        views, place = self.store.views, (wanted.mapping, wanted.job, wanted.job is None)
-        found = await views.failures(*place, limit, code=wanted.code, cause=wanted.cause, offset=offset)
-        total = await views.failures_count(*place, code=wanted.code, cause=wanted.cause)
-        return Page(found, offset, offset + limit < total, total)
+    async def failures(self, wanted: Wanted, offset: int, limit: int, after: Spot | None = None) -> Page[Failure]:
+        views, chosen = self.store.views, (wanted.mapping, wanted.job, wanted.job is None)
+        place = (moment(after[0]), after[1]) if after else None
+        found = await views.failures(
+            *chosen, limit + 1, code=wanted.code, cause=wanted.cause, offset=offset, after=place
+        )
+        total = await views.failures_count(*chosen, code=wanted.code, cause=wanted.cause)
+        return _page(found, offset, limit, lambda one: (micros(one.last_at), one.id), total)
 
     async def names(self, failures: Sequence[Failure]) -> Mapping[int, str]:
         wanted: dict[tuple[str, Side], dict[str, list[int]]] = {}
@@ -100,30 +107,40 @@ class StoreReader:
     async def causes(self, wanted: Wanted) -> Sequence[FailureCause]:
         return await self.store.views.causes(wanted.mapping, code=wanted.code)
 
+    async def causes_page(self, wanted: Wanted, limit: int, after: Spot | None) -> Page[FailureCause]:
+        upto = after[0] if after else await self.store.views.newest_failure()
+        found = await self.store.views.causes_behind(
+            wanted.mapping, wanted.code, limit + 1, upto, after[1:] if after else None
+        )
+        return _page(found, 0, limit, lambda one: (upto, *one.place))
+
     async def failure_codes(self) -> Sequence[str]:
         return sorted({count.code for count in await self.store.views.failure_counts() if count.open})
 
     async def blank_count(self) -> int:
         return sum((await self.store.blanks.counts()).values())
 
-    async def blanks(self, mapping: str | None, offset: int, limit: int) -> Page[Blank]:
-        return _page(await self.store.blanks.listed(mapping, limit + 1, offset), offset, limit)
+    async def blanks(self, mapping: str | None, offset: int, limit: int, after: Spot | None = None) -> Page[Blank]:
+        found = await self.store.blanks.listed(mapping, limit + 1, offset, after)
+        return _page(found, offset, limit, lambda one: one.place)
 
-    async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
-        found = await self.store.views.couplings(mapping, limit + 1, offset, text)
-        page = _page([_coupled(each) for each in found], offset, limit)
-        if text:
-            return page
-        counts = await self.store.views.coupling_counts()
-        total = sum(counts.values()) if mapping is None else counts.get(mapping, 0)
-        return Page(page.items, page.offset, page.more, total)
+    async def couplings(
+        self, mapping: str | None, text: str, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[Coupled]:
+        found = await self.store.views.couplings(mapping, limit + 1, offset, text, after=after)
+        page = _page(found, offset, limit, lambda one: (one.id,))
+        total = None
+        if not text:
+            counts = await self.store.views.coupling_counts()
+            total = sum(counts.values()) if mapping is None else counts.get(mapping, 0)
+        return Page([_coupled(each) for each in page.items], offset, page.after, total)
 
-    async def findings(self, job: int, kind: str | None, offset: int, limit: int) -> Page[Found]:
-        found = await self.store.findings.of_job(job, kind, offset, limit + 1)
-        page = [
-            Found(o.kind, o.direction, o.bc_id, o.sales_id, o.label, said(o.kind, o.detail), o.detail) for o in found
-        ]
-        return _page(page, offset, limit)
+    async def findings(
+        self, job: int, kind: str | None, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[Found]:
+        found = await self.store.findings.of_job(job, kind, offset, limit + 1, after[0] if after else 0)
+        page = _page(found, offset, limit, lambda one: (one[0],))
+        return Page([_found(one) for _, one in page.items], offset, page.after)
 
     async def command(self, number: str) -> CommandStatus | None:
         found = await self.store.commands.get(number)
@@ -158,9 +175,15 @@ class StoreReader:
         return {(job.mapping, job.direction): (percent(job) or 0) / 100 for job in jobs}
 
 
-def _page(found: Sequence[T], offset: int, limit: int) -> Page[T]:
+def _page(found: Sequence[T], offset: int, limit: int, place: Callable[[T], Spot], total: int | None = None) -> Page[T]:
     """`found` holds one more than `limit` if there are others."""
-    return Page(found[:limit], offset, len(found) > limit)
+    after = place(found[limit - 1]) if len(found) > limit else None
+    return Page(found[:limit], offset, after, total)
+
+
+def _found(one: Finding) -> Found:
+    said_of = said(one.kind, one.detail)
+    return Found(one.kind, one.direction, one.bc_id, one.sales_id, one.label, said_of, one.detail)
 
 
 def _status(

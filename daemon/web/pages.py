@@ -34,7 +34,7 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
 
     @routes.get("/full-sync")
     async def full_sync(request: Request) -> Response:
-        latest = await reader.runs(50)
+        latest = (await reader.runs(50)).items
         runs = [run for run in latest if run.kind is RunKind.FULL]
         looked = next((run for run in latest if run.kind in (RunKind.PREVIEW, RunKind.MATCH)), None)
         return await renderer.page(
@@ -119,7 +119,7 @@ def _wanted_jobs(mapping: str, state: str) -> WantedJobs:
 
 async def _overview(services: Services) -> dict[str, Any]:
     reader = services.reader
-    runs = await reader.runs(20)
+    runs = (await reader.runs(20)).items
     # Side by side: with a million couplings and as many failures, counting is what takes long.
     mappings, causes = await asyncio.gather(reader.mappings(), reader.causes(Wanted()))
     return {

@@ -89,14 +89,23 @@ class CommandStatus:
     error: Problem | None = None
 
 
+# What an item's place in its list is told by, whatever comes before it: numbers and texts.
+Spot = tuple[Any, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some items, from `offset` on; `more` says that others follow, `total` how many there are where it is known."""
+    """Some items, from `offset` on; `after` is the place of the last one if others follow, and `total` how many there
+    are where it is known."""
 
     items: Sequence[T]
     offset: int = 0
-    more: bool = False
+    after: Spot | None = None
     total: int | None = None
+
+    @property
+    def more(self) -> bool:
+        return self.after is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +142,8 @@ class Letter:
 class Letters(Protocol):
     """The dead-letters topic. Unreachable if Kafka does not answer."""
 
-    async def newest(self, limit: int) -> Sequence[Letter]:
-        """Newest first."""
+    async def newest(self, limit: int, before: int | None = None) -> Sequence[Letter]:
+        """Newest first; of those before that letter."""
 
     async def put_back(self, numbers: Collection[int]) -> Sequence[PutBack]:
         """The messages of the letters with these numbers, where they came from."""
@@ -150,7 +159,7 @@ class WantedJobs:
 
 
 class Reader(Protocol):
-    """Everything the web reads. Jobs, runs and failures come newest first."""
+    """Everything the web reads. Jobs, runs and failures come newest first. A list goes on behind the place `after`."""
 
     async def sides(self) -> Sequence[SideStatus]: ...
 
@@ -161,20 +170,23 @@ class Reader(Protocol):
         """In the order of the file; without a question to the store."""
         ...
 
-    async def runs(self, limit: int) -> Sequence[Run]: ...
+    async def runs(self, limit: int, after: Spot | None = None) -> Page[Run]: ...
 
     async def run_jobs(self, run: str) -> Sequence[Job]:
         """The jobs of one run in the order they are done."""
 
-    async def jobs(self, wanted: WantedJobs, offset: int, limit: int) -> Page[Job]: ...
+    async def jobs(self, wanted: WantedJobs, offset: int, limit: int, after: Spot | None = None) -> Page[Job]: ...
 
     async def job(self, number: int) -> Job | None: ...
 
-    async def failures(self, wanted: Wanted, offset: int, limit: int) -> Page[Failure]:
+    async def failures(self, wanted: Wanted, offset: int, limit: int, after: Spot | None = None) -> Page[Failure]:
         """Open ones; of a job, also those resolved since."""
 
     async def causes(self, wanted: Wanted) -> Sequence[FailureCause]:
         """Open failures by cause, the most numerous first."""
+
+    async def causes_page(self, wanted: Wanted, limit: int, after: Spot | None) -> Page[FailureCause]:
+        """The same. Its later pages are of the failures that there were when the first was read."""
 
     async def failure_codes(self) -> Sequence[str]:
         """The codes that open failures have, in order."""
@@ -183,13 +195,17 @@ class Reader(Protocol):
         """Of all mappings."""
         ...
 
-    async def blanks(self, mapping: str | None, offset: int, limit: int) -> Page[Blank]:
+    async def blanks(self, mapping: str | None, offset: int, limit: int, after: Spot | None = None) -> Page[Blank]:
         """What went across without a record that it names, in order of mapping, direction and id."""
 
-    async def findings(self, job: int, kind: str | None, offset: int, limit: int) -> Page[Found]:
+    async def findings(
+        self, job: int, kind: str | None, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[Found]:
         """What a job that only looked has found, in its order; None: of every kind."""
 
-    async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
+    async def couplings(
+        self, mapping: str | None, text: str, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[Coupled]:
         """Those whose ids or agreed values contain `text`."""
 
     async def names(self, failures: Sequence[Failure]) -> Mapping[int, str]:

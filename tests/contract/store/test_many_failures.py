@@ -141,7 +141,11 @@ async def _begun(store: Store, clock: Clock) -> None:
 
 async def _listed(store: Store, clock: Clock) -> None:
     assert len(await store.views.failures(limit=50)) == 50
-    assert len(await store.views.failures(CUSTOMER, limit=50)) == 50
+    page = await store.views.failures(CUSTOMER, limit=50)
+    assert len(page) == 50
+    behind = await store.views.failures(CUSTOMER, limit=50, after=(page[-1].last_at, page[-1].id))
+    assert not {one.id for one in page} & {one.id for one in behind}
+    assert len(behind) == 50
 
 
 OPERATIONS = (_begun, _recorded, _listed, _retried, _retried_elsewhere, _retried_some)

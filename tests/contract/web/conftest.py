@@ -25,6 +25,7 @@ from daemon.web.ports import (
     MappingStatus,
     Page,
     SideStatus,
+    Spot,
     Wanted,
     WantedJobs,
 )
@@ -89,27 +90,27 @@ class FakeReader:
     async def blank_count(self) -> int:
         return sum(mapping.blanks for mapping in self.mapping_list)
 
-    async def runs(self, limit: int) -> Sequence[Run]:
-        return self.run_list[:limit]
+    async def runs(self, limit: int, after: Spot | None = None) -> Page[Run]:
+        return page(self.run_list, 0, limit, after, lambda n: (n, ""))
 
     async def run_jobs(self, run: str) -> Sequence[Job]:
         return [job for job in self.job_list if job.run == run]
 
-    async def jobs(self, wanted: WantedJobs, offset: int, limit: int) -> Page[Job]:
+    async def jobs(self, wanted: WantedJobs, offset: int, limit: int, after: Spot | None = None) -> Page[Job]:
         found = [job for job in reversed(self.job_list) if wanted.mapping in (None, job.mapping)]
         found = [job for job in found if wanted.state in (None, job.state) and (job.failed or not wanted.failures)]
-        return page(found, offset, limit)
+        return page(found, offset, limit, after)
 
     async def job(self, number: int) -> Job | None:
         return next((job for job in self.job_list if job.id == number), None)
 
-    async def failures(self, wanted: Wanted, offset: int, limit: int) -> Page[Failure]:
+    async def failures(self, wanted: Wanted, offset: int, limit: int, after: Spot | None = None) -> Page[Failure]:
         found = [each for each in self.failure_list if matches(each, wanted)]
-        return page(found, offset, limit)
+        return page(found, offset, limit, after, lambda n: (0, n))
 
-    async def blanks(self, mapping: str | None, offset: int, limit: int) -> Page[Blank]:
+    async def blanks(self, mapping: str | None, offset: int, limit: int, after: Spot | None = None) -> Page[Blank]:
         reference = Reference("CONTACTS", Side.BC, "number", "CT1")
-        return page([Blank("CUSTOMER", Direction.TO_SALES, "c-1", reference, None)], offset, limit)
+        return page([Blank("CUSTOMER", Direction.TO_SALES, "c-1", reference, None)], offset, limit, after)
 
     async def causes(self, wanted: Wanted) -> Sequence[FailureCause]:
         found = [
@@ -119,19 +120,26 @@ class FakeReader:
         chosen = [one for one in found if wanted.mapping in (None, one.mapping)]
         return [one for one in chosen if wanted.code in (None, one.problem.code)] if self.failure_list else []
 
+    async def causes_page(self, wanted: Wanted, limit: int, after: Spot | None) -> Page[FailureCause]:
+        return page(list(await self.causes(wanted)), 0, limit, after, lambda n: (0, n, *[""] * 4))
+
     async def failure_codes(self) -> Sequence[str]:
         return sorted({each.problem.code for each in self.failure_list})
 
-    async def findings(self, job: int, kind: str | None, offset: int, limit: int) -> Page[Found]:
+    async def findings(
+        self, job: int, kind: str | None, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[Found]:
         alike = [
             Found("duplicate", Direction.BOTH, f"b{n}", f"s{n}", f"{n} <Adatum>", "is ADATUM", {"partner": "ADATUM"})
             for n in range(60)
         ]
         new = [Found("insert", Direction.TO_SALES, "b99", "b99", "99 Lonely", "", {})]
         found = [one for one in new + alike if job == FORETOLD and kind in (None, one.kind)]
-        return page(found, offset, limit)
+        return page(found, offset, limit, after)
 
-    async def couplings(self, mapping: str | None, text: str, offset: int, limit: int) -> Page[Coupled]:
+    async def couplings(
+        self, mapping: str | None, text: str, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[Coupled]:
         rows = [
             Coupled(
                 "CUSTOMER", f"5d115c9c-44e3-ea11-bb43-{n:012x}", f"91e2ab10-3c4d-4f10-9a1f-{n:012x}",
@@ -140,7 +148,7 @@ class FakeReader:
             for n in range(120)
         ]  # fmt: skip
         rows = [row for row in rows if text.lower() in f"{row.bc_id} {row.sales_id} {row.name}".lower()]
-        return page([row for row in rows if mapping in (None, row.mapping)], offset, limit)
+        return page([row for row in rows if mapping in (None, row.mapping)], offset, limit, after)
 
     async def names(self, failures: Sequence[Failure]) -> dict[int, str]:
         return {each.id: "Müller & <b>Söhne</b>" for each in failures if each.id != 0}
@@ -164,8 +172,9 @@ class FakeLetters:
     def __init__(self) -> None:
         self.chosen: list[int] = []
 
-    async def newest(self, limit: int) -> Sequence[Letter]:
-        return [Letter(row_of(one), stuck(one, Topics("coupled"))) for one in reversed(LETTERS)][:limit]
+    async def newest(self, limit: int, before: int | None = None) -> Sequence[Letter]:
+        found = [one for one in reversed(LETTERS) if before is None or one.number < before]
+        return [Letter(row_of(one), stuck(one, Topics("coupled"))) for one in found][:limit]
 
     async def put_back(self, numbers: Collection[int]) -> Sequence[PutBack]:
         self.chosen += sorted(numbers)
@@ -183,8 +192,11 @@ def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
-def page(items: list, offset: int, limit: int) -> Page:
-    return Page(items[offset : offset + limit], offset, len(items) > offset + limit, len(items))
+def page(items: list, offset: int, limit: int, after: Spot | None, place=lambda n: (n,)) -> Page:
+    """`place` is that of the n-th item, in the form that the store's have."""
+    first = next(n for n in range(1, len(items) + 1) if place(n) == after) if after else offset
+    reached = first + limit
+    return Page(items[first:reached], first, place(reached) if len(items) > reached else None, len(items))
 
 
 @cache

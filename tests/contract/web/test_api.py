@@ -25,22 +25,22 @@ async def test_status(world, browser):
 
 
 async def test_mappings_in_order(browser):
-    mappings = (await browser.get("/api/mappings")).json()
+    mappings = (await browser.get("/api/mappings")).json()["items"]
     assert [each["name"] for each in mappings][:3] == ["CURRENCY", "SALESPEOPLE", "UNITOFMEASURE"]
     assert mappings[3]["depends_on"] == ["SALESPEOPLE", "CURRENCY"]
 
 
 async def test_runs_and_their_jobs(browser):
-    runs = (await browser.get("/api/runs", params={"limit": 1})).json()
+    runs = (await browser.get("/api/runs", params={"limit": 1})).json()["items"]
     assert [(run["id"], run["state"]) for run in runs] == [(RUN, "running")]
-    jobs = (await browser.get(f"/api/runs/{RUN}/jobs")).json()
+    jobs = (await browser.get(f"/api/runs/{RUN}/jobs")).json()["items"]
     assert [job["id"] for job in jobs] == [2, 3, 4, 5, 6, 7]
 
 
 async def test_jobs_newest_first_by_page(browser):
     page = (await browser.get("/api/jobs", params={"limit": 2, "offset": 1})).json()
     assert [job["id"] for job in page["items"]] == [6, 5]
-    assert (page["offset"], page["more"], page["total"]) == (1, True, 7)
+    assert (page["more"], page["total"]) == (True, 7)
 
 
 async def test_a_job_has_the_originals_counters(browser):
@@ -53,7 +53,7 @@ async def test_failures_and_causes(browser):
     page = (await browser.get("/api/failures", params={"job": 4})).json()
     assert len(page["items"]) == 12
     assert page["items"][0]["problem"]["code"] == "lookup-not-coupled"
-    causes = (await browser.get("/api/failures/causes")).json()
+    causes = (await browser.get("/api/failures/causes")).json()["items"]
     assert [(cause["count"], cause["mapping"]) for cause in causes] == [(12, "CUSTOMER"), (1, "CONTACTS")]
 
 

@@ -27,7 +27,7 @@ async def test_what_a_changed_mapping_owes_is_told(world, browser):
     for text in (overview, (await browser.get("/mappings")).text):
         assert "<code>coupled full-sync CUSTOMER</code>" in text
         assert "bc.filter, field city" in text
-    assert [each["owes"] for each in (await browser.get("/api/mappings")).json()][3] == OWES
+    assert [each["owes"] for each in (await browser.get("/api/mappings")).json()["items"]][3] == OWES
 
 
 def _buttons(text: str) -> list[str]:

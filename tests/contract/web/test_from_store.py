@@ -66,7 +66,7 @@ async def test_an_empty_store(reader):
     assert [each.name for each in mappings][3] == "CUSTOMER"
     assert mappings[3].only_coupled
     assert (mappings[3].couplings, mappings[3].failures, mappings[3].lag) == (0, 0, {})
-    assert await reader.runs(5) == []
+    assert (await reader.runs(5)).items == []
     assert (await reader.jobs(WantedJobs(), 0, 5)).items == []
     assert await reader.job(1) is None
     assert await reader.causes(Wanted()) == []
