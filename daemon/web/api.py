@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import BaseModel
@@ -32,8 +32,15 @@ class Status(BaseModel):
     settings: Mapping[str, str]
 
 
+class Defined(BaseModel):
+    """A mapping: how it stands, and its definition as the mappings file has it."""
+
+    status: MappingStatus
+    definition: Mapping[str, Any]
+
+
 class JobRow(BaseModel):
-    """A job with the original's counters; `failed` includes conflicts."""
+    """A job with the original's counters; `failed` includes conflicts, which `conflict` counts alone."""
 
     id: int
     run: str
@@ -42,6 +49,7 @@ class JobRow(BaseModel):
     state: JobState
     started: datetime | None
     finished: datetime | None
+    published: int
     total: int | None
     settled: int
     read: int
@@ -54,11 +62,13 @@ class JobRow(BaseModel):
     failed: int
     coupled: int
     uncoupled: int
+    conflict: int
+    ignored: int
     message: str
 
     @staticmethod
     def of(job: Job) -> "JobRow":
-        names = ("id", "run", "mapping", "direction", "state", "total", "settled", "read", "found")
+        names = ("id", "run", "mapping", "direction", "state", "published", "total", "settled", "read", "found")
         own = {name: getattr(job, name) for name in names}
         counted = {outcome.value: job.counters.get(outcome, 0) for outcome in Outcome}
         times = {"started": job.started, "finished": job.finished, "message": job.message}
@@ -95,6 +105,13 @@ def _add_states(routes: APIRouter, services: Services) -> None:
         found = asked.part_of(paging.MAPPINGS, await reader.mappings(), lambda mapping: mapping.name)
         return asked.listing(paging.MAPPINGS, found)
 
+    @routes.get("/mappings/{name}")
+    async def mapping(name: str) -> Defined:
+        status = next((each for each in await reader.mappings() if each.name == name), None)
+        if status is None:
+            raise HTTPException(404)
+        return Defined(status=status, definition=await reader.definition(name) or {})
+
     @routes.get("/tail")
     async def tail(
         mapping: Names = (),
@@ -112,11 +129,18 @@ def _add_states(routes: APIRouter, services: Services) -> None:
         """Newest first."""
         return asked.listing(paging.RUNS, await reader.runs(asked.limit, asked.after(paging.RUNS)))
 
-    @routes.get("/runs/{run}/jobs")
+    @routes.get("/runs/{run:path}/jobs")
     async def run_jobs(asked: Paging, run: str) -> Listing[JobRow]:
         """In the order they are done."""
         found = asked.part_of(paging.JOBS_OF_RUN, await reader.run_jobs(run), lambda job: job.id)
         return asked.listing(paging.JOBS_OF_RUN, found, JobRow.of)
+
+    @routes.get("/runs/{run:path}")
+    async def one_run(run: str) -> Run:
+        found = await reader.run(run)
+        if found is None:
+            raise HTTPException(404)
+        return found
 
 
 def _add_records(routes: APIRouter, services: Services) -> None:

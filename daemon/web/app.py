@@ -47,16 +47,19 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,  # its page loads scripts from another host
         redoc_url=None,
     )
+    checks = set_up.Checks(services)
     renderer = Renderer(services, guard, _HERE / "templates")
     problems.install(app, renderer)
     app.include_router(probes.router(services))
     app.include_router(api.router(services))
+    app.include_router(dead_letters.api(services))
+    app.include_router(set_up.api(services, checks))
     app.include_router(login.router(guard, renderer))
     app.include_router(submitting.router(services, guard))
     app.include_router(pages.router(services, renderer))
     app.include_router(pairs.router(services, renderer))
     app.include_router(dead_letters.router(services, guard, renderer))
-    app.include_router(set_up.router(services, guard, renderer))
+    app.include_router(set_up.router(checks, guard, renderer))
     for path in (PATH, f"{PATH}/"):
         app.router.routes.append(Route(path, Receiver(services.notified)))
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")

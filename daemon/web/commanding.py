@@ -66,7 +66,7 @@ def _same(stored: dict[str, Any], command: Command) -> bool:
         return False
 
 
-def _only_json(request: Request) -> None:
+def only_json(request: Request) -> None:
     """A form of another page can be sent without asking, and JSON cannot."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
@@ -87,7 +87,7 @@ def add(routes: APIRouter, services: Services) -> None:
     """The two addresses of commands."""
     keys = Keys(services)
 
-    @routes.post("/commands", status_code=202, dependencies=[Depends(_only_json)])
+    @routes.post("/commands", status_code=202, dependencies=[Depends(only_json)])
     async def submit(sent: Annotated[Sent, Body(discriminator="command")], idempotency_key: Key = None) -> Accepted:
         """Puts a command on the control topic. The same id or `Idempotency-Key` twice has one effect;
         the same key for another command is a 409."""

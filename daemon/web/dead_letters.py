@@ -1,20 +1,107 @@
 """Messages nobody could read: listed, and put back where they came from."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.letters import PutBack
+from daemon.web import paging
 from daemon.web.access import Guard
-from daemon.web.ports import Letters, Services
+from daemon.web.commanding import only_json
+from daemon.web.paging import LARGEST_PAGE, MOST, Listing, Paging
+from daemon.web.ports import Letter, Letters, Page, Services
+from daemon.web.problems import RESPONSES
 from daemon.web.rendering import Renderer
 from schemas.errors import Refused
 
 NEWEST = 100
+Number = Annotated[int, Field(ge=0, le=MOST)]
+
+
+class LetterRow(BaseModel):
+    """A message nobody could read: where it came from and why, escaped, cut, and without what looks like a secret."""
+
+    letter: int = Field(description="its number, by which it is named")
+    at: datetime = Field(description="when it was found unreadable")
+    topic: str
+    partition: int | None
+    offset: int | None
+    key: str | None
+    reason: str
+    bytes: int = Field(description="of the whole value")
+    value: str | None = Field(description="how it begins")
+    whole: bool = Field(description="whether the letter keeps all of it")
+    stuck: str = Field(description="why it cannot be put back; empty if it can")
+
+    @staticmethod
+    def of(letter: Letter) -> "LetterRow":
+        return LetterRow.model_validate({**letter.row, "stuck": letter.stuck})
+
+
+class Chosen(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    letters: list[Number] = Field(min_length=1, max_length=LARGEST_PAGE, description="their numbers")
+
+
+class Moved(BaseModel):
+    """A letter, and where its message is now."""
+
+    letter: int
+    topic: str
+    partition: int
+    offset: int
+
+
+class Left(BaseModel):
+    letter: int
+    reason: str
+
+
+class Replayed(BaseModel):
+    """What was put back, and what was not."""
+
+    replayed: Sequence[Moved]
+    left: Sequence[Left]
+
+    @staticmethod
+    def of(done: Sequence[PutBack], wanted: AbstractSet[int]) -> "Replayed":
+        places = [(one.letter.number, one.place) for one in done if one.place]
+        why = {one.letter.number: one.why for one in done if not one.place}
+        why |= dict.fromkeys(wanted - {one.letter.number for one in done}, "there is no such letter")
+        moved = [
+            Moved(letter=number, topic=place.topic, partition=place.partition, offset=place.offset)
+            for number, place in places
+        ]
+        return Replayed(replayed=moved, left=[Left(letter=number, reason=why[number]) for number in sorted(why)])
+
+
+def api(services: Services) -> APIRouter:
+    routes = APIRouter(prefix="/api/dead-letters", tags=["coupled"], responses=dict(RESPONSES))
+
+    @routes.get("")
+    async def listed(asked: Paging) -> Listing[LetterRow]:
+        """The messages nobody could read, newest first. Kafka forgets them by the topic's retention."""
+        after = asked.after(paging.LETTERS)
+        found = await _box(services).newest(asked.limit + 1, after[0] if after else None)
+        shown = [LetterRow.of(one) for one in found[: asked.limit]]
+        last = (shown[-1].letter,) if len(found) > asked.limit else None
+        return asked.listing(paging.LETTERS, Page(shown, after=last))
+
+    @routes.post("/replay", dependencies=[Depends(only_json)])
+    async def replay(chosen: Chosen) -> Replayed:
+        """Puts messages back where they came from, byte for byte, for the daemon to read again. Nothing is removed, and
+        twice does no harm: an older version never overwrites a newer one."""
+        wanted = set(chosen.letters)
+        return Replayed.of(await _box(services).put_back(wanted), wanted)
+
+    return routes
 
 
 def router(services: Services, guard: Guard, renderer: Renderer) -> APIRouter:

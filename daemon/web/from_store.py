@@ -66,6 +66,12 @@ class StoreReader:
     def mapping_names(self) -> Sequence[str]:
         return [mapping.name for mapping in self.mapped.all]
 
+    async def definition(self, mapping: str) -> Mapping[str, Any] | None:
+        return self.mapped.definitions.get(mapping)
+
+    async def run(self, number: str) -> Run | None:
+        return await self.store.jobs.run(number)
+
     async def runs(self, limit: int, after: Spot | None = None) -> Page[Run]:
         place = (moment(after[0]), after[1]) if after else None
         found = await self.store.jobs.runs(limit + 1, after=place)
@@ -147,7 +153,8 @@ class StoreReader:
         if found is None:
             return None
         name = str(found.command.get("command") or "command")
-        return CommandStatus(found.id, name, found.state, found.received_at, found.error)
+        run = await self.store.jobs.run(number)
+        return CommandStatus(found.id, name, found.state, found.received_at, found.error, run.id if run else None)
 
     async def received(self, number: str) -> dict[str, Any] | None:
         found = await self.store.commands.get(number)

@@ -72,6 +72,7 @@ FAILURES = List("failures", _Number, _Number)
 CAUSES = List("causes", _Number, _Number, _Text, _Text, _Text, _Text)
 BLANKS = List("blanks", _Text, _Text, _Text, _Text)
 COUPLINGS = List("couplings", _Number)
+LETTERS = List("dead-letters", _Number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,13 +80,14 @@ class Coupled:
 
 @dataclass(frozen=True, slots=True)
 class CommandStatus:
-    """What became of a command."""
+    """What became of a command; `run`: the run that it has begun, if it is one that does."""
 
     id: str
     command: str
     state: RunState
     received: datetime
     error: Problem | None = None
+    run: str | None = None
 
 
 # What an item's place in its list is told by, whatever comes before it: numbers and texts.
@@ -169,6 +170,11 @@ class Reader(Protocol):
     def mapping_names(self) -> Sequence[str]:
         """In the order of the file; without a question to the store."""
         ...
+
+    async def definition(self, mapping: str) -> Mapping[str, Any] | None:
+        """A mapping as its file has it."""
+
+    async def run(self, number: str) -> Run | None: ...
 
     async def runs(self, limit: int, after: Spot | None = None) -> Page[Run]: ...
 

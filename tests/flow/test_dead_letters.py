@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from consumers import synchronise
@@ -45,6 +46,7 @@ def test_what_an_earlier_version_could_not_read_arrives_when_it_is_put_back_afte
 
         with world.daemon():
             world.quiet()
+            assert _walked(world) == sorted((change["letter"], command["letter"]), reverse=True)
             assert world.bc.get(bc)["displayName"] == row["displayName"] != DESK
             assert coupled(world, "dead-letters", "replay", "--all").returncode == 2  # asked nobody, did nothing
             done = world.cli("dead-letters", "replay", "--all", "--topic", "sales.products", "--yes")
@@ -62,6 +64,18 @@ def _no_command(world: World) -> int:
         offset = commands.send(b"\x1b[31mmake coffee")
         assert commands.end(f"{world.prefix}.control-0-{offset}")["state"] == "refused"
     return offset
+
+
+def _walked(world: World) -> list[int]:
+    """The numbers of all letters, as the API tells them one by one."""
+    note = world.note()
+    assert note
+    numbers, following = list[int](), "/api/dead-letters?limit=1"
+    while following:
+        page = httpx.get(note["web"] + following, timeout=30).raise_for_status().json()
+        numbers += [one["letter"] for one in page["items"]]
+        following = page["next"]
+    return numbers
 
 
 def _letters(world: World, count: int) -> list[dict[str, Any]] | None:

@@ -90,6 +90,12 @@ class FakeReader:
     async def blank_count(self) -> int:
         return sum(mapping.blanks for mapping in self.mapping_list)
 
+    async def definition(self, mapping: str) -> dict | None:
+        return {"name": mapping} if mapping in {each.name for each in self.mapping_list} else None
+
+    async def run(self, number: str) -> Run | None:
+        return next((run for run in self.run_list if run.id == number), None)
+
     async def runs(self, limit: int, after: Spot | None = None) -> Page[Run]:
         return page(self.run_list, 0, limit, after, lambda n: (n, ""))
 

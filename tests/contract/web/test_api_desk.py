@@ -1,0 +1,86 @@
+"""What the console does beside commands, for programs: dead letters, the set-up check, single mappings and runs."""
+
+from dataclasses import replace
+
+import pytest
+
+from schemas.checkup import away
+
+from .conftest import RUN, World
+
+LETTERS = "/api/dead-letters"
+
+
+async def test_dead_letters_newest_first_by_page(browser):
+    first = (await browser.get(LETTERS, params={"limit": 1})).json()
+    assert [(one["letter"], one["reason"]) for one in first["items"]] == [(8, "it is no change")]
+    assert first["items"][0]["stuck"].startswith("it came from elsewhere.orders")
+    second = (await browser.get(first["next"])).json()
+    assert [(one["letter"], one["stuck"]) for one in second["items"]] == [(7, "")]
+    assert second["next"] is None
+
+
+async def test_dead_letters_are_put_back(world, browser):
+    answer = await browser.post(f"{LETTERS}/replay", json={"letters": [7, 8, 8, 99]})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "replayed": [{"letter": 7, "topic": "coupled.bc.customers", "partition": 1, "offset": 99}],
+            "left": [{"letter": 8, "reason": "no"}, {"letter": 99, "reason": "there is no such letter"}],
+        },
+    )
+    assert world.services.letters.chosen == [7, 8, 99]
+
+
+@pytest.mark.parametrize("body", [{}, {"letters": []}, {"letters": [-1]}, {"letters": ["x"]}, {"letters": [1], "x": 1}])
+async def test_letters_that_cannot_be_chosen(world, browser, body):
+    answer = await browser.post(f"{LETTERS}/replay", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid")
+    assert world.services.letters.chosen == []
+
+
+async def test_a_form_puts_no_letter_back(world, browser):
+    sent = await browser.post(f"{LETTERS}/replay", content=b'{"letters": [7]}', headers={"Content-Type": "text/plain"})
+    assert (sent.status_code, world.services.letters.chosen) == (415, [])
+
+
+async def test_the_set_up_is_checked_when_it_is_asked_for(browser):
+    assert (await browser.get("/api/set-up")).json() == {"at": None, "exit": None, "findings": []}
+    checked = (await browser.post("/api/set-up")).json()
+    assert [one["state"] for one in checked["findings"]] == ["ok", "warning", "error"]
+    assert checked["exit"] == 2
+    assert (await browser.get("/api/set-up")).json() == checked
+    assert "contacts cannot be written." in (await browser.get("/set-up")).text, "the console shows the same check"
+
+
+async def test_a_side_that_is_away_is_told_as_the_command_line_does():
+    async def check():
+        return [away("Sales", "connection", "It does not answer.", "Is it up?")]
+
+    async with World(check=check).browser() as browser:
+        assert (await browser.post("/api/set-up")).json()["exit"] == 3
+
+
+async def test_where_there_is_nothing_to_ask():
+    async with World(check=None, letters=None).browser() as browser:
+        assert (await browser.post("/api/set-up")).status_code == 404
+        assert (await browser.get(LETTERS)).status_code == 404
+
+
+async def test_a_mapping_with_its_definition(browser):
+    found = (await browser.get("/api/mappings/CUSTOMER")).json()
+    assert (found["status"]["name"], found["status"]["failures"]) == ("CUSTOMER", 12)
+    assert found["definition"] == {"name": "CUSTOMER"}
+    assert (await browser.get("/api/mappings/NOTHING")).status_code == 404
+
+
+async def test_one_run(browser):
+    assert (await browser.get(f"/api/runs/{RUN}")).json()["state"] == "running"
+    assert (await browser.get("/api/runs/nothing")).status_code == 404
+
+
+async def test_the_id_of_a_run_may_hold_a_slash(world, browser):
+    world.reader.run_list.append(replace(world.reader.run_list[0], id="nightly/1"))
+    world.reader.job_list.append(replace(world.reader.job_list[0], id=50, run="nightly/1"))
+    assert (await browser.get("/api/runs/nightly/1")).json()["id"] == "nightly/1"
+    assert [job["id"] for job in (await browser.get("/api/runs/nightly/1/jobs")).json()["items"]] == [50]
