@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, TypeAdapter, ValidationError
 
 from schemas.errors import Refused
 from schemas.job import Keep
@@ -11,17 +11,20 @@ from schemas.side import Side
 from schemas.use import Use
 
 _LONGEST = 100
+# How JSON Schema says that there is no zero character.
+NO_ZERO = r"^[^\x00]*$"
 
 
-def _storable(text: str) -> str:
+def _storable(text: object) -> object:
     """What every store can hold: PostgreSQL has no zero character, and nobody has half a surrogate pair."""
-    if "\0" in text:
-        raise ValueError("it holds a zero character")
-    text.encode()
+    if isinstance(text, str):
+        if "\0" in text:
+            raise ValueError("it holds a zero character")
+        text.encode()
     return text
 
 
-Text = Annotated[str, Field(max_length=_LONGEST), AfterValidator(_storable)]
+Text = Annotated[str, Field(max_length=_LONGEST, pattern=NO_ZERO), BeforeValidator(_storable)]
 Id = Annotated[Text, Field(min_length=1)]
 Names = Annotated[list[Text], Field(max_length=1000)]
 Records = Annotated[list[Id], Field(max_length=10_000)]
@@ -31,14 +34,14 @@ class _Command(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: Id = Field(description="chosen by the sender; repeats are recognised by it")
-    requested_by: Annotated[str, Field(max_length=1000), AfterValidator(_storable)] = ""
+    requested_by: Annotated[str, Field(max_length=1000, pattern=NO_ZERO), BeforeValidator(_storable)] = ""
 
 
 class FullSync(_Command):
     command: Literal["full-sync"]
     mappings: Names | None = None
     answer: Keep | None = None
-    dry_run: bool = False
+    dry_run: StrictBool = False
 
 
 class Sync(_Command):
@@ -50,7 +53,7 @@ class Sync(_Command):
     command: Literal["sync"]
     mappings: Names | None = None
     records: Records | None = None
-    all: bool = False
+    all: StrictBool = False
 
 
 class Answer(_Command):
@@ -90,8 +93,8 @@ class Match(_Command):
 
     command: Literal["match"]
     mappings: Names | None = None
-    create: bool = False
-    dry_run: bool = False
+    create: StrictBool = False
+    dry_run: StrictBool = False
     use: Side | None = None
 
 
@@ -111,7 +114,7 @@ class Uncouple(_Command):
     command: Literal["uncouple"]
     mapping: Text
     records: Records | None = None
-    all: bool = False
+    all: StrictBool = False
 
 
 class Verify(_Command):
@@ -119,7 +122,7 @@ class Verify(_Command):
 
     command: Literal["verify"]
     mappings: Names | None = None
-    repair: bool = False
+    repair: StrictBool = False
 
 
 Command = FullSync | Sync | Match | Answer | Pause | Resume | Retry | Couple | Uncouple | Verify

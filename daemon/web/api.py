@@ -4,22 +4,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.tail import Heard
 from daemon.web import commanding, paging, problems
-from daemon.web.paging import MOST, Listing, Paging, PagingFrom
+from daemon.web.paging import Listing, Paging, PagingFrom
+from daemon.web.parameters import LAST_JOB, JobNumber, Word
 from daemon.web.ports import Coupled, Found, MappingStatus, Services, SideStatus, Wanted, WantedJobs
 from schemas.job import Job, JobState, Run
 from schemas.outcome import Outcome
 from schemas.side import Direction
 from schemas.told import Wanted as ToldWanted
 
-Number = Annotated[int, Path(ge=0, le=MOST)]
-Names = Annotated[Sequence[str], Query()]
+Names = Annotated[Sequence[Word], Query()]
 
 
 class Status(BaseModel):
@@ -106,7 +106,7 @@ def _add_states(routes: APIRouter, services: Services) -> None:
         return asked.listing(paging.MAPPINGS, found)
 
     @routes.get("/mappings/{name}")
-    async def mapping(name: str) -> Defined:
+    async def mapping(name: Word) -> Defined:
         status = next((each for each in await reader.mappings() if each.name == name), None)
         if status is None:
             raise HTTPException(404)
@@ -118,7 +118,7 @@ def _add_states(routes: APIRouter, services: Services) -> None:
         direction: Annotated[Sequence[Direction], Query()] = (),
         outcome: Annotated[Sequence[Outcome], Query()] = (),
         after: Annotated[int | None, Query(ge=0)] = None,
-        worker: str = "",
+        worker: Word = "",
     ) -> Heard:
         """What has ended on this worker since `next` of the answer before (given with its `worker`), the oldest first;
         without `after` from now on. A live view of the last 5,000 for who asks again within 30 seconds: no history."""
@@ -130,13 +130,13 @@ def _add_states(routes: APIRouter, services: Services) -> None:
         return asked.listing(paging.RUNS, await reader.runs(asked.limit, asked.after(paging.RUNS)))
 
     @routes.get("/runs/{run:path}/jobs")
-    async def run_jobs(asked: Paging, run: str) -> Listing[JobRow]:
+    async def run_jobs(asked: Paging, run: Word) -> Listing[JobRow]:
         """In the order they are done."""
         found = asked.part_of(paging.JOBS_OF_RUN, await reader.run_jobs(run), lambda job: job.id)
         return asked.listing(paging.JOBS_OF_RUN, found, JobRow.of)
 
     @routes.get("/runs/{run:path}")
-    async def one_run(run: str) -> Run:
+    async def one_run(run: Word) -> Run:
         found = await reader.run(run)
         if found is None:
             raise HTTPException(404)
@@ -148,21 +148,21 @@ def _add_records(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/jobs")
     async def jobs(
-        asked: PagingFrom, mapping: str | None = None, state: JobState | None = None, failures: bool = False
+        asked: PagingFrom, mapping: Word | None = None, state: JobState | None = None, failures: bool = False
     ) -> Listing[JobRow]:
         """Newest first; with `failures` only those that records failed in."""
         wanted, after = WantedJobs(mapping, state, failures), asked.after(paging.JOBS)
         return asked.listing(paging.JOBS, await reader.jobs(wanted, asked.offset, asked.limit, after), JobRow.of)
 
     @routes.get("/jobs/{number}")
-    async def job(number: Number) -> JobRow:
+    async def job(number: JobNumber) -> JobRow:
         found = await reader.job(number)
         if found is None:
             raise HTTPException(404)
         return JobRow.of(found)
 
     @routes.get("/jobs/{number}/findings")
-    async def findings(asked: PagingFrom, number: Number, kind: str | None = None) -> Listing[Found]:
+    async def findings(asked: PagingFrom, number: JobNumber, kind: Word | None = None) -> Listing[Found]:
         """What a job of a match or a dry run has found."""
         after = asked.after(paging.FINDINGS)
         return asked.listing(paging.FINDINGS, await reader.findings(number, kind, asked.offset, asked.limit, after))
@@ -170,10 +170,10 @@ def _add_records(routes: APIRouter, services: Services) -> None:
     @routes.get("/failures")
     async def failures(
         asked: PagingFrom,
-        mapping: str | None = None,
-        code: str | None = None,
-        job: Annotated[int | None, Query(ge=0, le=MOST)] = None,
-        cause: str | None = None,
+        mapping: Word | None = None,
+        code: Word | None = None,
+        job: Annotated[int | None, Query(ge=0, le=LAST_JOB)] = None,
+        cause: Word | None = None,
     ) -> Listing[Failure]:
         """Open failures, those that failed last first; of one cause, if its id is given. One that fails again while
         you go from page to page moves to the first."""
@@ -181,20 +181,20 @@ def _add_records(routes: APIRouter, services: Services) -> None:
         return asked.listing(paging.FAILURES, await reader.failures(wanted, asked.offset, asked.limit, after))
 
     @routes.get("/failures/causes")
-    async def causes(asked: Paging, mapping: str | None = None, code: str | None = None) -> Listing[FailureCause]:
+    async def causes(asked: Paging, mapping: Word | None = None, code: Word | None = None) -> Listing[FailureCause]:
         """Open failures by cause, the most numerous first, each with up to three of its records. Later pages leave out
         what has failed since the first."""
         found = await reader.causes_page(Wanted(mapping, code), asked.limit, asked.after(paging.CAUSES))
         return asked.listing(paging.CAUSES, found)
 
     @routes.get("/blanks")
-    async def blanks(asked: PagingFrom, mapping: str | None = None) -> Listing[Blank]:
+    async def blanks(asked: PagingFrom, mapping: Word | None = None) -> Listing[Blank]:
         """Records that went across without one they name, which is not coupled; filled in by itself once it is."""
         after = asked.after(paging.BLANKS)
         return asked.listing(paging.BLANKS, await reader.blanks(mapping, asked.offset, asked.limit, after))
 
     @routes.get("/couplings")
-    async def couplings(asked: PagingFrom, mapping: str | None = None, text: str = "") -> Listing[Coupled]:
+    async def couplings(asked: PagingFrom, mapping: Word | None = None, text: Word = "") -> Listing[Coupled]:
         """Last coupled first; with `text` those whose ids, references or values contain it."""
         after = asked.after(paging.COUPLINGS)
         return asked.listing(paging.COUPLINGS, await reader.couplings(mapping, text, asked.offset, asked.limit, after))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args
 from fastapi import APIRouter, Body, Depends, Header, HTTPException, Request
 from pydantic import BaseModel, Field, create_model
 
+from daemon.web.parameters import Word
 from daemon.web.ports import CommandStatus, Services
 from schemas.command import Command, Id, from_dict
 from schemas.errors import Refused
@@ -98,7 +99,7 @@ def add(routes: APIRouter, services: Services) -> None:
         return Accepted(id=command.id)
 
     @routes.get("/commands/{number:path}")
-    async def command(number: str) -> CommandStatus:
+    async def command(number: Word) -> CommandStatus:
         found = await services.reader.command(number)
         if found is None:
             raise HTTPException(404)

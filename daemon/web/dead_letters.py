@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,14 +15,24 @@ from daemon.letters import PutBack
 from daemon.web import paging
 from daemon.web.access import Guard
 from daemon.web.commanding import only_json
-from daemon.web.paging import LARGEST_PAGE, MOST, Listing, Paging
+from daemon.web.paging import LARGEST_PAGE, Listing, Paging
+from daemon.web.parameters import MOST
 from daemon.web.ports import Letter, Letters, Page, Services
 from daemon.web.problems import RESPONSES
 from daemon.web.rendering import Renderer
 from schemas.errors import Refused
 
 NEWEST = 100
-Number = Annotated[int, Field(ge=0, le=MOST)]
+
+
+def _numeric(value: object) -> object:
+    """JSON has one kind of number, in which 7.0 is 7; no text and no truth is one."""
+    if type(value) not in (int, float):
+        raise ValueError("it is no number")
+    return value
+
+
+Number = Annotated[int, Field(ge=0, le=MOST), BeforeValidator(_numeric)]
 
 
 class LetterRow(BaseModel):

@@ -12,15 +12,14 @@ from typing import Annotated, Any, Generic, Literal
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from daemon.web.parameters import LAST_JOB, MOST, Word
 from daemon.web.ports import Page, Spot, T
 from schemas.errors import Refused
 
-# What JSON carries exactly, and every store can count to.
-MOST = 2**53 - 1
 LARGEST_PAGE = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Number = Annotated[int, Field(ge=0, le=MOST)]
-_Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+_Job = Annotated[int, Field(ge=0, le=LAST_JOB)]
 
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="at most so many items")]
 Cursor = Annotated[
@@ -63,14 +62,14 @@ class List:
         return tuple(place)
 
 
-MAPPINGS = List("mappings", _Text)
-RUNS = List("runs", _Number, _Text)
-JOBS = List("jobs", _Number)
-JOBS_OF_RUN = List("jobs-of-run", _Number)
+MAPPINGS = List("mappings", Word)
+RUNS = List("runs", _Number, Word)
+JOBS = List("jobs", _Job)
+JOBS_OF_RUN = List("jobs-of-run", _Job)
 FINDINGS = List("findings", _Number)
 FAILURES = List("failures", _Number, _Number)
-CAUSES = List("causes", _Number, _Number, _Text, _Text, _Text, _Text)
-BLANKS = List("blanks", _Text, _Text, _Text, _Text)
+CAUSES = List("causes", _Number, _Number, Word, Word, Word, Word)
+BLANKS = List("blanks", Word, Word, Word, Word)
 COUPLINGS = List("couplings", _Number)
 LETTERS = List("dead-letters", _Number)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from daemon import logs
 from daemon.web.rendering import Renderer
@@ -18,8 +19,7 @@ from schemas.errors import CoupledError, Problem, Unreachable
 _log = logs.get(__name__)
 _STATUS = {"form-stale": 403, "mapping-unknown": 404, "record-unknown": 404, "key-taken": 409, "request-invalid": 422}
 _UNEXPECTED = Problem("internal-error", "Something went wrong inside coupled.", "The log has the details.")
-
-
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -81,7 +81,15 @@ def install(app: FastAPI, renderer: Renderer) -> None:
     async def known(request: Request, error: HTTPException) -> Response:
         response = say(request, error.status_code, _http(error))
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["Allow"] = ", ".join(_taken(app, request))
         return response
+
+
+def _taken(app: FastAPI, request: Request) -> list[str]:
+    """The methods that the address takes. The router tells those of the first of its routes only."""
+    asked = ({**request.scope, "method": method} for method in _METHODS)
+    return [one["method"] for one in asked if any(route.matches(one)[0] is Match.FULL for route in app.router.routes)]
 
 
 def unexpected(request: Request, renderer: Renderer, error: Exception) -> Response:

@@ -13,6 +13,8 @@ HUGE = 2**70
         (f"/api/jobs/{HUGE}", 422),
         (f"/api/jobs/{HUGE}/findings", 422),
         (f"/api/failures?job={HUGE}", 422),
+        (f"/api/jobs/{2**31}", 422),
+        (f"/api/failures?job={2**31}", 422),
         (f"/api/couplings?offset={HUGE}", 422),
         ("/api/couplings?text=%00", 400),
         ("/api/commands/a%00b", 400),

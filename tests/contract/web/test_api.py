@@ -95,6 +95,14 @@ async def test_every_error_is_a_problem_document(browser, method, path, sent, st
     assert told.code
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/api/set-up", "GET, POST"), ("/api/jobs/4", "GET"), ("/dead-letters", "GET, POST")]
+)
+async def test_a_method_that_is_not_taken_is_told_which_are(browser, path, allowed):
+    answer = await browser.delete(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
 async def test_openapi_says_what_an_error_looks_like(browser):
     document = (await browser.get("/api/openapi.json")).json()
     assert set(document["components"]["schemas"]["ProblemDocument"]["required"]) >= {"type", "title", "status", "code"}
@@ -123,6 +131,7 @@ async def test_commands_are_submitted(world, browser):
         {"id": "1", "command": "destroy"},
         {"id": "1", "command": "sync", "extra": 1},
         {"id": "", "command": "sync"},
+        {"id": "1", "command": "verify", "repair": 0},
         {"id": "1", "command": "answer", "run": "r", "answer": "maybe"},
         [],
         "text",

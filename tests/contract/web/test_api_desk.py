@@ -32,7 +32,10 @@ async def test_dead_letters_are_put_back(world, browser):
     assert world.services.letters.chosen == [7, 8, 99]
 
 
-@pytest.mark.parametrize("body", [{}, {"letters": []}, {"letters": [-1]}, {"letters": ["x"]}, {"letters": [1], "x": 1}])
+BAD = ([], [-1], ["x"], ["1"], [True], [1.5], [2**53])
+
+
+@pytest.mark.parametrize("body", [{}, {"letters": [1], "x": 1}, *({"letters": one} for one in BAD)])
 async def test_letters_that_cannot_be_chosen(world, browser, body):
     answer = await browser.post(f"{LETTERS}/replay", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid")

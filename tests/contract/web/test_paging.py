@@ -190,7 +190,7 @@ def cursor(text: str) -> str:
         ("/api/jobs", cursor('["jobs"]')),
         ("/api/jobs", cursor('["jobs", "1"]')),
         ("/api/jobs", cursor('["jobs", -1]')),
-        ("/api/jobs", cursor('["jobs", 9007199254740992]')),
+        ("/api/jobs", cursor('["jobs", 2147483648]')),
         ("/api/jobs", cursor('["couplings", 1]')),
         ("/api/runs", cursor('["runs", 1, "a\\u0000b"]')),
         ("/api/runs", cursor('["runs", 1, "\\ud800"]')),
