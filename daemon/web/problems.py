@@ -51,11 +51,17 @@ def answer(status: int, code: str, message: str, hint: str = "") -> JSONResponse
 
 
 class Described(FastAPI):
-    """An application whose OpenAPI document knows the problem document, which no operation returns by its type."""
+    """An application whose OpenAPI document knows the problem document, which no operation returns by its type, and how
+    to sign in."""
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
         document["components"]["schemas"].setdefault("ProblemDocument", ProblemDocument.model_json_schema())
+        said = "web.password; on loopback, where there is no login, none is needed"
+        document["components"]["securitySchemes"] = {
+            "password": {"type": "http", "scheme": "bearer", "description": said}
+        }
+        document["security"] = [{}, {"password": []}]
         return document
 
 
