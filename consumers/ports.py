@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from schemas.coupling import Coupling, Lookups, Reference
 from schemas.flags import Flags
 from schemas.mapping import Table, TableMapping
-from schemas.outcome import Intent, Settled
+from schemas.outcome import Begun, Intent, Settled
 from schemas.side import Side
 from schemas.write import Answer, Write
 
@@ -79,11 +79,17 @@ class Memory(Protocol):
     async def intend(self, intents: Sequence[Intent]) -> None:
         """Writes intents down; an existing one for the same record is replaced."""
 
+    async def begin(self, changes: Sequence[Begun]) -> None:
+        """Writes down what is about to be changed; an earlier one of the same pair is replaced."""
+
+    async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Begun]:
+        """Changes begun and not recorded, by BC id."""
+
     async def numbers(self, sequence: str, count: int) -> int:
         """Draws `count` numbers of a named sequence for good; the first of them (sequences start at 1)."""
 
     async def record(self, settled: Sequence[Settled], applied: Applied) -> Sequence[Settled]:
-        """In one transaction: couplings, outcomes, job counters, failures, finished intents, how far we are.
+        """In one transaction: couplings, outcomes, job counters, failures, what had been begun, how far we are.
 
         The outcomes as recorded: a coupling that would break 1:1 has become a failure. Overtaken if progress is not
         what the batch began from. An error that is no CoupledError: something in the batch cannot be stored.

@@ -1,7 +1,8 @@
 """Carries decisions out: batched conditional writes, repeated until each ends in one outcome.
 
 Creation is idempotent (promise 2): Sales rows get the BC record's id; a BC record is written down as an intent before
-it is created. After a try whose outcome is unknown nothing is repeated blindly: we look first.
+it is created, and a change before it is sent. After a try whose outcome is unknown nothing is repeated blindly: we look
+first.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from consumers.existing import Existing, adopted
 from consumers.lost import Lateness, lost, to_note
 from consumers.patience import Patience, Rounds
 from consumers.ports import Memory, Target
+from consumers.recovering import begun
 from consumers.resolve import resolve
 from schemas.answers import is_duplicate, is_missing, is_stale
 from schemas.coupling import Lookups
@@ -137,6 +139,7 @@ class Push:
         later = [step for step in looked if not is_ready(step)]
         errors += [self._lateness.waiting(step) for step in later if isinstance(step, Create) and self._may_come(step)]
         ready = await self._creation.intend([step for step in looked if is_ready(step)], self._now())
+        await self._memory.begin(begun(ready))
         answers = await self._written(ready) if ready else []
         steps = [
             await self._answered(item, answer, lookups, errors) for item, answer in zip(ready, answers, strict=True)
@@ -225,7 +228,8 @@ class Push:
             return await self._gone(item, lookups)
         if is_stale(self._side, answer):
             return unknown_version(item)
-        return failed(item, answer)
+        # Of a partner that was just created something is there, whatever is said of its second step.
+        return replace(failed(item, answer), refused=item.outcome is Outcome.MODIFIED and not item.sent)
 
     async def _gone(self, item: Modify, lookups: Lookups) -> Decision:
         """The partner was deleted: what the mapping says of it (business-central-sync 3.7)."""

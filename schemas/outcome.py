@@ -31,7 +31,7 @@ class Settled:
     `coupling` is written as given (None: leave the store's as it is); `uncouple` removes the one the record had, before
     that.
     `partner` is the id on the other side, where known; `problem` says why it failed. `missed`: the mapping is paused,
-    so resuming must catch up. `refused`: the side has refused to create the record, so nothing of it can be there.
+    so resuming must catch up. `refused`: the side has refused the write, so nothing of it can be there.
     A failure is `transient` if the side may take the record later, or `waits_for` a partner that is not coupled yet;
     any other is permanent (promise 7).
     `gone`: the id on the other side of a record that no longer exists, so that nothing of it is left to carry.
@@ -70,6 +70,11 @@ class Settled:
         gone = self.change.op is Op.DELETE
         return gone or self.refused or self.outcome in (Outcome.INSERTED, Outcome.COUPLED)
 
+    @property
+    def ends_change(self) -> bool:
+        """Is it known what became of a change that was begun: recorded, refused by the side, or the pair is gone?"""
+        return not self.superseded and (self.coupling is not None or self.uncouple or self.refused)
+
     def ids(self) -> tuple[str | None, str | None]:
         """(BC id, Sales id), None where unknown."""
         mine, theirs = self.change.key, self.partner
@@ -88,3 +93,16 @@ class Intent:
     sales_id: str
     fields: Mapping[str, object]
     lost_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A partner about to be changed: written down first, so that our own write is known again after a crash.
+
+    `side` is where it is written, `agreed` what each half of the coupling will hold once it is (promises 2 and 3).
+    """
+
+    mapping: str
+    bc_id: str
+    side: Side
+    agreed: Mapping[Side, Mapping[str, object]]

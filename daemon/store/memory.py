@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from consumers.ports import Applied
+from daemon.store import begun
 from daemon.store.coupling_rows import coupling, id_column, load_references
 from daemon.store.database import Database, chunks, upsert
 from daemon.store.lookups import look_up
@@ -18,17 +19,16 @@ from daemon.store.recording import record_batch
 from daemon.store.retries import Retries
 from daemon.store.tables import (
     CouplingRow,
-    IntentRow,
     MappingStateRow,
     ProgressRow,
     RunRow,
-    SequenceRow,
 )
+from daemon.store.tables_begun import IntentRow, SequenceRow
 from schemas.coupling import Coupling, Lookups, Reference
 from schemas.flags import Flags
 from schemas.job import RunState
 from schemas.mapping import TableMapping
-from schemas.outcome import Intent, Settled
+from schemas.outcome import Begun, Intent, Settled
 from schemas.side import Side
 
 
@@ -135,6 +135,13 @@ class SqlMemory:
                 statement.on_conflict_do_update(index_elements=["mapping", "sales_id"], set_=new), rows
             )
 
+    async def begin(self, changes: Sequence[Begun]) -> None:
+        """Stored when this returns; only then may the partners be changed."""
+        await begun.write(self._database, changes, self._now())
+
+    async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Begun]:
+        return await begun.read(self._database, mapping, bc_ids)
+
     async def numbers(self, sequence: str, count: int) -> int:
         """Drawn numbers are never drawn again, by no worker, whatever becomes of them (promise 2)."""
         if count < 1:
@@ -148,7 +155,7 @@ class SqlMemory:
         return last - count + 1
 
     async def record(self, settled: Sequence[Settled], applied: Applied) -> list[Settled]:
-        """One transaction: couplings, job counters, failures, missed marks, finished intents, progress.
+        """One transaction: couplings, job counters, failures, missed marks, finished intents, changes begun, progress.
 
         Answers the batch as recorded: a coupling that would break 1:1 has become `failed` with the code
         `already-coupled`, and nothing else of the batch is touched by that (promise 7). Overtaken, with nothing

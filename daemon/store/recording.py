@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consumers.ports import Applied
+from daemon.store import begun
 from daemon.store.columns import table_of
 from daemon.store.coupling_writes import write_couplings
 from daemon.store.database import chunks, upsert
@@ -16,7 +17,8 @@ from daemon.store.failing import FAILING, fail, hold, newly_borne, resolve, skip
 from daemon.store.marks import read_again
 from daemon.store.owing import settle_owed, wake_owed
 from daemon.store.progress import advance, claim
-from daemon.store.tables import IntentRow, JobRow, MappingStateRow
+from daemon.store.tables import JobRow, MappingStateRow
+from daemon.store.tables_begun import IntentRow
 from schemas.outcome import Outcome, Settled
 
 
@@ -42,6 +44,7 @@ async def record_batch(
     await wake(connection, telling)
     await _miss(connection, {one.mapping for one in telling if one.missed})
     await _finish_intents(connection, telling)
+    await begun.end(connection, telling)
     return final
 
 

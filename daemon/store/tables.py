@@ -226,25 +226,6 @@ class CommandRow(Base):
     announced: Mapped[bool] = mapped_column(default=False, index=True)
 
 
-class IntentRow(Base):
-    """A BC record about to be created (promise 2)."""
-
-    __tablename__ = "intents"
-
-    mapping: Mapped[str] = mapped_column(primary_key=True)
-    sales_id: Mapped[str] = mapped_column(primary_key=True)
-    fields: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime]
-    lost_at: Mapped[datetime | None]
-
-
-class SequenceRow(Base):
-    __tablename__ = "sequences"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    last: Mapped[int] = mapped_column(BigInteger)
-
-
 class FindingRow(Base):
     """One thing that match, verify or a dry run has found, with how it is called on its side."""
 

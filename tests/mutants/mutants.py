@@ -60,6 +60,13 @@ MUTANTS = {
         'else {"If-Match": "*"}',
         "tests/contract/clients/test_dataverse_target.py",
     ),
+    "a change is sent before it is written down": Mutant(
+        3,
+        "consumers/push.py",
+        "        await self._memory.begin(begun(ready))\n",
+        "        pass\n",
+        "tests/unit/test_changes_begun.py",
+    ),
     "another log's position is believed": Mutant(
         5,
         "daemon/store/positions.py",

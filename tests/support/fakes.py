@@ -18,7 +18,7 @@ from schemas.coupling import Coupling, Lookups, Reference
 from schemas.errors import ApiError, Problem
 from schemas.flags import Flags
 from schemas.mapping import Table, TableMapping
-from schemas.outcome import Intent, Outcome, Settled
+from schemas.outcome import Begun, Intent, Outcome, Settled
 from schemas.side import Side
 from schemas.write import Answer, Write, Written
 
@@ -75,7 +75,7 @@ class FakeSide:
             return rows.deletion(table, key, self.now)
         return rows.change(table, self.tables[table.name][key], Op.READ if job else Op.UPDATE, self.now, job)
 
-    def fail(self, key: str, error: ApiError, times: int = 1, *, applied: bool = False) -> None:
+    def fail(self, key: str, error: ApiError | Killed, times: int = 1, *, applied: bool = False) -> None:
         """The next writes of this record (for a create in BC: of any, `ANY`) end in `error`."""
         self._faults[key] += [(error, applied)] * times
 
@@ -95,6 +95,8 @@ class FakeSide:
         self.writes.append(write)
         faults = self._faults.get(write.id or ANY) or self._faults.get(ANY)
         error, applied = faults.pop(0) if faults else (None, True)
+        if isinstance(error, Killed):
+            raise error
         answer = self._carried_out(write) if applied else None
         if error:
             self.after_fault()
@@ -181,6 +183,7 @@ class FakeMemory:
         self.missed: dict[int, int] = {}
         self.left_alone: set[str] = set()
         self.begun: dict[tuple[str, str], Intent] = {}
+        self.changing: dict[tuple[str, str], Begun] = {}
         self.only_coupled: dict[str, bool] = {}
         self.paused: set[str] = set()
         self.drawn: dict[str, int] = defaultdict(int)
@@ -252,6 +255,12 @@ class FakeMemory:
     async def intend(self, intents: Sequence[Intent]) -> None:
         self.begun |= {(one.mapping, one.sales_id): one for one in intents}
 
+    async def begin(self, changes: Sequence[Begun]) -> None:
+        self.changing |= {(one.mapping, one.bc_id): one for one in changes}
+
+    async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Begun]:
+        return {key: self.changing[mapping, key] for key in bc_ids if (mapping, key) in self.changing}
+
     async def numbers(self, sequence: str, count: int) -> int:
         self.drawn[sequence] += count
         return self.drawn[sequence] - count + 1
@@ -276,6 +285,8 @@ class FakeMemory:
     def _recorded(self, one: Settled) -> Settled:
         if one.ends_intent:
             self.begun.pop((one.mapping, one.change.key), None)
+        if one.ends_change:
+            self.changing.pop((one.mapping, one.ids()[0] or ""), None)
         if one.uncouple:
             held = self.coupling(one.change.side, one.change.key)
             del self.kept[one.mapping, held.bc.id]

@@ -188,6 +188,16 @@ ADDED = {
     "0007": lambda n: {"failures": {"again_at": AT}},
     "0008": _eighth,
     "0009": lambda n: {},
+    "0010": lambda n: {
+        "changes_begun": {
+            "mapping": "CUSTOMER",
+            "bc_id": f"b{n}",
+            "side": "sales",
+            "created_at": AT,
+            "bc_base": {"city": "Graz"},
+            "sales_base": {"address1_city": "Graz"},
+        }
+    },
 }
 
 

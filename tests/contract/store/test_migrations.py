@@ -109,6 +109,7 @@ async def _is_readable(store: Store, n: int) -> None:
     assert logged
     assert (logged.state, logged.received_at) == (RunState.ACCEPTED, AT)
     assert (await store.memory.intents(CUSTOMER, [f"i{n}"]))[f"i{n}"].fields == {"displayName": "To be created"}
+    await store.memory.changes_begun(CUSTOMER, [f"b{n}"])
     for listed in (store.definitions.known(), store.webhooks.subscriptions(), store.webhooks.noted()):
         await listed
     await store.blanks.listed()

@@ -1,5 +1,6 @@
 """What a batch leaves behind besides couplings: counters, failures, intents, progress, all or nothing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,7 @@ from consumers.ports import Applied
 from daemon.store.engine import Store
 from schemas.errors import Problem
 from schemas.job import Run, RunKind, RunState
-from schemas.outcome import Intent, Outcome
+from schemas.outcome import Begun, Intent, Outcome
 from schemas.side import Direction, Side
 
 from .conftest import Clock
@@ -166,6 +167,28 @@ async def test_intents_live_until_their_change_has_ended(store: Store) -> None:
     await store.memory.record(batch, NOWHERE)
 
     assert set(await store.memory.intents(CUSTOMER, ["s1", "s2"])) == {"s2"}
+
+
+async def test_a_change_that_was_begun_is_known_until_it_is_recorded(store: Store) -> None:
+    """Promises 2 and 3: a crash between changing and recording leaves a write that is known again."""
+    await store.memory.record([coupled("b1", "s1"), coupled("b2", "s2")], NOWHERE)
+    first, again = (
+        Begun(CUSTOMER, "b1", Side.SALES, {Side.BC: {"city": city}, Side.SALES: {"address1_city": city, "n": None}})
+        for city in ("Graz", "Wien")
+    )
+    other = replace(first, bc_id="b2", side=Side.BC)
+    await store.memory.begin([first, other])
+    await store.memory.begin([again])
+    await store.memory.begin([])
+    assert await store.memory.changes_begun(CUSTOMER, ["b1", "b2", "b9"]) == {"b1": again, "b2": other}
+    assert await store.memory.changes_begun("OTHER", ["b1"]) == {}
+
+    unknown = [failed("b1", partner="s1", transient=True), ended("b2", Outcome.UNCHANGED, partner="s2")]
+    await store.memory.record(unknown, NOWHERE)
+    assert set(await store.memory.changes_begun(CUSTOMER, ["b1", "b2"])) == {"b1", "b2"}
+
+    await store.memory.record([coupled("b1", "s1"), failed("b2", partner="s2", refused=True)], NOWHERE)
+    assert await store.memory.changes_begun(CUSTOMER, ["b1", "b2"]) == {}
 
 
 async def test_when_a_creation_was_lost_outlasts_a_stop_and_is_over_with_the_next_try(store: Store) -> None:

@@ -26,7 +26,8 @@ WRITES_AND_IS_KILLED = """
 import asyncio, os, signal, sys
 from sqlalchemy import delete, insert
 from daemon.store.engine import open_store
-from daemon.store.tables import CouplingRow, SequenceRow
+from daemon.store.tables import CouplingRow
+from daemon.store.tables_begun import SequenceRow
 
 async def main():
     store = await open_store(sys.argv[1])

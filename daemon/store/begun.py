@@ -1,0 +1,58 @@
+"""Changes that were begun and are not recorded (promises 2 and 3)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from daemon.store.database import Database, chunks, upsert
+from daemon.store.tables_begun import BegunRow
+from schemas.outcome import Begun, Settled
+from schemas.side import Side
+
+
+async def write(database: Database, changes: Sequence[Begun], now: datetime) -> None:
+    """Stored when this returns; only then may the partners be changed."""
+    rows = [
+        {
+            "mapping": one.mapping,
+            "bc_id": one.bc_id,
+            "side": one.side.value,
+            "bc_base": dict(one.agreed[Side.BC]),
+            "sales_base": dict(one.agreed[Side.SALES]),
+            "created_at": now,
+        }
+        for one in sorted(changes, key=lambda one: (one.mapping, one.bc_id))
+    ]
+    if not rows:
+        return
+    async with database.write() as connection:
+        statement = upsert(connection, BegunRow)
+        new = {name: statement.excluded[name] for name in ("side", "bc_base", "sales_base", "created_at")}
+        await connection.execute(statement.on_conflict_do_update(index_elements=["mapping", "bc_id"], set_=new), rows)
+
+
+async def read(database: Database, mapping: str, bc_ids: Iterable[str]) -> dict[str, Begun]:
+    row, found = BegunRow, {}
+    async with database.read() as connection:
+        for chunk in chunks(bc_ids):
+            query = select(row.bc_id, row.side, row.bc_base, row.sales_base)
+            query = query.where(row.mapping == mapping, row.bc_id.in_(chunk))
+            for bc_id, side, bc_base, sales_base in await connection.execute(query):
+                found[bc_id] = Begun(mapping, bc_id, Side(side), {Side.BC: bc_base, Side.SALES: sales_base})
+    return found
+
+
+async def end(connection: AsyncConnection, settled: Iterable[Settled]) -> None:
+    """What became of these is known."""
+    over: Mapping[str, list[str]] = defaultdict(list)
+    for one in settled:
+        bc_id, _ = one.ids()
+        if one.ends_change and bc_id:
+            over[one.mapping].append(bc_id)
+    row = BegunRow
+    for mapping, ids in sorted(over.items()):
+        for chunk in chunks(ids):
+            await connection.execute(delete(row).where(row.mapping == mapping, row.bc_id.in_(chunk)))

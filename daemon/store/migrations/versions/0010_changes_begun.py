@@ -1,0 +1,24 @@
+"""Partners that are about to be changed, so that our own write is known again after a crash."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "changes_begun",
+        sa.Column("mapping", sa.String(), nullable=False),
+        sa.Column("bc_id", sa.String(), nullable=False),
+        sa.Column("side", sa.String(), nullable=False),
+        sa.Column("bc_base", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("sales_base", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("mapping", "bc_id", name=op.f("pk_changes_begun")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("changes_begun")

@@ -1,0 +1,41 @@
+"""The tables of what is about to be written on a side, which a crash may leave half done (promises 2 and 3)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from daemon.store.columns import Base
+
+
+class IntentRow(Base):
+    """A BC record about to be created (promise 2)."""
+
+    __tablename__ = "intents"
+
+    mapping: Mapped[str] = mapped_column(primary_key=True)
+    sales_id: Mapped[str] = mapped_column(primary_key=True)
+    fields: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    lost_at: Mapped[datetime | None]
+
+
+class BegunRow(Base):
+    """A partner about to be changed (promises 2 and 3): where, and what both halves will hold then."""
+
+    __tablename__ = "changes_begun"
+
+    mapping: Mapped[str] = mapped_column(primary_key=True)
+    bc_id: Mapped[str] = mapped_column(primary_key=True)
+    side: Mapped[str]
+    bc_base: Mapped[dict[str, Any]]
+    sales_base: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class SequenceRow(Base):
+    __tablename__ = "sequences"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    last: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,154 @@
+"""Our own write is known again after a kill or a lost answer, also once its cause was edited anew (promises 2, 3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.change import encode
+from schemas.errors import ApiError
+from schemas.outcome import Outcome
+from schemas.side import Side
+from tests.support.fakes import ANY, LOST, Killed
+from tests.support.river import River
+
+BC, SALES = Side.BC, Side.SALES
+CITY = {BC: "city", SALES: "address1_city"}
+PHONE = {BC: "phoneNumber", SALES: "telephone1"}
+POLICIES = pytest.mark.parametrize("policy", ["fail", "merge", "bc_wins", "sales_wins"])
+SOURCES = pytest.mark.parametrize("source", [BC, SALES])
+
+
+class Pair:
+    """Two coupled records; `source` is where people work on them."""
+
+    def __init__(self, source: Side, policy: str) -> None:
+        self.source, self.there = source, source.other
+        self.river = River(on_update_conflict=policy)
+
+    async def begin(self) -> None:
+        await self.river.take(self.river.new(BC, displayName="Adatum", city="Linz", phoneNumber="1"))
+        ((_, coupling),) = self.river.memory.kept.items()
+        self.ids = {side: coupling.half(side).id for side in Side}
+        await self.echo(SALES)
+
+    def row(self, side: Side) -> dict[str, object]:
+        (row,) = self.river.rows(side)
+        return row
+
+    def edit(self, side: Side, **fields: str) -> None:
+        self.river.edited(side, self.ids[side], **fields)
+
+    async def echo(self, side: Side) -> Outcome:
+        """The record as it is now on its topic, and taken from there."""
+        (end,) = await self.river.take(self.river.change(side, self.ids[side]))
+        return end.outcome
+
+    async def lost(self, **faults: bool) -> bytes:
+        """People edit, the daemon writes across, and is killed before it has recorded that; the message stays."""
+        self.edit(self.source, **{CITY[self.source]: "Graz"})
+        value = encode(self.river.change(self.source, self.ids[self.source]))
+        self.river.memory.fail_record = [Killed()]
+        with pytest.raises(Killed):
+            await self.river.deliver(self.source, [self.river.message(self.river.topic(self.source), value)])
+        assert self.row(self.there)[CITY[self.there]] == "Graz"
+        return value
+
+    def cities(self) -> tuple[object, object]:
+        return self.row(self.source)[CITY[self.source]], self.row(self.there)[CITY[self.there]]
+
+
+@pytest.fixture
+async def pair(source: Side, policy: str) -> Pair:
+    pair = Pair(source, policy)
+    await pair.begin()
+    return pair
+
+
+@POLICIES
+@SOURCES
+@pytest.mark.parametrize("delivered", ["both again", "the newest alone"])
+async def test_an_edit_after_the_kill_is_no_conflict_with_our_own_write(pair: Pair, delivered: str) -> None:
+    """Delivered again with the one before, or, after the log was lost, read anew alone."""
+    earlier = await pair.lost()
+    pair.edit(pair.source, **{CITY[pair.source]: "Wien"})
+    later = encode(pair.river.change(pair.source, pair.ids[pair.source]))
+    again = [earlier, later] if delivered == "both again" else [later]
+    topic = pair.river.topic(pair.source)
+    await pair.river.deliver(pair.source, [pair.river.message(topic, value) for value in again])
+    assert pair.river.observed[-len(again)].outcome is Outcome.MODIFIED
+    assert pair.cities() == ("Wien", "Wien")
+    assert pair.river.memory.changing == {}
+    assert await pair.echo(pair.there) is Outcome.UNCHANGED
+
+
+@POLICIES
+@SOURCES
+async def test_our_own_write_does_not_come_back_over_the_edit_after_it(pair: Pair) -> None:
+    """It is told by the other side's topic, before the edit is by its own."""
+    await pair.lost()
+    pair.edit(pair.source, **{CITY[pair.source]: "Wien"})
+    assert await pair.echo(pair.there) is Outcome.UNCHANGED
+    assert await pair.echo(pair.source) is Outcome.MODIFIED
+    assert pair.cities() == ("Wien", "Wien")
+
+
+@SOURCES
+@pytest.mark.parametrize("policy", ["fail", "merge"])
+async def test_an_edit_over_our_own_write_is_a_conflict(pair: Pair) -> None:
+    await pair.lost()
+    pair.edit(pair.there, **{CITY[pair.there]: "Rom"})
+    pair.edit(pair.source, **{CITY[pair.source]: "Wien"})
+    assert await pair.echo(pair.source) is Outcome.CONFLICT
+    assert pair.cities() == ("Wien", "Rom")
+
+
+@SOURCES
+@pytest.mark.parametrize("policy", ["merge"])
+async def test_an_edit_beside_our_own_write_is_merged(pair: Pair) -> None:
+    await pair.lost()
+    pair.edit(pair.there, **{PHONE[pair.there]: "2"})
+    pair.edit(pair.source, **{CITY[pair.source]: "Wien"})
+    assert await pair.echo(pair.source) is Outcome.MODIFIED
+    assert await pair.echo(pair.there) is Outcome.MODIFIED
+    assert pair.cities() == ("Wien", "Wien")
+    assert pair.row(pair.source)[PHONE[pair.source]] == "2"
+
+
+@POLICIES
+@SOURCES
+async def test_a_write_that_was_never_carried_out_is_no_edit(pair: Pair) -> None:
+    """The kill came between our note and the write."""
+    pair.edit(pair.source, **{CITY[pair.source]: "Graz"})
+    pair.river.sides[pair.there].fail(ANY, Killed())
+    with pytest.raises(Killed):
+        await pair.echo(pair.source)
+    assert pair.row(pair.there)[CITY[pair.there]] == "Linz"
+    pair.edit(pair.source, **{CITY[pair.source]: "Wien"})
+    assert await pair.echo(pair.source) is Outcome.MODIFIED
+    assert pair.cities() == ("Wien", "Wien")
+    assert pair.river.memory.changing == {}
+
+
+@POLICIES
+@SOURCES
+async def test_answers_that_are_lost_until_patience_ends_are_remembered(pair: Pair) -> None:
+    """The record fails, though what was sent is there."""
+    pair.edit(pair.source, **{CITY[pair.source]: "Graz"})
+    pair.river.sides[pair.there].fail(ANY, LOST, times=1, applied=True)
+    pair.river.sides[pair.there].fail(ANY, LOST, times=99)
+    pair.river.sides[pair.there].read_faults = []
+    assert await pair.echo(pair.source) is Outcome.FAILED
+    pair.river.sides[pair.there]._faults.clear()
+    pair.edit(pair.source, **{CITY[pair.source]: "Wien"})
+    assert await pair.echo(pair.source) is Outcome.MODIFIED
+    assert pair.cities() == ("Wien", "Wien")
+
+
+@SOURCES
+@pytest.mark.parametrize("policy", ["fail"])
+async def test_a_refused_change_costs_no_look_next_time(pair: Pair) -> None:
+    """The answer says that nothing of it is there."""
+    pair.edit(pair.source, **{CITY[pair.source]: "Graz"})
+    pair.river.sides[pair.there].fail(ANY, ApiError(400, "wrong", "not this one"))
+    assert await pair.echo(pair.source) is Outcome.FAILED
+    assert pair.river.memory.changing == {}
