@@ -13,11 +13,12 @@ from daemon.sandbox import business_central, dataverse
 from daemon.sandbox.business_central import BcSettings
 from daemon.sandbox.dataverse import DataverseSettings
 from daemon.sandbox.seed import seed
+from tests.support.fetched import Unfetched
 from tests.support.real_parts import RealPart
-from tests.support.strangers import StrangersUnavailable, node_clients, python_clients, run_python, served
+from tests.support.strangers import node_clients, python_clients, run_python, served
 
 PYTHON, NODE = (
-    RealPart(f"{name} of others", StrangersUnavailable, "COUPLED_REQUIRE_STRANGERS")
+    RealPart(f"{name} of others", Unfetched, "COUPLED_REQUIRE_STRANGERS")
     for name in ("Python clients", "Node.js clients")
 )
 KEYS = {"accounts": (("accountnumber",),)}
