@@ -20,7 +20,7 @@ JOBS ?= 4
 COMPLETE := tests/test_architecture.py tests/contract/sandbox/test_points.py \
 	tests/weather/test_switches.py::test_no_setting_of_a_simulator_is_forgotten_here
 
-.PHONY: help setup demo test large style units check audit bench chaos proof load kafka docs screenshots lock clean
+.PHONY: help setup demo test large style units check audit bench chaos proof load kafka docs site screenshots lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,9 +41,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup  ## both systems simulated, one full synchronisation, then live changes (ARGS=--once ends after the show)
 	@$(BIN)/coupled demo $(ARGS)
 
-test: setup  ## all tests; those on Apache Kafka if Maven and Java are there, those with other clients if Node.js is, those in a browser if Chromium is, those of alerts and dashboards if Prometheus is (TESTS=tests/unit for some of them, JOBS=1 for one after the other)
+test: setup  ## all tests; those on Apache Kafka if Maven and Java are there, those with other clients and of the documentation site if Node.js is, those in a browser if Chromium is, those of alerts and dashboards if Prometheus is (TESTS=tests/unit for some of them, JOBS=1 for one after the other)
 	@$(BIN)/python deploy/kafka/run_kafka.py --fetch >/dev/null 2>&1 || true  # the closing lines of the tests say why
 	@$(BIN)/python -m tests.support.strangers >/dev/null 2>&1 || true
+	@$(BIN)/python -m tests.support.site --fetch >/dev/null 2>&1 || true
 	@$(BIN)/python -m pytest $(TESTS) -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 large: setup  ## the tests that need minutes: a hundred thousand records in each table of a simulator
@@ -84,17 +85,23 @@ docs: setup  ## write docs/reference/ from the code, the checklist of docs/diffe
 	@$(BIN)/python -m tests.support.checklist
 	@$(BIN)/python -m tests.support.api_cost
 
+site: setup  ## the documentation as a site in build/site; every dead link is an error (ARGS=--serve shows it at http://127.0.0.1:8000 while you write)
+	@$(BIN)/python -m tests.support.site $(ARGS)
+
 screenshots: setup  ## take the pictures of docs/images anew, in Chromium
 	@$(BIN)/python -m tests.support.pictures
 
-lock: setup  ## renew requirements.lock from pyproject.toml, and that of the clients of strangers (ARGS=--upgrade for newer versions)
+lock: setup  ## renew requirements.lock from pyproject.toml, and those of the clients of strangers, the audit and the site (ARGS=--upgrade for newer versions)
 	@$(BIN)/uv pip compile --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --universal \
 		--python-version 3.11 pyproject.toml -o requirements.lock --quiet $(ARGS)
 	@cd tests/contract/strangers/python && $(CURDIR)/$(BIN)/uv --no-config pip compile --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --universal --python-version 3.11 requirements.in -o requirements.lock --quiet $(ARGS)
 	@cd .ci && ../$(BIN)/uv --no-config pip compile --generate-hashes --no-emit-index-url --no-emit-find-links --universal \
 		--python-version 3.11 audit.in -o audit.lock --quiet $(ARGS)
-	@cd tests/contract/strangers/node && npm install --package-lock-only --no-audit --no-fund --loglevel=error
+	@cd deploy/site && $(CURDIR)/$(BIN)/uv --no-config pip compile --generate-hashes --no-emit-index-url --no-emit-find-links --universal \
+		--python-version 3.11 requirements.in -o requirements.lock --quiet $(ARGS)
+	@for folder in tests/contract/strangers/node deploy/site; do \
+		(cd $$folder && npm install --package-lock-only --no-audit --no-fund --loglevel=error) || exit 1; done
 
 clean:  ## remove what can be made again, the environment included
 	@rm -rf $(VENV) .coupled .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

@@ -20,9 +20,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 UV = Path(sys.executable).with_name("uv")
-NODE = ROOT / "tests" / "contract" / "strangers" / "node"
+STRANGERS, SITE = ROOT / "tests" / "contract" / "strangers", ROOT / "deploy" / "site"
 TOOL_LOCK = ROOT / ".ci" / "audit.lock"
-LOCKS = (ROOT / "requirements.lock", NODE.parent / "python" / "requirements.lock", TOOL_LOCK)
+LOCKS = (*(folder / "requirements.lock" for folder in (ROOT, STRANGERS / "python", SITE)), TOOL_LOCK)
+NODE = (STRANGERS / "node", SITE)
 TOOL = ROOT / ".coupled" / "audit"
 # Holes that are known and do not concern us, by id, and why not.
 ACCEPTED: Mapping[str, str] = {}
@@ -168,9 +169,10 @@ def audit() -> Told:
     for lock in LOCKS:
         told += _withdrawn(lock)
     told += _python()
-    locked = json.loads((NODE / "package-lock.json").read_text(encoding="utf-8"))
-    told.found += [f"{_name(NODE)}: {name}: no hash" for name in without_integrity(locked)]
-    told += of_npm_audit(_run(["npm", "audit", "--json", "--package-lock-only"], NODE).stdout, _name(NODE))
+    for folder in NODE:
+        locked = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
+        told.found += [f"{_name(folder)}: {name}: no hash" for name in without_integrity(locked)]
+        told += of_npm_audit(_run(["npm", "audit", "--json", "--package-lock-only"], folder).stdout, _name(folder))
     return told
 
 

@@ -60,4 +60,5 @@ def test_a_pin_without_a_hash_is_found() -> None:
 def test_everything_locked_has_hashes() -> None:
     for lock in LOCKS:
         assert not unhashed(lock.read_text(encoding="utf-8")), lock
-    assert not without_integrity(json.loads((NODE / "package-lock.json").read_text(encoding="utf-8")))
+    for folder in NODE:
+        assert not without_integrity(json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))), folder

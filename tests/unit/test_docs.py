@@ -93,3 +93,11 @@ def test_every_page_is_found_from_the_start_page() -> None:
         seen.add(page)
         waiting += [(page.parent / target).resolve() for target, _ in _LINK.findall(page.read_text("utf-8")) if target]
     assert {named(page) for page in PAGES} <= {named(page) for page in seen}
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    """`make site` says so too, where MkDocs is."""
+    settings = (ROOT / "deploy" / "site" / "mkdocs.yml").read_text(encoding="utf-8")
+    navigation = set(re.findall(r"[\w/-]+\.md$", settings.partition("\nnav:\n")[2], re.MULTILINE))
+    pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")}
+    assert navigation == pages | {"changelog.md"}
