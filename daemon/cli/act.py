@@ -8,6 +8,7 @@ import typer
 
 from daemon.cli import client
 from daemon.cli.completion import complete_answerable
+from daemon.cli.desk import desk_of
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, RecordOption
 from daemon.cli.sending import finish, follow, send, who
 from daemon.cli.survey import show_found
@@ -47,14 +48,14 @@ def full_sync(
     """
     if keep and restore:
         raise typer.BadParameter("--keep and --restore exclude each other")
-    settings = client.settings_of(config)
+    desk = desk_of(config)
     if dry_run:
         return finish(_foretold(names, config, no_wait, json), json)
     if not yes:
         _confirm(names, config, json)
     chosen = Keep.KEEP if keep else Keep.RESTORE if restore else None
     command = FullSync(id=client.new_id(), command="full-sync", mappings=names, answer=chosen, requested_by=who())
-    last = follow(client.submit(settings, command), command, no_wait, json)
+    last = follow(desk.follow(command), command, no_wait, json)
     if last.state is RunState.AWAITING_ANSWER and not json and sys.stdin.isatty() and sys.stdout.isatty():
         may = typer.confirm("May scheduled synchronisation create new records from now on?", default=False)
         send(config, _answer(command.id, Keep.KEEP if may else Keep.RESTORE), False, json)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli import act, check, dead_letters, explain, mappings, notify, pair, run, show, survey, tail
+from daemon.cli import act, check, dead_letters, desk, explain, mappings, notify, pair, run, show, survey, tail
 
 app = typer.Typer(
     name="coupled",
@@ -27,11 +27,24 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def main(
+    ctx: typer.Context,
     asked: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    url: Annotated[
+        str,
+        typer.Option(
+            "--url",
+            envvar="COUPLED_URL",
+            help="Ask the daemon at this address by its API, instead of Kafka and the store. Its password: "
+            "COUPLED_WEB__PASSWORD.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Stands for the program itself; its help is given above."""
+    said = ctx.get_parameter_source("url")
+    desk.use(url, ctx.invoked_subcommand, said=said is not None and said.name == "COMMANDLINE")
 
 
 app.command()(run.demo)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.broker import read_runtime, runtime_file
+from daemon.cli.rows import nobody_answers
 from schemas import command_outcome
 from schemas.command import Command, encode
 from schemas.command_outcome import CommandOutcome
@@ -108,8 +109,4 @@ def follow_outcomes(
                 "Start it again with `coupled run`: what it had taken up goes on. `coupled status` shows the runs.",
             )
         if deadline is not None and time.monotonic() > deadline:
-            raise Unreachable(
-                "no-daemon-answered",
-                f"No daemon took the command up within {accept_seconds:.0f} s; it stays on the control topic.",
-                "Start a daemon with `coupled run`, or look at its log.",
-            )
+            raise nobody_answers(accept_seconds)

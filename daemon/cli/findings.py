@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
 
 # Of one job, as JSON and for the eye.
 MOST, FIRST = 1000, 20
+SHOWN = ("kind", "direction", "bc_id", "sales_id", "label", "detail")
 
 
 def record(one: Finding) -> dict[str, Any]:

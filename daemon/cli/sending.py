@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import typer
 
-from daemon.cli import client
+from daemon.cli.desk import desk_of
 from daemon.cli.output import say
 from schemas.command import Command
 from schemas.command_outcome import CommandOutcome
@@ -25,7 +25,7 @@ def who() -> str:
 
 
 def send(config: Path | None, command: Command, no_wait: bool, json: bool) -> CommandOutcome:
-    return follow(client.submit(client.settings_of(config), command), command, no_wait, json)
+    return follow(desk_of(config).follow(command), command, no_wait, json)
 
 
 def follow(outcomes: Iterable[CommandOutcome], command: Command, no_wait: bool, json: bool) -> CommandOutcome:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from daemon.cli import failures, findings
 from daemon.cli.completion import complete_job, complete_mapping
-from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, load_mappings
+from daemon.cli.desk import desk_of
+from daemon.cli.options import ConfigOption, JsonOption, NamesArgument
 from daemon.cli.output import print_json as _json
 from daemon.cli.output import print_table as _print
-from daemon.cli.output import read_store as _read
 from daemon.cli.output import say
 from daemon.cli.progress import ARROWS, counts
-from daemon.cli.standing import behind, standing, to_do
-from schemas.command_outcome import job_dict
-from schemas.errors import Exit, Refused
+from daemon.cli.standing import behind, to_do
+from schemas.errors import Exit
 from schemas.survey import by_kind
-
-if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
-    from daemon.settings import Settings
-    from daemon.store.engine import Store
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")]
 
@@ -42,7 +36,7 @@ def status(
         from daemon.cli.watch import watch as keep_watching
 
         return keep_watching(config, interval, json)
-    found = _read(config, standing)
+    found = desk_of(config).standing()
     if json:
         return _json(found)
     shown = [{**one, "direction": ARROWS[one["direction"]], "behind": behind(one["lag"])} for one in found["mappings"]]
@@ -56,11 +50,7 @@ def status(
 
 def jobs(limit: Limit = 20, config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the integration synchronisation jobs, newest first."""
-
-    async def read(store: Store, settings: Settings) -> list[dict[str, Any]]:
-        return [job_dict(job) for job in await store.views.recent_jobs(limit)]
-
-    found = _read(config, read)
+    found = desk_of(config).jobs(limit)
     if json:
         return _json(found)
     shown = [
@@ -79,20 +69,7 @@ def job(
     json: JsonOption = False,
 ) -> None:
     """Show one synchronisation job, the records that failed in it, and what a comparison has found."""
-
-    async def read(store: Store, settings: Settings) -> dict[str, Any]:
-        found = await store.jobs.job(job_id)
-        if found is None:
-            raise Refused("job-unknown", f"There is no job {job_id}.", "`coupled jobs` lists them.")
-        failed = await store.views.failures(job=job_id, open_only=False)
-        told = await store.findings.of_run(found.run, mapping=found.mapping, limit=findings.MOST)
-        return {
-            **job_dict(found),
-            "failures": [failures.record(row) for row in failed],
-            "findings": [findings.record(one) for _, _, one in told],
-        }
-
-    found = _read(config, read)
+    found = desk_of(config).job(job_id)
     if json:
         return _json(found)
     for name, value in found.items():
@@ -114,20 +91,13 @@ def errors(
 ) -> None:
     """List what could not be synchronised, by cause: how many records, why, and what to do. Exit 1 if there is any.
     With `--blanks` what is no failure: records that went across without one they name, since it is not coupled."""
-    wanted: Sequence[str | None] = names or [None]
-    one_by_one = everything or cause is not None
-
-    async def read(store: Store, settings: Settings) -> list[dict[str, Any]]:
-        for name in names or ():
-            _known(name, settings)
-        if blanks:
-            return [failures.blank(one) for name in wanted for one in await store.blanks.listed(name, limit=limit)]
-        if one_by_one:
-            pages = [await store.views.failures(name, limit=limit, cause=cause) for name in wanted]
-            return [failures.record(row) for page in pages for row in page]
-        return [failures.cause(one) for name in wanted for one in await store.views.causes(name, limit=limit)]
-
-    found = _read(config, read)
+    desk, one_by_one = desk_of(config), everything or cause is not None
+    if blanks:
+        found = desk.blanks(names or (), limit)
+    elif one_by_one:
+        found = desk.failures(names or (), cause, limit)
+    else:
+        found = desk.causes(names or (), limit)
     if json:
         _json(found)
     elif blanks:
@@ -147,21 +117,7 @@ def couplings(
     json: JsonOption = False,
 ) -> None:
     """List a mapping's couplings: both ids and the names they are known by."""
-
-    async def read(store: Store, settings: Settings) -> list[dict[str, Any]]:
-        _known(name, settings)
-        found = await store.views.couplings(name, limit=limit, search=search)
-        return [
-            {
-                "bc_id": row.coupling.bc.id,
-                "sales_id": row.coupling.sales.id,
-                "references": dict(row.coupling.bc.references),
-                "updated": row.updated_at.isoformat(),
-            }
-            for row in found
-        ]
-
-    found = _read(config, read)
+    found = desk_of(config).couplings(name, search, limit)
     if json:
         return _json(found)
     shown = [
@@ -174,11 +130,6 @@ def couplings(
     ]
     _print(shown, ("references", "updated", "bc_id ↔ sales_id"), f"Couplings of {name}")
     return None
-
-
-def _known(name: str, settings: Settings) -> None:
-    if name not in load_mappings(settings.mappings).by_name:
-        raise Refused("mapping-unknown", f"There is no mapping {name!r}.", "`coupled status` lists them.")
 
 
 def _told(name: str, value: Any) -> str:

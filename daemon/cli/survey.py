@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from daemon.cli import client
 from daemon.cli.completion import complete_run
-from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, load_mappings
-from daemon.cli.output import print_json, print_table, read_store, say
+from daemon.cli.desk import Desk, desk_of
+from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption
+from daemon.cli.output import print_json, print_table, say
 from daemon.cli.progress import ARROWS
 from daemon.cli.sending import finish, send, who
 from schemas.command import Match
 from schemas.command_outcome import CommandOutcome
-from schemas.errors import Refused
 from schemas.job import RunState
 from schemas.side import Side
-from schemas.survey import Finding, Kind, recommended, said
-
-if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
-    from daemon.settings import Settings
-    from daemon.store.engine import Store
+from schemas.survey import Kind, recommended, said
 
 FIRST = 10
-_PAGE = 500
 # In the order they are listed: what a person must look at comes last, next to the prompt.
 _LISTED = (
     Kind.MATCHED,
@@ -109,16 +106,10 @@ def findings(
     json: JsonOption = False,
 ) -> None:
     """List what a match, a dry run or a comparison has found."""
-
-    async def known(store: Store, settings: Settings) -> list[dict[str, Any]]:
-        if await store.jobs.run(run) is None:
-            raise Refused("run-unknown", f"There is no run {run!r}.", "`coupled status` lists the runs.")
-        return await _all(store, run, kind) if json else []
-
-    found = read_store(config, known)
+    desk = desk_of(config)
     if json:
-        return print_json(found)
-    return _list(config, run, [kind] if kind else [one.value for one in _LISTED], everything)
+        return print_json(desk.findings(run, [kind] if kind else None, None))
+    return _list(desk, run, [kind] if kind else [one.value for one in _LISTED], everything)
 
 
 def show_found(outcome: CommandOutcome, config: Path | None, everything: bool = False) -> None:
@@ -131,8 +122,9 @@ def show_found(outcome: CommandOutcome, config: Path | None, everything: bool = 
     ]
     if columns:
         print_table(rows, columns, "")
-    _list(config, outcome.run, [one.value for one in _LISTED], everything)
-    for name, what in _recommendations(outcome, config).items():
+    desk = desk_of(config)
+    _list(desk, outcome.run, [one.value for one in _LISTED], everything)
+    for name, what in _recommendations(outcome, desk).items():
         typer.echo(f"Recommended for {name}: {what}")
 
 
@@ -147,54 +139,27 @@ def count_rows(job: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"mapping": job["mapping"], "direction": ARROWS[way], **lines[way]} for way in order]
 
 
-def _recommendations(outcome: CommandOutcome, config: Path | None) -> dict[str, str]:
+def _recommendations(outcome: CommandOutcome, desk: Desk) -> dict[str, str]:
     """Of a dry run, which counts the uncoupled (business-central-sync 4.3)."""
-    mappings, found = load_mappings(client.settings_of(config).mappings).by_name, {}
+    found = {}
     for job in outcome.jobs:
         counts = job["found"]
-        if "uncoupled_bc" in counts and job["mapping"] in mappings:
+        existing = desk.couples_existing(job["mapping"]) if "uncoupled_bc" in counts else None
+        if existing is not None:
             in_bc, in_sales = counts["uncoupled_bc"], counts["uncoupled_sales"]
-            coupled = job["read"] - in_bc - in_sales
-            found[job["mapping"]] = recommended(in_bc, in_sales, coupled, mappings[job["mapping"]].couple_existing)
+            found[job["mapping"]] = recommended(in_bc, in_sales, job["read"] - in_bc - in_sales, existing)
     return found
 
 
-def _list(config: Path | None, run: str, kinds: Sequence[str], everything: bool) -> None:
-    async def read(store: Store, settings: Settings) -> list[tuple[str, list[dict[str, Any]]]]:
-        wanted = None if everything else FIRST + 1
-        return [(kind, await _all(store, run, kind, wanted)) for kind in kinds]
-
-    for kind, found in read_store(config, read):
-        if found:
-            typer.echo(f"\n{_TITLES.get(Kind(kind), kind) if kind in set(Kind) else kind}:")
+def _list(desk: Desk, run: str, kinds: Sequence[str], everything: bool) -> None:
+    every = desk.findings(run, kinds, None if everything else FIRST + 1)
+    for kind, rows in groupby(every, key=itemgetter("kind")):
+        found = list(rows)
+        typer.echo(f"\n{_TITLES.get(Kind(kind), kind) if kind in set(Kind) else kind}:")
         for one in found if everything else found[:FIRST]:
             say(f"  {one['mapping']:<17}{ARROWS[one['direction']]}  {line(one)}")
         if not everything and len(found) > FIRST:
             typer.echo(f"  … more: coupled findings {run} --kind {kind} --all")
-
-
-async def _all(store: Store, run: str, kind: str | None, limit: int | None = None) -> list[dict[str, Any]]:
-    """Page by page, all or the first `limit`."""
-    found: list[dict[str, Any]] = []
-    last = 0
-    while page := await store.findings.of_run(run, kind, after=last, limit=min(_PAGE, limit or _PAGE)):
-        last = page[-1][0]
-        found += [as_dict(mapping, one) for _, mapping, one in page]
-        if limit is not None and len(found) >= limit:
-            break
-    return found
-
-
-def as_dict(mapping: str, one: Finding) -> dict[str, Any]:
-    return {
-        "mapping": mapping,
-        "kind": one.kind,
-        "direction": one.direction.value,
-        "bc_id": one.bc_id,
-        "sales_id": one.sales_id,
-        "label": one.label,
-        "detail": dict(one.detail),
-    }
 
 
 def line(found: Mapping[str, Any]) -> str:

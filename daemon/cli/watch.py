@@ -17,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from daemon.cli.desk import by_url
 from daemon.cli.progress import ARROWS, counts
 from daemon.cli.standing import behind, standing, to_do
 from daemon.cli.worker import Worker
@@ -36,6 +37,8 @@ def watch(config: Path | None, seconds: float, json: bool) -> None:
     """Until the user has seen enough. CoupledError if there is nothing to look at; later that is only told."""
     from daemon.cli.client import settings_of
 
+    if by_url():
+        raise typer.BadParameter("--watch cannot ask by --url: look at the console there")
     if json:
         raise typer.BadParameter("--watch and --json exclude each other")
     if not (sys.stdout.isatty() and sys.stdin.isatty()):

@@ -21,7 +21,9 @@ class Worker:
     def __init__(self, settings: Settings, url: str = "") -> None:
         import httpx
 
-        self._settings, self._url = settings, _sound(url) if url else ""
+        from daemon.cli.http import sound
+
+        self._settings, self._url = settings, sound(url, "--worker") if url else ""
         login = settings.web.login
         self._bearer = {"Authorization": f"Bearer {settings.web.secret().get_secret_value()}"} if login else {}
         self._client: httpx.Client = httpx.Client(timeout=_ANSWER_SECONDS, trust_env=bool(url))
@@ -61,16 +63,3 @@ class Worker:
 
 
 _START = "Start it with `coupled run`. One on another machine is asked by its address: --worker https://…"
-
-
-def _sound(url: str) -> str:
-    from pydantic import TypeAdapter, ValidationError
-
-    from daemon.setting_kinds import Endpoint
-
-    try:
-        found: str = TypeAdapter(Endpoint).validate_python(url)
-    except ValidationError as error:
-        said = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
-        raise ConfigurationError("worker-address", f"--worker: {said}.", "") from None
-    return found

@@ -41,15 +41,15 @@ class Findings:
 
     async def of_job(
         self, job: int, kind: str | None, offset: int, limit: int, after: int = 0
-    ) -> list[tuple[int, Finding]]:
-        """In their order: (number, finding); None: of every kind."""
+    ) -> list[tuple[int, str, Finding]]:
+        """In their order: (number, mapping, finding); None: of every kind."""
         row = FindingRow
         query = select(*row.__table__.columns).where(row.job_id == job, row.id > after).order_by(row.id)
         query = query.offset(offset).limit(limit)
         if kind is not None:
             query = query.where(row.kind == kind)
         async with self._database.read() as connection:
-            return [(one.id, _finding(one)) for one in await connection.execute(query)]
+            return [(one.id, one.mapping, _finding(one)) for one in await connection.execute(query)]
 
     async def of_run(
         self, run: str, kind: str | None = None, mapping: str | None = None, after: int = 0, limit: int = 100

@@ -13,7 +13,7 @@ from daemon.tail import Heard
 from daemon.web import commanding, paging, problems
 from daemon.web.paging import Listing, Paging, PagingFrom
 from daemon.web.parameters import LAST_JOB, JobNumber, Word
-from daemon.web.ports import Coupled, Found, MappingStatus, Services, SideStatus, Wanted, WantedJobs
+from daemon.web.ports import Coupled, Found, MappingStatus, Reader, Services, SideStatus, Wanted, WantedJobs
 from schemas.job import Job, JobState, Run
 from schemas.outcome import Outcome
 from schemas.side import Direction
@@ -78,6 +78,7 @@ class JobRow(BaseModel):
 def router(services: Services) -> APIRouter:
     routes = APIRouter(prefix="/api", tags=["coupled"], responses=dict(problems.RESPONSES))
     _add_states(routes, services)
+    _add_runs(routes, services.reader)
     _add_records(routes, services)
     commanding.add(routes, services)
     return routes
@@ -124,6 +125,8 @@ def _add_states(routes: APIRouter, services: Services) -> None:
         without `after` from now on. A live view of the last 5,000 for who asks again within 30 seconds: no history."""
         return services.tail.since(after, ToldWanted(mapping, direction, outcome), worker)
 
+
+def _add_runs(routes: APIRouter, reader: Reader) -> None:
     @routes.get("/runs")
     async def runs(asked: Paging) -> Listing[Run]:
         """Newest first."""
@@ -134,6 +137,12 @@ def _add_states(routes: APIRouter, services: Services) -> None:
         """In the order they are done."""
         found = asked.part_of(paging.JOBS_OF_RUN, await reader.run_jobs(run), lambda job: job.id)
         return asked.listing(paging.JOBS_OF_RUN, found, JobRow.of)
+
+    @routes.get("/runs/{run:path}/findings")
+    async def run_findings(asked: Paging, run: Word, kind: Word | None = None) -> Listing[Found]:
+        """What a match, a dry run or a comparison has found, of all its mappings."""
+        found = await reader.run_findings(run, kind, asked.limit, asked.after(paging.FINDINGS_OF_RUN))
+        return asked.listing(paging.FINDINGS_OF_RUN, found)
 
     @routes.get("/runs/{run:path}")
     async def one_run(run: Word) -> Run:

@@ -146,7 +146,12 @@ class StoreReader:
     ) -> Page[Found]:
         found = await self.store.findings.of_job(job, kind, offset, limit + 1, after[0] if after else 0)
         page = _page(found, offset, limit, lambda one: (one[0],))
-        return Page([_found(one) for _, one in page.items], offset, page.after)
+        return Page([_found(one, mapping) for _, mapping, one in page.items], offset, page.after)
+
+    async def run_findings(self, run: str, kind: str | None, limit: int, after: Spot | None) -> Page[Found]:
+        found = await self.store.findings.of_run(run, kind, after=after[0] if after else 0, limit=limit + 1)
+        page = _page(found, 0, limit, lambda one: (one[0],))
+        return Page([_found(one, mapping) for _, mapping, one in page.items], 0, page.after)
 
     async def command(self, number: str) -> CommandStatus | None:
         found = await self.store.commands.get(number)
@@ -188,9 +193,9 @@ def _page(found: Sequence[T], offset: int, limit: int, place: Callable[[T], Spot
     return Page(found[:limit], offset, after, total)
 
 
-def _found(one: Finding) -> Found:
+def _found(one: Finding, mapping: str) -> Found:
     said_of = said(one.kind, one.detail)
-    return Found(one.kind, one.direction, one.bc_id, one.sales_id, one.label, said_of, one.detail)
+    return Found(one.kind, one.direction, one.bc_id, one.sales_id, one.label, said_of, one.detail, mapping)
 
 
 def _status(
@@ -223,4 +228,5 @@ def _last_run(job: Job) -> LastRun:
 def _coupled(view: CouplingView) -> Coupled:
     coupling = view.coupling
     name = called({**coupling.sales.base, **coupling.bc.base})
-    return Coupled(coupling.mapping, coupling.bc.id, coupling.sales.id, name, view.updated_at)
+    references = coupling.bc.references
+    return Coupled(coupling.mapping, coupling.bc.id, coupling.sales.id, name, view.updated_at, references)

@@ -69,13 +69,15 @@ class MappingStatus:
 
 @dataclass(frozen=True, slots=True)
 class Coupled:
-    """A coupling as it is listed: `name` is the first text both sides agreed on."""
+    """A coupling as it is listed: `name` is the first text both sides agreed on, `references` what else the Business
+    Central record is looked up by."""
 
     mapping: str
     bc_id: str
     sales_id: str
     name: str
     updated: datetime
+    references: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ class Found:
     label: str
     said: str
     detail: Mapping[str, Any]
+    mapping: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,9 @@ class Reader(Protocol):
         self, job: int, kind: str | None, offset: int, limit: int, after: Spot | None = None
     ) -> Page[Found]:
         """What a job that only looked has found, in its order; None: of every kind."""
+
+    async def run_findings(self, run: str, kind: str | None, limit: int, after: Spot | None) -> Page[Found]:
+        """The same of all jobs of a run."""
 
     async def couplings(
         self, mapping: str | None, text: str, offset: int, limit: int, after: Spot | None = None

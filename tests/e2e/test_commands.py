@@ -54,6 +54,28 @@ def test_status_jobs_errors_and_couplings_print_one_json_document(at_work: World
     assert len({one["bc_id"] for one in customers}) == len({one["sales_id"] for one in customers}) == len(customers)
 
 
+def test_a_daemon_is_driven_by_its_address_alone(at_work: World) -> None:
+    """With `--url` the same commands end in the same way, where neither Kafka nor the store can be reached."""
+    note = at_work.note()
+    assert note
+    elsewhere = {"COUPLED_URL": note["web"], "COUPLED_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+                 "COUPLED_STORE__URL": "sqlite:///nothing.db"}  # fmt: skip
+    for words in (["sync", "CUSTOMER"], ["pause", "CUSTOMER"], ["resume", "CUSTOMER"], ["answer", "nothing", "keep"]):
+        here, there = (coupled(at_work, *words, "--json", env=env) for env in ({}, elsewhere))
+        assert there.returncode == here.returncode, there.stderr
+        told, same = document(there), document(here)
+        assert told.keys() == same.keys()
+        assert [told[name] for name in ("command", "state")] == [same[name] for name in ("command", "state")]
+        assert [job.keys() for job in told["jobs"]] == [job.keys() for job in same["jobs"]]
+    foretold = coupled(at_work, "full-sync", "CUSTOMER", "--dry-run", env=elsewhere)
+    assert foretold.returncode == 0, foretold.stderr
+    assert "Recommended for CUSTOMER" in foretold.stdout
+    here, there = (coupled(at_work, "jobs", "--json", env=env) for env in ({}, elsewhere))
+    assert document(there) == document(here)
+    nobody = coupled(at_work, "--url", "http://127.0.0.1:1", "status")
+    assert (nobody.returncode, "does not answer" in nobody.stderr) == (3, True)
+
+
 def test_the_same_commands_print_tables_for_people(at_work: World) -> None:
     for words in (["status"], ["jobs"], ["errors"], ["couplings", "CUSTOMER"]):
         done = coupled(at_work, *words)

@@ -27,8 +27,18 @@ QUIET = {
 }
 
 
+class Answering:
+    """A desk with one answer to everything."""
+
+    def __init__(self, found: Any) -> None:
+        self._found = found
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *asked: self._found
+
+
 def told(monkeypatch: pytest.MonkeyPatch, found: Any, *words: str) -> str:
-    monkeypatch.setattr(show, "_read", lambda config, read: found)
+    monkeypatch.setattr(show, "desk_of", lambda config: Answering(found))
     answer = CliRunner(env={"COLUMNS": "80"}).invoke(app, list(words))
     assert answer.exit_code == 0
     return answer.stdout
@@ -117,7 +127,7 @@ def test_the_ids_of_a_coupling_stand_whole_in_a_line_of_a_terminal(monkeypatch: 
 
 def test_a_file_or_a_pipe_has_room_for_a_record_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    monkeypatch.setattr(show, "_read", lambda config, read: [coupling(10000, "Ä" * 200)])
+    monkeypatch.setattr(show, "desk_of", lambda config: Answering([coupling(10000, "Ä" * 200)]))
     title, head, *lines = CliRunner().invoke(app, ["couplings", "CUSTOMER"]).stdout.splitlines()
     assert (title, head.split()[:2]) == ("Couplings of CUSTOMER", ["references", "updated"])
     [line] = lines

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from daemon.cli.survey import as_dict, count_rows, line
+from daemon.cli.findings import record
+from daemon.cli.survey import count_rows, line
 from schemas.side import Direction
 from schemas.survey import Finding, Kind, said
 
@@ -28,7 +29,7 @@ def test_a_survey_that_found_nothing_has_no_line() -> None:
 
 def test_two_records_that_look_alike_are_told_with_their_ids() -> None:
     found = Finding(Kind.DUPLICATE, Direction.BOTH, "b-1", "s-1", "Adatum", {"partner": "ADATUM", "by": ["a = b"]})
-    assert line(as_dict("CUSTOMER", found)) == "Adatum (b-1 ↔ s-1): is ADATUM; by a = b"
+    assert line(record(found)) == "Adatum (b-1 ↔ s-1): is ADATUM; by a = b"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,6 @@ def test_both_halves_of_a_name_are_told() -> None:
 def test_a_record_is_called_by_its_name_and_what_there_is_to_say_follows(
     kind: Kind, detail: dict[str, Any], ending: str
 ) -> None:
-    told = line(as_dict("CUSTOMER", Finding(kind, Direction.TO_SALES, "b", None, "10000 Adatum", detail)))
+    told = line(record(Finding(kind, Direction.TO_SALES, "b", None, "10000 Adatum", detail)))
     assert told.startswith("10000 Adatum")
     assert told.endswith(ending)

@@ -136,12 +136,24 @@ class FakeReader:
         self, job: int, kind: str | None, offset: int, limit: int, after: Spot | None = None
     ) -> Page[Found]:
         alike = [
-            Found("duplicate", Direction.BOTH, f"b{n}", f"s{n}", f"{n} <Adatum>", "is ADATUM", {"partner": "ADATUM"})
+            Found(
+                "duplicate",
+                Direction.BOTH,
+                f"b{n}",
+                f"s{n}",
+                f"{n} <Adatum>",
+                "is ADATUM",
+                {"partner": "ADATUM"},
+                "CUSTOMER",
+            )
             for n in range(60)
         ]
-        new = [Found("insert", Direction.TO_SALES, "b99", "b99", "99 Lonely", "", {})]
+        new = [Found("insert", Direction.TO_SALES, "b99", "b99", "99 Lonely", "", {}, "CUSTOMER")]
         found = [one for one in new + alike if job == FORETOLD and kind in (None, one.kind)]
         return page(found, offset, limit, after)
+
+    async def run_findings(self, run: str, kind: str | None, limit: int, after: Spot | None) -> Page[Found]:
+        return await self.findings(FORETOLD if run == "dry" else 0, kind, 0, limit, after)
 
     async def couplings(
         self, mapping: str | None, text: str, offset: int, limit: int, after: Spot | None = None

@@ -1,0 +1,86 @@
+"""What the commands ask of a daemon, and how it is reached: by Kafka and the store, or (`--url`) by its API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import typer
+
+if TYPE_CHECKING:  # slow to import, and `--help` does not need them
+    from schemas.command import Command
+    from schemas.command_outcome import CommandOutcome
+
+# What `--url` or COUPLED_URL says for the command that runs now.
+_url: ContextVar[str] = ContextVar("url", default="")
+# These are about this machine or its files, whatever daemon is asked elsewhere.
+_HERE = frozenset({"run", "demo", "sandbox", "check", "notify", "mappings"})
+_NOT_BY_URL = frozenset({"explain", "tail", "dead-letters"})
+Row = dict[str, Any]
+
+
+class Desk(Protocol):
+    """Answers are what `--json` prints, lists newest first. Refused: there is no such mapping, job or run. Unreachable:
+    what is to be asked does not answer."""
+
+    def follow(self, command: Command) -> Iterator[CommandOutcome]:
+        """Gives the command, then yields its outcomes up to the final one."""
+        ...
+
+    def standing(self) -> Row:
+        """The newest runs and every mapping, as `daemon.cli.standing` tells them."""
+        ...
+
+    def jobs(self, limit: int) -> list[Row]: ...
+
+    def job(self, number: int) -> Row:
+        """With the records that failed in it, and what it has found."""
+        ...
+
+    def failures(self, names: Sequence[str], cause: str | None, limit: int) -> list[Row]:
+        """Open failures one by one; `limit` of each mapping that is named."""
+        ...
+
+    def causes(self, names: Sequence[str], limit: int) -> list[Row]:
+        """The same by what they have in common."""
+        ...
+
+    def blanks(self, names: Sequence[str], limit: int) -> list[Row]: ...
+
+    def couplings(self, name: str, search: str, limit: int) -> list[Row]: ...
+
+    def findings(self, run: str, kinds: Sequence[str] | None, limit: int | None) -> list[Row]:
+        """What a run has found, in its order; `limit` of each kind that is named."""
+        ...
+
+    def couples_existing(self, name: str) -> bool | None:
+        """Whether a mapping couples what is there already; None if there is no such mapping."""
+        ...
+
+
+def use(url: str, command: str | None, *, said: bool) -> None:
+    """Whom the command asks. `said`: on the command line, and not by the environment."""
+    if url and said and command in _HERE:
+        raise typer.BadParameter(f"`coupled {command}` asks no daemon elsewhere: leave --url out")
+    if url and command in _NOT_BY_URL:
+        raise typer.BadParameter(f"`coupled {command}` cannot ask by --url: use the API, or run it beside the daemon")
+    _url.set(url)
+
+
+def by_url() -> bool:
+    return bool(_url.get())
+
+
+def desk_of(config: Path | None) -> Desk:
+    """ConfigurationError if the configuration, the address or the password cannot be used."""
+    from daemon.cli.client import settings_of
+
+    if url := _url.get():
+        from daemon.cli.remote import Remote
+
+        return Remote(url, config)
+    from daemon.cli.direct import Direct
+
+    return Direct(settings_of(config))

@@ -1,0 +1,131 @@
+"""The desk where the configuration leads to: commands over Kafka, everything else from the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from daemon.cli import client, failures, findings, rows
+from daemon.cli.desk import Row
+from daemon.cli.options import load_mappings
+from daemon.cli.standing import standing
+from schemas.command_outcome import job_dict
+
+if TYPE_CHECKING:
+    from daemon.settings import Settings
+    from daemon.store.engine import Store
+    from schemas.command import Command
+    from schemas.command_outcome import CommandOutcome
+
+T = TypeVar("T")
+_PAGE = 500
+
+
+class Direct:
+    """See `daemon.cli.desk.Desk`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def follow(self, command: Command) -> Iterator[CommandOutcome]:
+        return client.submit(self._settings, command)
+
+    def standing(self) -> Row:
+        return self._read(lambda store: standing(store, self._settings))
+
+    def jobs(self, limit: int) -> list[Row]:
+        async def read(store: Store) -> list[Row]:
+            return [job_dict(job) for job in await store.views.recent_jobs(limit)]
+
+        return self._read(read)
+
+    def job(self, number: int) -> Row:
+        async def read(store: Store) -> Row:
+            found = await store.jobs.job(number)
+            if found is None:
+                raise rows.no_job(number)
+            failed = await store.views.failures(job=number, open_only=False)
+            told = await store.findings.of_job(number, None, 0, findings.MOST)
+            return {
+                **job_dict(found),
+                "failures": [failures.record(row) for row in failed],
+                "findings": [findings.record(one) for _, _, one in told],
+            }
+
+        return self._read(read)
+
+    def failures(self, names: Sequence[str], cause: str | None, limit: int) -> list[Row]:
+        async def read(store: Store) -> list[Row]:
+            pages = [await store.views.failures(name, limit=limit, cause=cause) for name in rows.each(names)]
+            return [failures.record(row) for page in pages for row in page]
+
+        return self._read_of(names, read)
+
+    def causes(self, names: Sequence[str], limit: int) -> list[Row]:
+        async def read(store: Store) -> list[Row]:
+            pages = [await store.views.causes(name, limit=limit) for name in rows.each(names)]
+            return [failures.cause(one) for page in pages for one in page]
+
+        return self._read_of(names, read)
+
+    def blanks(self, names: Sequence[str], limit: int) -> list[Row]:
+        async def read(store: Store) -> list[Row]:
+            pages = [await store.blanks.listed(name, limit=limit) for name in rows.each(names)]
+            return [failures.blank(one) for page in pages for one in page]
+
+        return self._read_of(names, read)
+
+    def couplings(self, name: str, search: str, limit: int) -> list[Row]:
+        async def read(store: Store) -> list[Row]:
+            found = await store.views.couplings(name, limit=limit, search=search)
+            return [
+                rows.coupling(row.coupling.bc.id, row.coupling.sales.id, row.coupling.bc.references, row.updated_at)
+                for row in found
+            ]
+
+        return self._read_of([name], read)
+
+    def findings(self, run: str, kinds: Sequence[str] | None, limit: int | None) -> list[Row]:
+        async def read(store: Store) -> list[Row]:
+            if await store.jobs.run(run) is None:
+                raise rows.no_run(run)
+            return [one for kind in rows.each(kinds) for one in await _findings(store, run, kind, limit)]
+
+        return self._read(read)
+
+    def couples_existing(self, name: str) -> bool | None:
+        mapping = load_mappings(self._settings.mappings).by_name.get(name)
+        return None if mapping is None else mapping.couple_existing
+
+    def _read_of(self, names: Sequence[str], read: Callable[[Store], Awaitable[T]]) -> T:
+        known = load_mappings(self._settings.mappings).by_name if names else {}
+        for name in names:
+            if name not in known:
+                raise rows.no_mapping(name)
+        return self._read(read)
+
+    def _read(self, read: Callable[[Store], Awaitable[T]]) -> T:
+        """Refused, with the hint to start the daemon, if there is no store yet."""
+        from daemon.store.engine import open_readonly
+
+        async def main() -> T:
+            store = await open_readonly(self._settings.store.address().get_secret_value())
+            try:
+                return await read(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(main())
+
+
+async def _findings(store: Store, run: str, kind: str | None, limit: int | None) -> list[Row]:
+    """Page by page, all or the first `limit`."""
+    found: list[Row] = []
+    last = 0
+    while page := await store.findings.of_run(run, kind, after=last, limit=min(_PAGE, limit or _PAGE)):
+        last = page[-1][0]
+        found += [{"mapping": mapping, **findings.record(one)} for _, mapping, one in page]
+        if limit is not None and len(found) >= limit:
+            break
+    return found[:limit]

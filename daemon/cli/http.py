@@ -1,0 +1,106 @@
+"""Asks a daemon's API: problem documents become our errors, lists are read from page to page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from daemon.setting_kinds import Endpoint
+from schemas.errors import ConfigurationError, CoupledError, Problem, Refused, Unreachable
+
+# A check of the set-up or a list over many failures may take its time; a daemon that is there is connected to at once.
+_TIMEOUT = httpx.Timeout(60, connect=5)
+_LARGEST_PAGE = 1000
+_PASSWORD, _FILE = "COUPLED_WEB__PASSWORD", "COUPLED_WEB__PASSWORD_FILE"
+_MEND = f"Set {_PASSWORD}, or {_FILE} to a file that holds it, to the daemon's web.password."
+
+
+class Api:
+    """The API at one address."""
+
+    def __init__(self, url: str, config: Path | None, transport: httpx.BaseTransport | None = None) -> None:
+        self.url = sound(url, "--url").rstrip("/")
+        password = _password(config)
+        bearer = {"Authorization": f"Bearer {password}"} if password else {}
+        self._client = httpx.Client(base_url=self.url, headers=bearer, timeout=_TIMEOUT, transport=transport)
+
+    def get(self, path: str, **given: object) -> Any:
+        """The JSON answer; None if there is no such thing."""
+        params: Any = {name: value for name, value in given.items() if value not in (None, "")}
+        answer = self._sent("GET", path, params=params)
+        return None if answer.status_code == 404 else self._told(answer)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._told(self._sent("POST", path, json=dict(body)))
+
+    def items(self, path: str, limit: int | None = None, **given: object) -> list[Any]:
+        """All items of a list, or the first `limit`."""
+        return list(islice(self._items(path, min(limit or _LARGEST_PAGE, _LARGEST_PAGE), given), limit))
+
+    def _items(self, path: str, size: int, given: Mapping[str, object]) -> Iterator[Any]:
+        page = self.get(path, limit=size, **given)
+        while page:
+            yield from page["items"]
+            page = self.get(page["next"]) if page["next"] else None
+
+    def _sent(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        # Of an address that is ready httpx would leave out the query, if it was given parameters, though none.
+        given = {name: value for name, value in sent.items() if value}
+        try:
+            return self._client.request(method, path, **given)
+        except httpx.HTTPError as error:
+            said = str(error) or type(error).__name__
+            hint = "Is its address right, and is it running? It listens where `web` in its coupled.yaml says."
+            raise Unreachable("daemon-away", f"The daemon at {self.url} does not answer: {said}.", hint) from error
+
+    def _told(self, answer: httpx.Response) -> Any:
+        try:
+            body = answer.json()
+            if answer.is_success:
+                return body
+            problem = Problem(body["code"], body["detail"], body["hint"])
+        except (ValueError, KeyError, TypeError):
+            said = f"It answers {answer.status_code}, and not as a daemon's API does."
+            raise Unreachable("no-daemon-there", f"There is no daemon at {self.url}. {said}", "") from None
+        raise _error(answer.status_code, problem, self.url)
+
+
+def _error(status: int, problem: Problem, url: str) -> CoupledError:
+    if status == 401:
+        return ConfigurationError("web-password", f"The daemon at {url} does not take the password.", _MEND)
+    kind = Unreachable if status >= 500 else Refused
+    return kind(problem.code, problem.message, problem.hint)
+
+
+def sound(url: str, option: str) -> str:
+    """The address, if passwords may be sent there: https, or this machine."""
+    try:
+        found: str = TypeAdapter(Endpoint).validate_python(url)
+    except ValidationError as error:
+        said = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
+        raise ConfigurationError("worker-address", f"{option}: {said}.", "") from None
+    return found
+
+
+def _password(config: Path | None) -> str:
+    """From the environment, else of a configuration that was named: the one that lies here is another daemon's."""
+    if given := os.environ.get(_PASSWORD):
+        return given
+    if file := os.environ.get(_FILE):
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            said = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise ConfigurationError("web-password", f"{_FILE}: {file} cannot be read: {said}.", _MEND) from error
+    if config is None:
+        return ""
+    from daemon.cli.client import settings_of
+
+    web = settings_of(config).web
+    return web.secret().get_secret_value() if web.login else ""

@@ -1,0 +1,148 @@
+"""The desk of a daemon that is asked by its address: everything by its API, and nothing of Kafka or the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from daemon.cli import failures, findings, rows
+from daemon.cli.client import ACCEPT_SECONDS
+from daemon.cli.desk import Row
+from daemon.cli.http import Api
+from daemon.store.blanks import Blank
+from daemon.store.views import Failure, FailureCause
+from schemas.command import Command
+from schemas.command_outcome import CommandOutcome, job_dict
+from schemas.errors import Problem, Unreachable
+from schemas.job import Job, RunState
+from schemas.outcome import Outcome
+
+_PAUSE = 0.3
+_failure, _cause, _blank = TypeAdapter(Failure), TypeAdapter(FailureCause), TypeAdapter(Blank)
+_job = TypeAdapter(Job)
+
+
+class Remote:
+    """See `daemon.cli.desk.Desk`."""
+
+    def __init__(self, url: str, config: Path | None, sleep: Callable[[float], object] = time.sleep) -> None:
+        self._api = Api(url, config)
+        self._sleep = sleep
+
+    def follow(self, command: Command) -> Iterator[CommandOutcome]:
+        self._api.post("/api/commands", command.model_dump(mode="json", exclude_none=True))
+        heard, last = time.monotonic(), None
+        while True:
+            outcome = self._outcome(command.id, heard)
+            if outcome:
+                heard = time.monotonic()
+                if outcome != last:
+                    yield outcome
+                if outcome.state.final:
+                    return
+                last = outcome
+            elif time.monotonic() - heard > ACCEPT_SECONDS:
+                raise rows.nobody_answers(ACCEPT_SECONDS)
+            self._sleep(_PAUSE)
+
+    def _outcome(self, command: str, heard: float) -> CommandOutcome | None:
+        """How it stands; None if nobody has taken it up. A daemon that starts anew is waited for."""
+        try:
+            found = self._api.get(f"/api/commands/{command}")
+            if found is None:
+                return None
+            jobs = self._jobs(f"/api/runs/{found['run']}/jobs") if found["run"] else []
+        except Unreachable:
+            if time.monotonic() - heard > ACCEPT_SECONDS:
+                raise
+            return None
+        error = Problem(**found["error"]) if found["error"] else None
+        return CommandOutcome(found["id"], found["command"], RunState(found["state"]), found["run"], jobs, error)
+
+    def standing(self) -> Row:
+        return {
+            "runs": [
+                {name: run[name] for name in ("id", "kind", "state", "mappings")}
+                for run in self._api.items("/api/runs", 5)
+            ],
+            "mappings": [_standing(one) for one in self._api.items("/api/mappings")],
+        }
+
+    def jobs(self, limit: int) -> list[Row]:
+        return self._jobs("/api/jobs", limit)
+
+    def job(self, number: int) -> Row:
+        found = self._api.get(f"/api/jobs/{number}")
+        if found is None:
+            raise rows.no_job(number)
+        failed = self._api.items("/api/failures", 100, job=number)
+        told = self._api.items(f"/api/jobs/{number}/findings", findings.MOST)
+        return {
+            **_job_row(found),
+            "failures": [failures.record(_failure.validate_python(one)) for one in failed],
+            "findings": [{name: one[name] for name in findings.SHOWN} for one in told],
+        }
+
+    def failures(self, names: Sequence[str], cause: str | None, limit: int) -> list[Row]:
+        found = self._of(names, "/api/failures", limit, cause=cause)
+        return [failures.record(_failure.validate_python(one)) for one in found]
+
+    def causes(self, names: Sequence[str], limit: int) -> list[Row]:
+        return [failures.cause(_cause.validate_python(one)) for one in self._of(names, "/api/failures/causes", limit)]
+
+    def blanks(self, names: Sequence[str], limit: int) -> list[Row]:
+        return [failures.blank(_blank.validate_python(one)) for one in self._of(names, "/api/blanks", limit)]
+
+    def couplings(self, name: str, search: str, limit: int) -> list[Row]:
+        found = self._of([name], "/api/couplings", limit, text=search)
+        return [
+            rows.coupling(one["bc_id"], one["sales_id"], one["references"], datetime.fromisoformat(one["updated"]))
+            for one in found
+        ]
+
+    def findings(self, run: str, kinds: Sequence[str] | None, limit: int | None) -> list[Row]:
+        if self._api.get(f"/api/runs/{run}") is None:
+            raise rows.no_run(run)
+        path = f"/api/runs/{run}/findings"
+        found = [one for kind in rows.each(kinds) for one in self._api.items(path, limit, kind=kind)]
+        return [{name: one[name] for name in ("mapping", *findings.SHOWN)} for one in found]
+
+    def couples_existing(self, name: str) -> bool | None:
+        found = self._api.get(f"/api/mappings/{name}")
+        return None if found is None else bool(found["definition"].get("couple_existing", False))
+
+    def _jobs(self, path: str, limit: int | None = None) -> list[Row]:
+        return [_job_row(one) for one in self._api.items(path, limit)]
+
+    def _of(self, names: Sequence[str], path: str, limit: int, **given: object) -> list[Any]:
+        for name in names:
+            if self._api.get(f"/api/mappings/{name}") is None:
+                raise rows.no_mapping(name)
+        return [one for name in rows.each(names) for one in self._api.items(path, limit, mapping=name, **given)]
+
+
+def _job_row(found: Mapping[str, Any]) -> Row:
+    """The API counts conflicts among the failed, as the original does; messages and `--json` tell both apart."""
+    counted = {**found, Outcome.FAILED.value: found["failed"] - found["conflict"]}
+    counters = {outcome: counted[outcome.value] for outcome in Outcome}
+    return job_dict(_job.validate_python({**counted, "counters": counters}))
+
+
+def _standing(found: Mapping[str, Any]) -> Row:
+    return {
+        "name": found["name"],
+        "direction": found["direction"],
+        "only_coupled": found["only_coupled"],
+        "live": found["live"],
+        "paused": found["paused_at"] is not None,
+        "couplings": found["couplings"],
+        "failures": found["failures"],
+        "blanks": found["blanks"],
+        "lag": {way: round(seconds, 1) for way, seconds in found["lag"].items()},
+        "owes": found["owes"],
+    }

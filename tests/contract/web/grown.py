@@ -1,0 +1,108 @@
+"""A real store with some rows of everything, and the web over it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from consumers.ports import Applied
+from daemon.store.engine import Store, open_store
+from daemon.web.from_store import StoreReader
+from schemas.change import Change, Op
+from schemas.command import Sync
+from schemas.coupling import Coupling, Half, Reference
+from schemas.errors import Problem
+from schemas.job import Run, RunKind, RunState
+from schemas.mapping_file import parse, standard_text
+from schemas.outcome import Outcome, Settled
+from schemas.side import Direction, Side
+from schemas.survey import Finding, Kind
+
+from .conftest import World
+
+BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Grown:
+    """A store in which everything comes in numbered pieces."""
+
+    def __init__(self, store) -> None:
+        self.store = store
+        self.now = BEGIN
+
+    async def settled(self, *items: Settled) -> None:
+        self.now += timedelta(seconds=1)
+        await self.store.memory.record(items, Applied("coupled.bc.customers", "log"))
+
+    async def coupling(self, n: int) -> None:
+        await self.settled(ended(f"b{n}", coupling=pair(f"b{n}")))
+
+    async def failure(self, n: int) -> None:
+        await self.settled(failed(f"f{n}", "same"), failed(f"g{n}", "same"))
+
+    async def cause(self, n: int) -> None:
+        """Of five causes each is the most numerous in its turn."""
+        await self.settled(*(failed(f"c{n}-{m}", f"code-{n % 5}") for m in range(1 + n)))
+
+    async def blank(self, n: int) -> None:
+        owes = [Reference("CONTACTS", Side.BC, "number", f"C{n}")]
+        await self.settled(ended(f"o{n}", coupling=pair(f"o{n}"), owed=owes))
+
+    async def run(self, n: int) -> None:
+        """Two begin in the same moment."""
+        self.now += timedelta(seconds=n % 2)
+        run = Run(f"r{n}", RunKind.MODIFIED, RunState.RUNNING, ("CUSTOMER",), created=self.now)
+        await self.store.jobs.create_run(run, [("CUSTOMER", one) for one in (Direction.TO_SALES, Direction.TO_BC)])
+
+    async def finding(self, n: int) -> None:
+        await self.run(1000)
+        (job, *_) = await self.store.jobs.jobs_of("r1000")
+        found = Finding(Kind.MATCHED, Direction.BOTH, f"b{n}", f"s{n}", f"{n}", {"partner": "P"})
+        await self.store.findings.add(job.id, "CUSTOMER", [found])
+
+
+def pair(key: str) -> Coupling:
+    return Coupling("CUSTOMER", Half(key, base={"displayName": key}), Half(f"s-{key}", base={"name": key}))
+
+
+def ended(key: str, coupling: Coupling | None = None, owed=(), problem: Problem | None = None) -> Settled:
+    change = Change(Op.UPDATE, Side.BC, "customers", key, {}, "v", 1, 1, 1)
+    outcome = Outcome.COUPLED if coupling else Outcome.FAILED
+    partner = coupling and coupling.sales.id
+    return Settled(change, "CUSTOMER", outcome, coupling=coupling, partner=partner, problem=problem, owed=tuple(owed))
+
+
+def failed(key: str, code: str) -> Settled:
+    return ended(key, problem=Problem(code, f"{code}.", "Mend it."))
+
+
+class Served:
+    """The web over it on a loop of its own, for callers that are not asynchronous."""
+
+    def __init__(self, url: str) -> None:
+        self.loop = asyncio.Runner()
+        self.store = self.loop.run(self._filled(url))
+        reader = StoreReader(self.store, parse(standard_text()), World().reader.sides)
+        self.world = World(reader=reader)
+        self.client = self.world.browser()
+
+    async def _filled(self, url: str) -> Store:
+        grown = Grown(await open_store(url))
+        for n in range(3):
+            for add in (Grown.coupling, Grown.failure, Grown.cause, Grown.blank, Grown.run, Grown.finding):
+                await add(grown, n)
+        command = Sync(id="c-1", command="sync").model_dump(mode="json")
+        await grown.store.commands.receive("c-1", command, RunState.DONE)
+        return grown.store
+
+    def get(self, path: str, **given: Any) -> Any:
+        return self.loop.run(self.client.get(path, **given)).json()
+
+    def ask(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> httpx.Response:
+        return self.loop.run(self.client.request(method, url, headers=headers, content=content))
+
+    def close(self) -> None:
+        self.loop.run(self.client.aclose())
+        self.loop.run(self.store.close())
+        self.loop.close()

@@ -1,0 +1,125 @@
+"""The command line says the same, whether it asks the store or (`--url`) the API of a daemon over the same store."""
+
+import json
+from functools import partial
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from daemon.cli.app import app
+from daemon.cli.http import Api
+
+from .grown import Served
+
+AUTH = "{tenant: t, client_id: c, client_secret: s}"
+CONFIG = f"""
+business_central: {{url: "https://bc.example.com/v2.0/production", company: CRONUS, auth: {AUTH}}}
+sales: {{url: "https://sales.example.com", auth: {AUTH}}}
+store: {{url: "sqlite:///coupled.db"}}
+"""
+URL = "http://127.0.0.1:8086"
+QUESTIONS = [
+    ["status"],
+    ["jobs"],
+    ["jobs", "--limit", "2"],
+    ["job", "1"],
+    ["job", "99"],
+    ["errors"],
+    ["errors", "--limit", "2"],
+    ["errors", "CUSTOMER", "CONTACTS"],
+    ["errors", "NOTHING"],
+    ["errors", "--all"],
+    ["errors", "--all", "CUSTOMER", "--limit", "3"],
+    ["errors", "--cause", "nothing"],
+    ["errors", "--blanks"],
+    ["errors", "--blanks", "CUSTOMER", "--limit", "1"],
+    ["couplings", "CUSTOMER"],
+    ["couplings", "CUSTOMER", "--search", "b1", "--limit", "1"],
+    ["couplings", "NOTHING"],
+    ["findings", "r1000"],
+    ["findings", "r1000", "--kind", "matched", "--all"],
+    ["findings", "nothing"],
+]
+
+
+class Bridge(httpx.BaseTransport):
+    """To the application, without a socket."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = self._served.ask(request.method, str(request.url), dict(request.headers), request.read())
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("desks") / "coupled.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def served(config):
+    made = Served(f"sqlite:///{config.parent}/coupled.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def by_url(served, monkeypatch):
+    monkeypatch.setattr("daemon.cli.remote.Api", partial(Api, transport=Bridge(served)))
+    return ["--url", URL]
+
+
+def said(*words):
+    """How it ends, what it prints, and the error that `main` would tell."""
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, list(words))
+    error = done.exception
+    return done.exit_code, done.stdout, (type(error), str(error)) if done.exit_code == 1 else None
+
+
+@pytest.mark.parametrize("words", QUESTIONS, ids=" ".join)
+@pytest.mark.parametrize("form", ["--json", None])
+def test_the_answer_is_the_same(config, by_url, words, form):
+    asked = [*words, *([form] if form else [])]
+    here = said(*asked, "--config", str(config))
+    assert said(*by_url, *asked) == here
+    if form and not here[2]:
+        json.loads(here[1])
+
+
+def test_the_answers_are_about_something(config, by_url):
+    """So that the two are not equal for being empty."""
+    for words in (["jobs"], ["errors"], ["errors", "--all"], ["errors", "--blanks"], ["couplings", "CUSTOMER"]):
+        assert len(json.loads(said(*by_url, *words, "--json")[1])) >= 3
+    (one, *_) = json.loads(said(*by_url, "errors", "--json")[1])
+    assert len(json.loads(said(*by_url, "errors", "--cause", one["cause"], "--json")[1])) == one["count"]
+    assert len(json.loads(said(*by_url, "findings", "r1000", "--json")[1])) == 3
+
+
+@pytest.mark.parametrize("words", [["run"], ["check"], ["mappings", "show"], ["notify"]])
+def test_what_asks_no_daemon_takes_no_address(by_url, words):
+    done = CliRunner().invoke(app, [*by_url, *words])
+    assert done.exit_code == 2
+    assert "leave --url out" in " ".join(done.output.split())
+
+
+def test_what_asks_no_daemon_does_not_mind_the_variable():
+    done = CliRunner(env={"COUPLED_URL": URL}).invoke(app, ["mappings", "show"])
+    assert (done.exit_code, "CUSTOMER" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("words", [["tail"], ["explain", "CUSTOMER", "1"], ["dead-letters", "list"]])
+@pytest.mark.parametrize("variable", [False, True])
+def test_what_cannot_ask_by_address_asks_nobody_else(words, variable):
+    env = {"COUPLED_URL": URL} if variable else {}
+    done = CliRunner(env=env).invoke(app, words if variable else ["--url", URL, *words])
+    assert done.exit_code == 2
+
+
+def test_the_variable_names_the_daemon_too(by_url):
+    done = CliRunner(env={"COUPLED_URL": URL}).invoke(app, ["couplings", "CUSTOMER", "--json"])
+    assert len(json.loads(done.stdout)) >= 3

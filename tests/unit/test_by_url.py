@@ -1,0 +1,136 @@
+"""Commands that reach a daemon by its API: the address, the password, and how a command is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from daemon.cli import remote
+from daemon.cli.http import Api
+from daemon.cli.remote import Remote
+from schemas.command import Sync
+from schemas.errors import ConfigurationError, CoupledError, Exit, Refused, Unreachable
+
+URL = "https://coupled.example.com:8086"
+COMMAND = Sync(id="c-1", command="sync")
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.fixture(autouse=True)
+def no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COUPLED_WEB__PASSWORD", "COUPLED_WEB__PASSWORD_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def desk(monkeypatch: pytest.MonkeyPatch, answer: Handler) -> Remote:
+    monkeypatch.setattr(remote, "Api", lambda url, config: Api(url, config, httpx.MockTransport(answer)))
+    return Remote(URL, None, sleep=lambda seconds: None)
+
+
+def status(state: str, **more: Any) -> dict[str, Any]:
+    return {"id": "c-1", "command": "sync", "state": state, "run": None, "error": None, **more}
+
+
+def problem(code: int, name: str) -> httpx.Response:
+    return httpx.Response(code, json={"status": code, "code": name, "detail": "It is not.", "hint": "Mend it."})
+
+
+class Daemon:
+    """Answers each question about the command with the next of these."""
+
+    def __init__(self, *told: httpx.Response | Exception | dict[str, Any]) -> None:
+        self.left, self.posted = list(told), list[bytes]()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            self.posted.append(request.content)
+            return httpx.Response(202, json={"id": "c-1"})
+        if "/runs/" in request.url.path:
+            return httpx.Response(200, json={"items": [], "next": None})
+        told = self.left.pop(0) if len(self.left) > 1 else self.left[0]
+        if isinstance(told, Exception):
+            raise told
+        return httpx.Response(200, json=told) if isinstance(told, dict) else told
+
+
+def test_a_command_is_followed_to_its_end_and_nothing_is_told_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = status("running", run="c-1")
+    daemon = Daemon(problem(404, "http-404"), status("accepted"), running, running, status("done", run="c-1"))
+    told = list(desk(monkeypatch, daemon).follow(COMMAND))
+    assert [(one.state.value, one.run) for one in told] == [("accepted", None), ("running", "c-1"), ("done", "c-1")]
+    assert len(daemon.posted) == 1
+
+
+def test_a_refusal_is_the_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = {"code": "mapping-unknown", "message": "No.", "hint": "Look."}
+    (told,) = desk(monkeypatch, Daemon(status("refused", error=error))).follow(COMMAND)
+    assert told.error
+    assert told.error.as_dict() == error
+
+
+def test_a_command_that_nobody_takes_up_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "ACCEPT_SECONDS", -1)
+    with pytest.raises(Unreachable, match="No daemon took the command up"):
+        list(desk(monkeypatch, Daemon(problem(404, "http-404"))).follow(COMMAND))
+
+
+def test_a_daemon_that_starts_anew_meanwhile_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = Daemon(status("accepted"), httpx.ConnectError("refused"), problem(503, "store-away"), status("done"))
+    told = list(desk(monkeypatch, daemon).follow(COMMAND))
+    assert [one.state.value for one in told] == ["accepted", "done"]
+
+
+def test_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "ACCEPT_SECONDS", -1)
+    with pytest.raises(Unreachable, match="does not answer: refused"):
+        list(desk(monkeypatch, Daemon(httpx.ConnectError("refused"))).follow(COMMAND))
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "code"),
+    [
+        (problem(401, "login-needed"), ConfigurationError, Exit.USAGE),
+        (problem(422, "request-invalid"), Refused, Exit.USAGE),
+        (problem(503, "kafka-away"), Unreachable, Exit.UNREACHABLE),
+        (problem(500, "internal-error"), Unreachable, Exit.UNREACHABLE),
+        (httpx.Response(200, text="<html>"), Unreachable, Exit.UNREACHABLE),
+        (httpx.Response(502, text="Bad gateway"), Unreachable, Exit.UNREACHABLE),
+    ],
+)
+def test_an_error_of_the_api_is_ours(
+    monkeypatch: pytest.MonkeyPatch, answer: httpx.Response, kind: type[CoupledError], code: Exit
+) -> None:
+    with pytest.raises(kind) as told:
+        desk(monkeypatch, lambda request: answer).jobs(5)
+    assert told.value.exit == code
+
+
+@pytest.mark.parametrize("url", ["http://coupled.example.com:8086", "coupled.example.com", "ftp://x"])
+def test_a_password_goes_over_no_open_line(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="--url"):
+        Api(url, None)
+
+
+def test_the_password_is_of_the_environment_or_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def sent() -> str | None:
+        seen: list[httpx.Request] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            seen.append(request)
+            return httpx.Response(200, json={"items": [], "next": None})
+
+        desk(monkeypatch, answer).jobs(1)
+        return seen[0].headers.get("authorization")
+
+    assert sent() is None
+    monkeypatch.setenv("COUPLED_WEB__PASSWORD_FILE", str(tmp_path / "password"))
+    with pytest.raises(ConfigurationError, match="password cannot be read"):
+        sent()
+    (tmp_path / "password").write_text("of-the-file\n")
+    assert sent() == "Bearer of-the-file"
+    monkeypatch.setenv("COUPLED_WEB__PASSWORD", "of-the-variable")
+    assert sent() == "Bearer of-the-variable"
