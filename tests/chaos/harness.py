@@ -98,6 +98,7 @@ class Harness:
         finally:
             child.stop()
         self.checks += 1
+        self.people.all_is_across()
         self.records = self._books.settled()
 
     def _wrong(self) -> list[str]:

@@ -27,6 +27,8 @@ class People:
     def __init__(self, world: World, books: Books, random: Random) -> None:
         self._world, self._books, self._random = world, books, random
         self._deleted: set[str] = set()
+        # Edited, and perhaps not across yet: such a record is kept when its partner is deleted, as it should be.
+        self._edited: set[str] = set()
         self.made = self.edits = self.deletions = 0
         self.faults: Counter[str] = Counter()
 
@@ -43,6 +45,10 @@ class People:
         if self._random.random() < 0.4:
             self._fault()
 
+    def all_is_across(self) -> None:
+        """Both sides are equal."""
+        self._edited.clear()
+
     def _edit(self) -> None:
         side, table, field = self._random.choice(
             [
@@ -54,6 +60,7 @@ class People:
         )
         key = self._random.choice(self._ids(side, table))
         self.edits += 1
+        self._edited.add(key)
         side.edit(f"{table}({key})", **{field: f"+61 {self.edits}"})
 
     def _ids(self, side: Side, table: str) -> list[str]:
@@ -77,7 +84,8 @@ class People:
 
     def _delete(self) -> None:
         """A contact both sides have: deleted on the one, it must go on the other."""
-        pairs = [pair for pair in self._books.couplings("CONTACTS") if not self._deleted.intersection(pair)]
+        touched = self._deleted | self._edited
+        pairs = [pair for pair in self._books.couplings("CONTACTS") if not touched.intersection(pair)]
         if not pairs:
             return
         bc, sales = self._random.choice(pairs)

@@ -23,7 +23,7 @@ class Pair:
 
     def __init__(self, source: Side, policy: str) -> None:
         self.source, self.there = source, source.other
-        self.river = River(on_update_conflict=policy)
+        self.river = River(on_update_conflict=policy, on_delete="delete")
 
     async def begin(self) -> None:
         await self.river.take(self.river.new(BC, displayName="Adatum", city="Linz", phoneNumber="1"))
@@ -142,6 +142,18 @@ async def test_answers_that_are_lost_until_patience_ends_are_remembered(pair: Pa
     pair.edit(pair.source, **{CITY[pair.source]: "Wien"})
     assert await pair.echo(pair.source) is Outcome.MODIFIED
     assert pair.cities() == ("Wien", "Wien")
+
+
+@SOURCES
+@pytest.mark.parametrize("policy", ["fail"])
+async def test_our_own_write_keeps_no_record_whose_partner_is_deleted(pair: Pair) -> None:
+    """Somebody's edit would (business-central-sync 3.7)."""
+    await pair.lost()
+    river, source = pair.river, pair.source
+    river.sides[source].remove(river.table(source), pair.ids[source])
+    assert await pair.echo(source) is Outcome.DELETED
+    assert river.rows(pair.there) == []
+    assert river.memory.changing == {}
 
 
 @SOURCES
