@@ -88,10 +88,16 @@ def known(mapping: TableMapping, coupling: Coupling, begun: Begun, row: rows.Row
 
 
 def remembering(settled: Sequence[Settled], recovered: Couplings) -> list[Settled]:
-    """With what was recovered, where the outcome itself has nothing to store: it is found out once."""
+    """With what was recovered, where the outcome itself has nothing to store: it is found out once.
+
+    Not where it failed: that may be for the answer of a change that has been begun since.
+    """
     return [
-        replace(one, coupling=recovered.get((one.mapping, one.change.key)))
-        if one.coupling is None and not one.uncouple and not one.superseded
-        else one
+        replace(one, coupling=recovered.get((one.mapping, one.change.key))) if _says_nothing(one) else one
         for one in settled
     ]
+
+
+def _says_nothing(one: Settled) -> bool:
+    failed = one.outcome in (Outcome.FAILED, Outcome.CONFLICT)
+    return one.coupling is None and not (one.uncouple or one.superseded or failed)

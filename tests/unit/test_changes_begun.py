@@ -131,6 +131,24 @@ async def test_a_write_that_was_never_carried_out_is_no_edit(pair: Pair) -> None
 
 @POLICIES
 @SOURCES
+async def test_what_is_lost_twice_in_a_row_is_known_again(pair: Pair) -> None:
+    """After the kill the next write goes unanswered, and the record fails."""
+    await pair.lost()
+    pair.edit(pair.source, **{CITY[pair.source]: "Wien"})
+    there = pair.river.sides[pair.there]
+    there.fail(ANY, LOST, applied=True)
+    there.fail(ANY, LOST, times=99)
+    await pair.echo(pair.source)
+    there._faults.clear()
+    assert pair.cities() == ("Wien", "Wien")
+    pair.edit(pair.source, **{CITY[pair.source]: "Rom"})
+    assert await pair.echo(pair.source) is Outcome.MODIFIED
+    assert pair.cities() == ("Rom", "Rom")
+    assert pair.river.memory.changing == {}
+
+
+@POLICIES
+@SOURCES
 async def test_answers_that_are_lost_until_patience_ends_are_remembered(pair: Pair) -> None:
     """The record fails, though what was sent is there."""
     pair.edit(pair.source, **{CITY[pair.source]: "Graz"})
