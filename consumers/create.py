@@ -72,7 +72,7 @@ class Creation:
         if self._side is Side.BC:
             return set(await uncoupled(self._memory, mapping, self._side, (await self._own(mapping, creates)).values()))
         begun = await self._memory.open_intents(mapping.name)
-        return {item.change.key for item in creates if any(bears(item.source.base, one.fields) for one in begun)}
+        return {item.change.key for item in creates if any(_came_of(one, item) for one in begun)}
 
     async def find(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
         """The partners that exist already, by the source's id, for the creates that want a look."""
@@ -90,7 +90,17 @@ class Creation:
         return dict(await self._target.read(mapping, [item.change.key for item in creates]))
 
     async def _own_in_bc(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
-        """Rows that carry exactly what an intent says was sent, and that no coupling has."""
+        """Rows that an intent names, or that carry exactly what it says was sent, and that no coupling has."""
+        named = await self._named_in_bc(mapping, creates)
+        return named | await self._borne_in_bc(mapping, [item for item in creates if item.change.key not in named])
+
+    async def _named_in_bc(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
+        began = {item.began: item.change.key for item in creates if item.began}
+        found = await self._target.read(mapping, list(began)) if began else {}
+        free = await uncoupled(self._memory, mapping, self._side, found.values()) if found else {}
+        return {began[key]: row for key, row in free.items()}
+
+    async def _borne_in_bc(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
         probes: dict[str, list[Any]] = {}
         for item in creates:
             if field := _probe(mapping, item.traces):
@@ -163,7 +173,13 @@ def _begun(item: Create, intent: Intent, rule: FieldRule | None) -> Create:
     """An earlier try, of unknown fate: its traces to look for, and its number to be used again."""
     number = {name: intent.fields[name] for name in (rule.bc if rule else ()) if name in intent.fields}
     fields = {**item.fields, **number}
-    return replace(item, fields=fields, sent=intent.fields, look=True, tried=True, lost_at=intent.lost_at)
+    again = replace(item, fields=fields, sent=intent.fields, look=True, tried=True, lost_at=intent.lost_at)
+    return replace(again, began=intent.bc_id)
+
+
+def _came_of(intent: Intent, item: Create) -> bool:
+    """Is this record of BC our own work?"""
+    return item.change.key == intent.bc_id if intent.bc_id else bears(item.source.base, intent.fields)
 
 
 def _probe(mapping: TableMapping, traces: Mapping[str, Any]) -> str:

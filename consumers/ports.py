@@ -79,6 +79,9 @@ class Memory(Protocol):
     async def intend(self, intents: Sequence[Intent]) -> None:
         """Writes intents down; an existing one for the same record is replaced."""
 
+    async def name_partners(self, partners: Mapping[tuple[str, str], str]) -> None:
+        """By (mapping, Sales id): the BC records that are about to be changed and are not coupled yet."""
+
     async def begin(self, changes: Sequence[Begun]) -> None:
         """Writes down what is about to be changed; an earlier one of the same pair is replaced."""
 

@@ -33,7 +33,7 @@ from consumers.existing import Existing, adopted
 from consumers.lost import Lateness, lost, to_note
 from consumers.patience import Patience, Rounds
 from consumers.ports import Memory, Target
-from consumers.recovering import begun
+from consumers.recovering import begun, new_partners
 from consumers.resolve import resolve
 from schemas.answers import is_duplicate, is_missing, is_stale
 from schemas.coupling import Lookups
@@ -140,6 +140,7 @@ class Push:
         errors += [self._lateness.waiting(step) for step in later if isinstance(step, Create) and self._may_come(step)]
         ready = await self._creation.intend([step for step in looked if is_ready(step)], self._now())
         await self._memory.begin(begun(ready))
+        await self._memory.name_partners(new_partners(ready))
         answers = await self._written(ready) if ready else []
         steps = [
             await self._answered(item, answer, lookups, errors) for item, answer in zip(ready, answers, strict=True)

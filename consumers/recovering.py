@@ -29,6 +29,16 @@ def begun(items: Sequence[object]) -> list[Begun]:
     ]
 
 
+def new_partners(items: Sequence[object]) -> dict[tuple[str, str], str]:
+    """The BC records that are about to be changed before they are coupled: afterwards they need not carry what was
+    sent to create them, or what they were found by."""
+    return {
+        (one.mapping.name, one.change.key): one.partner.id
+        for one in items
+        if isinstance(one, Modify) and one.outcome is not Outcome.MODIFIED and one.destination is Side.BC
+    }
+
+
 def _agreed(item: Modify) -> Mapping[Side, Mapping[str, object]]:
     source = item.coupling.half(item.change.side)
     return {item.change.side: source.base, item.destination: {**item.partner.base, **item.fields}}

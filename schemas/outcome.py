@@ -86,13 +86,15 @@ class Intent:
     """A BC record about to be created: written down first, so that a crash after the write finds its own work.
 
     `fields` are the BC values that will be sent, our chosen code among them (promise 2). `lost_at`: when it
-    was sent, or was lost, if no answer is known, so that BC may still be at work.
+    was sent, or was lost, if no answer is known, so that BC may still be at work. `bc_id`: the record that came of it,
+    or is to be the partner, once we are about to change it: from then on it need not carry what was sent.
     """
 
     mapping: str
     sales_id: str
     fields: Mapping[str, object]
     lost_at: datetime | None = None
+    bc_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

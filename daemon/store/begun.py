@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.database import Database, chunks, upsert
-from daemon.store.tables_begun import BegunRow
+from daemon.store.tables_begun import BegunRow, IntentRow
 from schemas.outcome import Begun, Settled
 from schemas.side import Side
 
@@ -32,6 +32,21 @@ async def write(database: Database, changes: Sequence[Begun], now: datetime) -> 
         statement = upsert(connection, BegunRow)
         new = {name: statement.excluded[name] for name in ("side", "bc_base", "sales_base", "created_at")}
         await connection.execute(statement.on_conflict_do_update(index_elements=["mapping", "bc_id"], set_=new), rows)
+
+
+async def name_partners(database: Database, partners: Mapping[tuple[str, str], str], now: datetime) -> None:
+    """An intent that is there keeps what was sent."""
+    if not partners:
+        return
+    rows = [
+        {"mapping": mapping, "sales_id": sales_id, "fields": {}, "created_at": now, "bc_id": bc_id}
+        for (mapping, sales_id), bc_id in sorted(partners.items())
+    ]
+    async with database.write() as connection:
+        statement = upsert(connection, IntentRow)
+        keys = ["mapping", "sales_id"]
+        statement = statement.on_conflict_do_update(index_elements=keys, set_={"bc_id": statement.excluded.bc_id})
+        await connection.execute(statement, rows)
 
 
 async def read(database: Database, mapping: str, bc_ids: Iterable[str]) -> dict[str, Begun]:

@@ -101,17 +101,18 @@ class SqlMemory:
         row, found = IntentRow, {}
         async with self._database.read() as connection:
             for chunk in chunks(sales_ids):
-                query = select(row.sales_id, row.fields, row.lost_at)
+                query = select(row.sales_id, row.fields, row.lost_at, row.bc_id)
                 query = query.where(row.mapping == mapping, row.sales_id.in_(chunk))
-                for sales_id, fields, lost_at in await connection.execute(query):
-                    found[sales_id] = Intent(mapping, sales_id, fields, lost_at)
+                for sales_id, fields, lost_at, bc_id in await connection.execute(query):
+                    found[sales_id] = Intent(mapping, sales_id, fields, lost_at, bc_id)
         return found
 
     async def open_intents(self, mapping: str) -> list[Intent]:
         row = IntentRow
         async with self._database.read() as connection:
-            found = await connection.execute(select(row.sales_id, row.fields).where(row.mapping == mapping))
-            return [Intent(mapping, sales_id, fields) for sales_id, fields in found]
+            query = select(row.sales_id, row.fields, row.bc_id).where(row.mapping == mapping)
+            found = await connection.execute(query)
+            return [Intent(mapping, sales_id, fields, bc_id=bc_id) for sales_id, fields, bc_id in found]
 
     async def intend(self, intents: Sequence[Intent]) -> None:
         """Stored when this returns; only then may the records be created (promise 2)."""
@@ -125,15 +126,20 @@ class SqlMemory:
                 "fields": dict(one.fields),
                 "created_at": now,
                 "lost_at": one.lost_at,
+                "bc_id": one.bc_id,
             }
             for one in sorted(intents, key=lambda one: (one.mapping, one.sales_id))
         ]
         async with self._database.write() as connection:
             statement = upsert(connection, IntentRow)
-            new = {name: statement.excluded[name] for name in ("fields", "created_at", "lost_at")}
+            new = {name: statement.excluded[name] for name in ("fields", "created_at", "lost_at", "bc_id")}
             await connection.execute(
                 statement.on_conflict_do_update(index_elements=["mapping", "sales_id"], set_=new), rows
             )
+
+    async def name_partners(self, partners: Mapping[tuple[str, str], str]) -> None:
+        """Stored when this returns; only then may they be changed."""
+        await begun.name_partners(self._database, partners, self._now())
 
     async def begin(self, changes: Sequence[Begun]) -> None:
         """Stored when this returns; only then may the partners be changed."""

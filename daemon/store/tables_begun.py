@@ -19,6 +19,8 @@ class IntentRow(Base):
     fields: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     lost_at: Mapped[datetime | None]
+    # Of the record that is about to be changed before it is coupled; empty, if there is none.
+    bc_id: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class BegunRow(Base):

@@ -255,6 +255,11 @@ class FakeMemory:
     async def intend(self, intents: Sequence[Intent]) -> None:
         self.begun |= {(one.mapping, one.sales_id): one for one in intents}
 
+    async def name_partners(self, partners: Mapping[tuple[str, str], str]) -> None:
+        for (mapping, key), bc_id in partners.items():
+            known = self.begun.get((mapping, key), Intent(mapping, key, {}))
+            self.begun[mapping, key] = replace(known, bc_id=bc_id)
+
     async def begin(self, changes: Sequence[Begun]) -> None:
         self.changing |= {(one.mapping, one.bc_id): one for one in changes}
 

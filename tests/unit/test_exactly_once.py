@@ -111,3 +111,25 @@ async def test_what_was_created_for_a_record_that_is_deleted_before_it_is_record
     (end,) = await river.take(river.change(BC, customer))
     assert end.outcome is Outcome.INSERTED
     assert (river.memory.begun, [row["accountid"] for row in river.rows(SALES)]) == ({}, [customer])
+
+
+async def test_what_came_of_a_creation_is_known_when_it_was_changed_before_it_was_recorded() -> None:
+    """Killed after the creation, and again after the record had been edited and its partner changed; then BC's topic,
+    which tells of the partner, is read first."""
+    river = River()
+    topic = river.topic(SALES)
+    born = river.new(SALES, name="Adatum", address1_city="Linz")
+    waiting = [river.message(topic, encode(born))]
+    for city in ("Linz", "Graz"):
+        if city == "Graz":
+            waiting.append(river.message(topic, encode(river.edited(SALES, born.key, address1_city=city))))
+        river.memory.fail_record = [Killed()]
+        with pytest.raises(Killed):
+            await river.deliver(SALES, waiting)
+    (customer,) = river.rows(BC)
+    assert customer["city"] == "Graz"
+    (echo,) = await river.take(river.change(BC, customer["id"]))
+    await river.deliver(SALES, waiting)
+    assert echo.outcome is Outcome.IGNORED
+    assert (len(river.rows(BC)), len(river.rows(SALES)), len(river.memory.kept)) == (1, 1, 1)
+    assert river.memory.begun == {}

@@ -189,6 +189,7 @@ ADDED = {
     "0008": _eighth,
     "0009": lambda n: {},
     "0010": lambda n: {
+        "intents": {"bc_id": f"b{n}"},
         "changes_begun": {
             "mapping": "CUSTOMER",
             "bc_id": f"b{n}",
@@ -196,7 +197,7 @@ ADDED = {
             "created_at": AT,
             "bc_base": {"city": "Graz"},
             "sales_base": {"address1_city": "Graz"},
-        }
+        },
     },
 }
 

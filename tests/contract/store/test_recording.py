@@ -191,6 +191,18 @@ async def test_a_change_that_was_begun_is_known_until_it_is_recorded(store: Stor
     assert await store.memory.changes_begun(CUSTOMER, ["b1", "b2"]) == {}
 
 
+async def test_the_partner_that_came_of_an_intent_is_known_by_its_id(store: Store) -> None:
+    """Once it is changed it need not carry what was sent; one that was only found has no such values."""
+    await store.memory.intend([Intent(CUSTOMER, "s1", {"code": "A"})])
+    await store.memory.name_partners({(CUSTOMER, "s1"): "b1", (CUSTOMER, "s2"): "b2"})
+    await store.memory.name_partners({})
+    expected = {"s1": Intent(CUSTOMER, "s1", {"code": "A"}, bc_id="b1"), "s2": Intent(CUSTOMER, "s2", {}, bc_id="b2")}
+    assert await store.memory.intents(CUSTOMER, ["s1", "s2"]) == expected
+    assert {one.sales_id: one for one in await store.memory.open_intents(CUSTOMER)} == expected
+    await store.memory.intend([Intent(CUSTOMER, "s1", {"code": "B"})])
+    assert (await store.memory.intents(CUSTOMER, ["s1"]))["s1"].bc_id == ""
+
+
 async def test_when_a_creation_was_lost_outlasts_a_stop_and_is_over_with_the_next_try(store: Store) -> None:
     """Promise 2: what may still come is not made again before."""
     lost = Intent(CUSTOMER, "s1", {"code": "A"}, datetime(2026, 1, 1, 12, 0, 0, 5000, tzinfo=UTC))

@@ -8,6 +8,7 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
+    op.add_column("intents", sa.Column("bc_id", sa.String(), nullable=False, server_default=""))
     op.create_table(
         "changes_begun",
         sa.Column("mapping", sa.String(), nullable=False),
@@ -22,3 +23,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("changes_begun")
+    op.drop_column("intents", "bc_id")
