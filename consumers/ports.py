@@ -85,6 +85,9 @@ class Memory(Protocol):
     async def begin(self, changes: Sequence[Begun]) -> None:
         """Writes down what is about to be changed; an earlier one of the same pair is replaced."""
 
+    async def recover(self, couplings: Sequence[Coupling]) -> None:
+        """Stores these as they are, and that nothing is begun any more of their pairs, in one transaction."""
+
     async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Begun]:
         """Changes begun and not recorded, by BC id."""
 

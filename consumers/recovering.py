@@ -14,7 +14,7 @@ from schemas import rows
 from schemas.coupling import Coupling
 from schemas.errors import ApiError
 from schemas.mapping import TableMapping
-from schemas.outcome import Begun, Outcome, Settled
+from schemas.outcome import Begun, Outcome
 from schemas.side import Direction, Side
 
 Couplings = Mapping[tuple[str, str], Coupling]
@@ -22,11 +22,13 @@ Couplings = Mapping[tuple[str, str], Coupling]
 
 def begun(items: Sequence[object]) -> list[Begun]:
     """The changes among what is about to be sent. A partner that is being coupled has no coupling to be wrong yet."""
-    return [
-        Begun(one.mapping.name, one.coupling.bc.id, one.destination, _agreed(one))
-        for one in items
-        if isinstance(one, Modify) and one.outcome is Outcome.MODIFIED
-    ]
+    return [_begun(one) for one in items if isinstance(one, Modify) and one.outcome is Outcome.MODIFIED]
+
+
+def _begun(item: Modify) -> Begun:
+    source, sent = item.coupling.half(item.change.side), {**item.partner.base, **item.fields}
+    bc_id, there = item.coupling.bc.id, item.destination
+    return Begun(item.mapping.name, bc_id, there, sent, source.base, source.version, source.sequence)
 
 
 def new_partners(items: Sequence[object]) -> dict[tuple[str, str], str]:
@@ -39,18 +41,15 @@ def new_partners(items: Sequence[object]) -> dict[tuple[str, str], str]:
     }
 
 
-def _agreed(item: Modify) -> Mapping[Side, Mapping[str, object]]:
-    source = item.coupling.half(item.change.side)
-    return {item.change.side: source.base, item.destination: {**item.partner.base, **item.fields}}
-
-
 class Recovery:
     def __init__(self, memory: Memory, targets: Mapping[Side, Target]) -> None:
         self._memory, self._targets = memory, targets
 
     async def couplings(self, mapping: TableMapping, found: Couplings) -> Couplings:
-        """Of those with a change that was begun: the couplings as they would be, had it been recorded where it was
-        carried out. ApiError, so that the batch is taken again, while the side is away.
+        """All of them; where a change was begun and carried out, as they would be had it been recorded.
+
+        That is stored when this returns: another change may be begun next. ApiError, so that the batch is taken again,
+        while the side is away.
         """
         pending = await self._memory.changes_begun(mapping.name, [one.bc.id for one in found.values()])
         recovered: dict[tuple[str, str], Coupling] = {}
@@ -60,7 +59,8 @@ class Recovery:
             for key, one in mine.items():
                 if row := there.get(one.half(side).id):
                     recovered[key] = known(mapping, one, pending[one.bc.id], row)
-        return recovered
+        await self._memory.recover(list(recovered.values()))
+        return {**found, **recovered}
 
     async def _read(self, mapping: TableMapping, side: Side, ids: Sequence[str]) -> Mapping[str, rows.Row]:
         try:
@@ -76,38 +76,25 @@ def _is_on(side: Side, one: Begun | None) -> bool:
 
 
 def known(mapping: TableMapping, coupling: Coupling, begun: Begun, row: rows.Row) -> Coupling:
-    """Of every field that holds what we sent, both sides have agreed on that."""
+    """Of every field that holds what we sent, both sides have agreed on that; what is older than that says nothing."""
     here, there = begun.side.other, begun.side
-    now, mine, theirs = rows.half(mapping, there, row).base, coupling.half(here), coupling.half(there)
-    sent, cause = begun.agreed[there], begun.agreed[here]
+    now, mine, theirs = rows.half(mapping, there, row), coupling.half(here), coupling.half(there)
 
     def arrived(names: Sequence[str]) -> bool:
-        changed = any(not same(there, sent.get(name), theirs.base.get(name)) for name in names)
-        return changed and all(
-            same(there, sent.get(name), now.get(name)) or rounded(sent.get(name), now.get(name)) for name in names
-        )
+        changed = any(not same(there, begun.sent.get(name), theirs.base.get(name)) for name in names)
+        return changed and all(_holds(there, now.base.get(name), begun.sent.get(name)) for name in names)
 
     rules = [rule for rule in mapping.rules(Direction.from_side(here)) if arrived(rule.fields(there))]
     if not rules:
         return coupling
-    written = {name: now.get(name) for rule in rules for name in rule.fields(there)}
-    causes = {name: cause[name] for rule in rules for name in rule.fields(here) if name in cause}
+    written = {name: now.base.get(name) for rule in rules for name in rule.fields(there)}
+    causes = {name: begun.cause[name] for rule in rules for name in rule.fields(here) if name in begun.cause}
     # It has moved since the version that we know of: it is read before it is written.
-    theirs = replace(theirs, version="", base={**theirs.base, **written})
+    theirs = replace(theirs, version="", sequence=max(now.sequence, theirs.sequence), base={**theirs.base, **written})
+    if begun.sequence >= mine.sequence:
+        mine = replace(mine, version=begun.version, sequence=begun.sequence)
     return coupling.with_half(there, theirs).with_half(here, replace(mine, base={**mine.base, **causes}))
 
 
-def remembering(settled: Sequence[Settled], recovered: Couplings) -> list[Settled]:
-    """With what was recovered, where the outcome itself has nothing to store: it is found out once.
-
-    Not where it failed: that may be for the answer of a change that has been begun since.
-    """
-    return [
-        replace(one, coupling=recovered.get((one.mapping, one.change.key))) if _says_nothing(one) else one
-        for one in settled
-    ]
-
-
-def _says_nothing(one: Settled) -> bool:
-    failed = one.outcome in (Outcome.FAILED, Outcome.CONFLICT)
-    return one.coupling is None and not (one.uncouple or one.superseded or failed)
+def _holds(side: Side, now: object, sent: object) -> bool:
+    return same(side, sent, now) or rounded(sent, now)

@@ -17,7 +17,7 @@ from consumers.newest import newest_of
 from consumers.owed import owing
 from consumers.ports import Applied, Memory, Overtaken
 from consumers.push import Push
-from consumers.recovering import Couplings, Recovery, remembering
+from consumers.recovering import Recovery
 from consumers.survivors import Publish, Records, Survivors
 from schemas.change import Change, Op, decode
 from schemas.coupling import Coupling, Lookups
@@ -159,8 +159,8 @@ class Synchronise:
         skipped = await self._memory.skipped(mapping.name, side, newest)
         with _storing():
             couplings = await self._memory.couplings([mapping.name], side, newest)
-            recovered: Couplings = {} if flags.paused else await self._recovery.couplings(mapping, couplings)
-            couplings = {**couplings, **recovered}
+            if not flags.paused:
+                couplings = await self._recovery.couplings(mapping, couplings)
             known = await self._lookups.known(mapping, list(newest.values()))
             newest = await self._tried_again(mapping, side, newest)
 
@@ -175,7 +175,6 @@ class Synchronise:
         others = [one for one in decisions if not isinstance(one, Deletion)]
         carried = await self._pushes[side.other].carry_out(mapping, others, lookups)
         settled += [owing(one, mapping, lookups) for one in carried]
-        settled = remembering(settled, recovered)
         passed = [Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True) for change in superseded]
         return settled + passed
 

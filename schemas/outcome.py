@@ -73,7 +73,8 @@ class Settled:
     @property
     def ends_change(self) -> bool:
         """Is it known what became of a change that was begun: recorded, refused by the side, or the pair is gone?"""
-        return not self.superseded and (self.coupling is not None or self.uncouple or self.refused)
+        recorded = self.coupling is not None and self.outcome not in (Outcome.FAILED, Outcome.CONFLICT)
+        return not self.superseded and (recorded or self.uncouple or self.refused)
 
     def ids(self) -> tuple[str | None, str | None]:
         """(BC id, Sales id), None where unknown."""
@@ -101,10 +102,14 @@ class Intent:
 class Begun:
     """A partner about to be changed: written down first, so that our own write is known again after a crash.
 
-    `side` is where it is written, `agreed` what each half of the coupling will hold once it is (promises 2 and 3).
+    `side` is where it is written, `sent` what its half of the coupling will hold then, and `cause` what the other will,
+    of which this is the `version` (promises 2 and 3).
     """
 
     mapping: str
     bc_id: str
     side: Side
-    agreed: Mapping[Side, Mapping[str, object]]
+    sent: Mapping[str, object]
+    cause: Mapping[str, object]
+    version: str = ""
+    sequence: int = 0

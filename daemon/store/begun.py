@@ -4,11 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from daemon.store.columns import table_of
+from daemon.store.coupling_writes import KEPT, PAIR, row_of
 from daemon.store.database import Database, chunks, upsert
+from daemon.store.tables import CouplingRow
 from daemon.store.tables_begun import BegunRow, IntentRow
+from schemas.coupling import Coupling
 from schemas.outcome import Begun, Settled
 from schemas.side import Side
 
@@ -20,8 +24,10 @@ async def write(database: Database, changes: Sequence[Begun], now: datetime) -> 
             "mapping": one.mapping,
             "bc_id": one.bc_id,
             "side": one.side.value,
-            "bc_base": dict(one.agreed[Side.BC]),
-            "sales_base": dict(one.agreed[Side.SALES]),
+            "sent": dict(one.sent),
+            "cause": dict(one.cause),
+            "version": one.version,
+            "sequence": one.sequence,
             "created_at": now,
         }
         for one in sorted(changes, key=lambda one: (one.mapping, one.bc_id))
@@ -30,7 +36,7 @@ async def write(database: Database, changes: Sequence[Begun], now: datetime) -> 
         return
     async with database.write() as connection:
         statement = upsert(connection, BegunRow)
-        new = {name: statement.excluded[name] for name in ("side", "bc_base", "sales_base", "created_at")}
+        new = {name: statement.excluded[name] for name in rows[0].keys() - {"mapping", "bc_id"}}
         await connection.execute(statement.on_conflict_do_update(index_elements=["mapping", "bc_id"], set_=new), rows)
 
 
@@ -53,11 +59,26 @@ async def read(database: Database, mapping: str, bc_ids: Iterable[str]) -> dict[
     row, found = BegunRow, {}
     async with database.read() as connection:
         for chunk in chunks(bc_ids):
-            query = select(row.bc_id, row.side, row.bc_base, row.sales_base)
+            query = select(row.bc_id, row.side, row.sent, row.cause, row.version, row.sequence)
             query = query.where(row.mapping == mapping, row.bc_id.in_(chunk))
-            for bc_id, side, bc_base, sales_base in await connection.execute(query):
-                found[bc_id] = Begun(mapping, bc_id, Side(side), {Side.BC: bc_base, Side.SALES: sales_base})
+            for bc_id, side, *rest in await connection.execute(query):
+                found[bc_id] = Begun(mapping, bc_id, Side(side), *rest)
     return found
+
+
+async def recover(database: Database, couplings: Sequence[Coupling], now: datetime) -> None:
+    """In one transaction. A pair that is no more stays uncoupled."""
+    if not couplings:
+        return
+    columns, row = table_of(CouplingRow).c, BegunRow
+    the_pair = [columns[name] == bindparam(f"of_{name}") for name in PAIR]
+    statement = update(CouplingRow).where(*the_pair).values({name: bindparam(f"new_{name}") for name in KEPT})
+    values = [row_of(one, now) for one in sorted(couplings, key=lambda one: (one.mapping, one.bc.id))]
+    given = [{f"of_{n}": one[n] for n in PAIR} | {f"new_{n}": one[n] for n in KEPT} for one in values]
+    async with database.write() as connection:
+        await connection.execute(statement, given)
+        for one in values:
+            await connection.execute(delete(row).where(row.mapping == one["mapping"], row.bc_id == one["bc_id"]))
 
 
 async def end(connection: AsyncConnection, settled: Iterable[Settled]) -> None:

@@ -16,6 +16,8 @@ from schemas.outcome import Settled
 from schemas.side import Side
 
 Named = dict[tuple[int, str, str], str]
+# What makes a pair, and what changes of it.
+PAIR = ("mapping", "bc_id", "sales_id")
 KEPT = ("bc_version", "sales_version", "bc_sequence", "sales_sequence", "bc_base", "sales_base", "updated_at")
 
 
@@ -42,13 +44,13 @@ async def _put(connection: AsyncConnection, pairing: Pairing, now: datetime) -> 
         # Never turns one pair into another, even when it changed since we looked.
         where=CouplingRow.sales_id == statement.excluded.sales_id,
     )
-    await connection.execute(statement, [_row(coupling, now) for coupling in puts.values()])
+    await connection.execute(statement, [row_of(coupling, now) for coupling in puts.values()])
     known = {key: row_id for key, row_id in pairing.ids.items() if key in puts}
     new = await _new_ids(connection, {key: coupling for key, coupling in puts.items() if key not in known})
     await _put_references(connection, {**known, **new}, puts, old=list(known.values()))
 
 
-def _row(coupling: Coupling, now: datetime) -> dict[str, Any]:
+def row_of(coupling: Coupling, now: datetime) -> dict[str, Any]:
     return {
         "mapping": coupling.mapping,
         "bc_id": coupling.bc.id,

@@ -145,6 +145,9 @@ class SqlMemory:
         """Stored when this returns; only then may the partners be changed."""
         await begun.write(self._database, changes, self._now())
 
+    async def recover(self, couplings: Sequence[Coupling]) -> None:
+        await begun.recover(self._database, couplings, self._now())
+
     async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Begun]:
         return await begun.read(self._database, mapping, bc_ids)
 

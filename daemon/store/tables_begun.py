@@ -24,15 +24,18 @@ class IntentRow(Base):
 
 
 class BegunRow(Base):
-    """A partner about to be changed (promises 2 and 3): where, and what both halves will hold then."""
+    """A partner about to be changed (promises 2 and 3): where, what both halves will hold then, and because of which
+    version of the other."""
 
     __tablename__ = "changes_begun"
 
     mapping: Mapped[str] = mapped_column(primary_key=True)
     bc_id: Mapped[str] = mapped_column(primary_key=True)
     side: Mapped[str]
-    bc_base: Mapped[dict[str, Any]]
-    sales_base: Mapped[dict[str, Any]]
+    sent: Mapped[dict[str, Any]]
+    cause: Mapped[dict[str, Any]]
+    version: Mapped[str]
+    sequence: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
 
 

@@ -263,6 +263,11 @@ class FakeMemory:
     async def begin(self, changes: Sequence[Begun]) -> None:
         self.changing |= {(one.mapping, one.bc_id): one for one in changes}
 
+    async def recover(self, couplings: Sequence[Coupling]) -> None:
+        for one in couplings:
+            self.kept[one.mapping, one.bc.id] = one
+            self.changing.pop((one.mapping, one.bc.id), None)
+
     async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Begun]:
         return {key: self.changing[mapping, key] for key in bc_ids if (mapping, key) in self.changing}
 

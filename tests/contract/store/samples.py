@@ -195,8 +195,10 @@ ADDED = {
             "bc_id": f"b{n}",
             "side": "sales",
             "created_at": AT,
-            "bc_base": {"city": "Graz"},
-            "sales_base": {"address1_city": "Graz"},
+            "sent": {"address1_city": "Graz"},
+            "cause": {"city": "Graz"},
+            "version": 'W/"7"',
+            "sequence": 7,
         },
     },
 }

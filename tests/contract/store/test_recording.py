@@ -173,7 +173,7 @@ async def test_a_change_that_was_begun_is_known_until_it_is_recorded(store: Stor
     """Promises 2 and 3: a crash between changing and recording leaves a write that is known again."""
     await store.memory.record([coupled("b1", "s1"), coupled("b2", "s2")], NOWHERE)
     first, again = (
-        Begun(CUSTOMER, "b1", Side.SALES, {Side.BC: {"city": city}, Side.SALES: {"address1_city": city, "n": None}})
+        Begun(CUSTOMER, "b1", Side.SALES, {"address1_city": city, "n": None}, {"city": city}, 'W/"7"', 7)
         for city in ("Graz", "Wien")
     )
     other = replace(first, bc_id="b2", side=Side.BC)
@@ -189,6 +189,21 @@ async def test_a_change_that_was_begun_is_known_until_it_is_recorded(store: Stor
 
     await store.memory.record([coupled("b1", "s1"), failed("b2", partner="s2", refused=True)], NOWHERE)
     assert await store.memory.changes_begun(CUSTOMER, ["b1", "b2"]) == {}
+
+
+async def test_what_was_recovered_is_stored_with_the_end_of_what_was_begun(store: Store) -> None:
+    await store.memory.record([coupled("b1", "s1"), coupled("b2", "s2")], NOWHERE)
+    change = Begun(CUSTOMER, "b1", Side.SALES, {"address1_city": "Graz"}, {"city": "Graz"}, 'W/"7"', 7)
+    await store.memory.begin([change, replace(change, bc_id="b2")])
+    known = await store.memory.couplings([CUSTOMER], Side.BC, ["b1", "b2"])
+    agreed = replace(known[CUSTOMER, "b1"].sales, version="", sequence=9, base={"address1_city": "Graz"})
+    recovered = known[CUSTOMER, "b1"].with_half(Side.SALES, agreed)
+    await store.memory.recover([recovered])
+    await store.memory.recover([])
+    await store.memory.recover([replace(recovered, bc=replace(recovered.bc, id="b9"))])
+    expected = {**known, (CUSTOMER, "b1"): recovered}
+    assert await store.memory.couplings([CUSTOMER], Side.BC, ["b1", "b2", "b9"]) == expected
+    assert set(await store.memory.changes_begun(CUSTOMER, ["b1", "b2"])) == {"b2"}
 
 
 async def test_the_partner_that_came_of_an_intent_is_known_by_its_id(store: Store) -> None:

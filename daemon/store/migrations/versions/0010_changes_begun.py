@@ -14,8 +14,10 @@ def upgrade() -> None:
         sa.Column("mapping", sa.String(), nullable=False),
         sa.Column("bc_id", sa.String(), nullable=False),
         sa.Column("side", sa.String(), nullable=False),
-        sa.Column("bc_base", sa.JSON(none_as_null=True), nullable=False),
-        sa.Column("sales_base", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("sent", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("cause", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("mapping", "bc_id", name=op.f("pk_changes_begun")),
     )

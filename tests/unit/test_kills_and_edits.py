@@ -1,0 +1,118 @@
+"""People of either side edit fields of their own while the daemon is killed, unanswered or without its log: no edit is
+lost, none conflicts, and none comes back over a newer one (promises 2, 3 and 5)."""
+
+import asyncio
+from collections import deque
+from itertools import count
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.synchronise import Message
+from schemas.change import encode
+from schemas.outcome import Outcome
+from schemas.side import Side
+from tests.support.fakes import ANY, BUSY, LOST, Killed
+from tests.support.river import River
+from tests.support.tries import tries
+
+BC, SALES = Side.BC, Side.SALES
+# Who edits it, and what either side calls it.
+FIELDS = {BC: {BC: "city", SALES: "address1_city"}, SALES: {BC: "phoneNumber", SALES: "telephone1"}}
+
+sides = st.sampled_from([BC, SALES])
+edits = st.tuples(st.just("edit"), sides, st.sampled_from(["1", "2", "3"]))
+faults = st.sampled_from(["", "lose", "away", "kill", "lose and kill", "killed before it wrote"])
+deliveries = st.tuples(faults, sides, st.integers(1, 3))
+losses = st.tuples(st.just("log lost"), sides, st.just(0))
+Story = list[tuple[str, Side, Any]]
+
+
+class Pair:
+    """Two coupled records; every version of either waits on its topic until it is applied."""
+
+    def __init__(self, policy: str) -> None:
+        self.river = River(on_update_conflict=policy)
+        self.waiting: dict[Side, deque[Message]] = {BC: deque(), SALES: deque()}
+        self.seen: set[tuple[Side, str]] = set()
+        self.last: dict[Side, str | None] = {BC: None, SALES: None}
+        self.ids: dict[Side, str] = {}
+        self.text = count()
+
+    async def begin(self) -> None:
+        await self.river.take(self.river.new(BC, displayName="Adatum", city="", phoneNumber=""))
+        ((_, coupling),) = self.river.memory.kept.items()
+        self.ids = {side: coupling.half(side).id for side in Side}
+        self.capture()
+
+    def capture(self) -> None:
+        for side in Side:
+            change = self.river.change(side, self.ids[side])
+            if (side, change.version) not in self.seen:
+                self.seen.add((side, change.version))
+                self.waiting[side].append(self.river.message(self.river.topic(side), encode(change)))
+
+    def edit(self, side: Side, value: str) -> None:
+        self.last[side] = value
+        self.river.edited(side, self.ids[side], **{FIELDS[side][side]: value})
+
+    def lose_log(self, side: Side) -> None:
+        """What waited is gone; each record is captured anew as it is now."""
+        self.waiting[side].clear()
+        self.seen = {one for one in self.seen if one[0] is not side}
+
+    async def deliver(self, fault: str, side: Side, number: int) -> None:
+        batch, there = list(self.waiting[side])[:number], self.river.sides[side.other]
+        if "lose" in fault:
+            there.fail(ANY, LOST, applied=True)
+        if fault == "away":
+            there.fail(ANY, BUSY, times=99)
+        if fault == "killed before it wrote":
+            there.fail(ANY, Killed())
+        self.river.memory.fail_record = [Killed()] if fault.endswith("kill") else []
+        try:
+            await self.river.deliver(side, batch)
+            for _ in batch:
+                self.waiting[side].popleft()
+        except Killed:
+            pass
+        self.river.memory.fail_record = []
+        there._faults.clear()
+
+    async def tell(self, story: Story) -> None:
+        await self.begin()
+        for kind, side, what in story:
+            if kind == "edit":
+                self.edit(side, what)
+            elif kind == "log lost":
+                self.lose_log(side)
+            else:
+                await self.deliver(kind, side, what)
+            self.capture()
+        await self.settle()
+        # Failures that may pass are tried again: carried as they are now.
+        for side in Side:
+            self.lose_log(side)
+            self.capture()
+        await self.settle()
+
+    async def settle(self) -> None:
+        while any(self.waiting.values()):
+            for side in Side:
+                await self.deliver("", side, 5)
+                self.capture()
+
+    def held(self, side: Side) -> dict[Side, object]:
+        (row,) = self.river.rows(side)
+        return {owner: row[names[side]] or None for owner, names in FIELDS.items()}
+
+
+@tries(200)
+@given(st.lists(edits | deliveries | losses, max_size=14), st.sampled_from(["merge", "bc_wins", "sales_wins"]))
+def test_every_last_edit_is_on_both_sides(story: Story, policy: str) -> None:
+    pair = Pair(policy)
+    asyncio.run(pair.tell(story))
+    assert (pair.held(BC), pair.held(SALES)) == (pair.last, pair.last)
+    assert Outcome.CONFLICT not in pair.river.memory.outcomes
+    assert pair.river.memory.changing == {}
