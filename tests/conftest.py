@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # What takes longest comes first, so that no process is left with it while the others have nothing more to do.
-_FIRST = ("machine", "chaos", "e2e", "outages", "browser", "flow", "weather")
+_FIRST = ("machine", "chaos", "e2e", "outages", "browser", "flow", "mutants", "load", "weather")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
