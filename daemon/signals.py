@@ -1,6 +1,7 @@
 """What SIGTERM and Ctrl-C do to a daemon: the first one lets it drain, a second one ends it at once."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from types import FrameType
@@ -25,5 +26,16 @@ def heed(stop: asyncio.Event) -> None:
         told = True
         loop.call_soon_threadsafe(stop.set)
 
+    _wake_by_signals(loop)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, handler)
+
+
+def _wake_by_signals(loop: asyncio.AbstractEventLoop) -> None:
+    """A signal that comes in the moment before the loop goes to sleep would be handled when something else wakes it."""
+    reads, writes = os.pipe()
+    for one in (reads, writes):
+        os.set_blocking(one, False)
+    with contextlib.suppress(NotImplementedError):  # a loop that cannot wait for a pipe wakes by itself
+        loop.add_reader(reads, os.read, reads, 4096)
+        signal.set_wakeup_fd(writes, warn_on_full_buffer=False)

@@ -28,6 +28,26 @@ _THREAD = _DRAINING.replace(
     "await asyncio.Event().wait()",
     "import threading; asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)",
 )
+# The signal reaches another thread, so that nothing interrupts the sleep of the loop.
+_ASLEEP = """
+import asyncio, signal, threading
+from daemon.signals import heed
+
+def signalled():
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+async def main():
+    stop = asyncio.Event()
+    heed(stop)
+    threading.Timer(0.2, signalled).start()
+    await stop.wait()
+
+asyncio.run(main())
+"""
+
+
+def test_a_signal_wakes_a_loop_that_sleeps() -> None:
+    subprocess.run([sys.executable, "-c", _ASLEEP], check=True, timeout=30)
 
 
 @pytest.mark.parametrize("program", [_DRAINING, _BUSY, _THREAD], ids=["draining", "loop busy", "thread waited for"])
