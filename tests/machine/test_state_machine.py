@@ -93,8 +93,9 @@ class Systems(RuleBasedStateMachine):
             self.model.begin(bc, sales, rows[bc])
 
     def _rows(self, side: Side) -> dict[str, Row]:
-        rows = self.stage.bc.rows("customers") if side is Side.BC else self.stage.sales.rows("accounts")
-        return {row["id" if side is Side.BC else "accountid"]: row for row in rows}
+        table, key = ("customers", "id") if side is Side.BC else ("accounts", "accountid")
+        with self._person(side) as person:
+            return {row[key]: row for row in person.rows(table)}
 
     @rule(side=_SIDES, pair=st.integers(0, 50), field=st.sampled_from(sorted(FIELDS)), value=st.integers(0, 3))
     def edit(self, side: Side, pair: int, field: str, value: int) -> None:
