@@ -81,8 +81,8 @@ def known(mapping: TableMapping, coupling: Coupling, begun: Begun, row: rows.Row
     now, mine, theirs = rows.half(mapping, there, row), coupling.half(here), coupling.half(there)
 
     def arrived(names: Sequence[str]) -> bool:
-        changed = any(not same(there, begun.sent.get(name), theirs.base.get(name)) for name in names)
-        return changed and all(_holds(there, now.base.get(name), begun.sent.get(name)) for name in names)
+        three = [(begun.sent.get(name), theirs.base.get(name), now.base.get(name)) for name in names]
+        return any(not same(there, sent, held) for sent, held, _ in three) and all(_came(there, *one) for one in three)
 
     rules = [rule for rule in mapping.rules(Direction.from_side(here)) if arrived(rule.fields(there))]
     if not rules:
@@ -96,5 +96,6 @@ def known(mapping: TableMapping, coupling: Coupling, begun: Begun, row: rows.Row
     return coupling.with_half(there, theirs).with_half(here, replace(mine, base={**mine.base, **causes}))
 
 
-def _holds(side: Side, now: object, sent: object) -> bool:
-    return same(side, sent, now) or rounded(sent, now)
+def _came(side: Side, sent: object, held: object, now: object) -> bool:
+    """A number that was held before, and still is, may be near ours, and is not what became of it."""
+    return same(side, sent, now) or (now != held and rounded(sent, now))

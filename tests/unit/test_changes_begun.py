@@ -35,7 +35,7 @@ class Pair:
         (row,) = self.river.rows(side)
         return row
 
-    def edit(self, side: Side, **fields: str) -> None:
+    def edit(self, side: Side, **fields: object) -> None:
         self.river.edited(side, self.ids[side], **fields)
 
     async def echo(self, side: Side) -> Outcome:
@@ -43,7 +43,7 @@ class Pair:
         (end,) = await self.river.take(self.river.change(side, self.ids[side]))
         return end.outcome
 
-    async def lost(self, **faults: bool) -> bytes:
+    async def lost(self) -> bytes:
         """People edit, the daemon writes across, and is killed before it has recorded that; the message stays."""
         self.edit(self.source, **{CITY[self.source]: "Graz"})
         value = encode(self.river.change(self.source, self.ids[self.source]))
@@ -127,6 +127,20 @@ async def test_a_write_that_was_never_carried_out_is_no_edit(pair: Pair) -> None
     assert await pair.echo(pair.source) is Outcome.MODIFIED
     assert pair.cities() == ("Wien", "Wien")
     assert pair.river.memory.changing == {}
+
+
+async def test_a_number_near_ours_that_was_held_all_the_while_is_not_what_became_of_it() -> None:
+    """Sales rounds what it is sent (wire-protocols B2). The kill came between our note and the write."""
+    pair = Pair(BC, "merge")
+    await pair.begin()
+    pair.edit(BC, creditLimit=1)
+    assert await pair.echo(BC) is Outcome.MODIFIED
+    pair.edit(BC, creditLimit=1.004)
+    pair.river.sales.fail(ANY, Killed())
+    with pytest.raises(Killed):
+        await pair.echo(BC)
+    assert await pair.echo(BC) is Outcome.MODIFIED
+    assert pair.row(SALES)["creditlimit"] == 1.004
 
 
 @POLICIES
