@@ -85,6 +85,12 @@ class Modify:
     def partner(self) -> Half:
         return self.coupling.half(self.destination)
 
+    @property
+    def left_nothing(self) -> bool:
+        """Is nothing of it with the partner? Of one that was just created something is, whatever is said of its second
+        step."""
+        return self.outcome is Outcome.MODIFIED and not self.sent
+
 
 @dataclass(frozen=True, slots=True)
 class Delete:

@@ -229,8 +229,7 @@ class Push:
             return await self._gone(item, lookups)
         if is_stale(self._side, answer):
             return unknown_version(item)
-        # Of a partner that was just created something is there, whatever is said of its second step.
-        return replace(failed(item, answer), refused=item.outcome is Outcome.MODIFIED and not item.sent)
+        return replace(failed(item, answer), refused=item.left_nothing)
 
     async def _gone(self, item: Modify, lookups: Lookups) -> Decision:
         """The partner was deleted: what the mapping says of it (business-central-sync 3.7)."""

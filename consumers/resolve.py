@@ -99,7 +99,8 @@ def _conflict(item: Modify, now: Half, clashing: set[str]) -> Settled:
         for name in sorted(clashing)
     }
     problem = problems.conflict(item.mapping, item.coupling, item.change, told)
-    return Settled(item.change, item.mapping.name, Outcome.CONFLICT, partner=now.id, problem=problem)
+    end = Settled(item.change, item.mapping.name, Outcome.CONFLICT, partner=now.id, problem=problem)
+    return replace(end, refused=item.left_nothing)
 
 
 def _settled(item: Modify, now: Half) -> Settled:

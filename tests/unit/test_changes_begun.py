@@ -103,6 +103,20 @@ async def test_an_edit_over_our_own_write_is_a_conflict(pair: Pair) -> None:
 
 
 @SOURCES
+@pytest.mark.parametrize("policy", ["fail", "merge"])
+async def test_after_a_conflict_an_edit_to_what_was_to_be_written_is_no_write_of_ours(pair: Pair) -> None:
+    """The side has refused it, so nothing of it is there."""
+    pair.edit(pair.source, **{CITY[pair.source]: "Graz"})
+    pair.edit(pair.there, **{CITY[pair.there]: "Rom"})
+    assert await pair.echo(pair.source) is Outcome.CONFLICT
+    assert pair.river.memory.changing == {}
+    pair.edit(pair.there, **{CITY[pair.there]: "Graz"})
+    pair.edit(pair.source, **{CITY[pair.source]: "Wien"})
+    assert await pair.echo(pair.source) is Outcome.CONFLICT
+    assert pair.cities() == ("Wien", "Graz")
+
+
+@SOURCES
 @pytest.mark.parametrize("policy", ["merge"])
 async def test_an_edit_beside_our_own_write_is_merged(pair: Pair) -> None:
     await pair.lost()
