@@ -46,7 +46,7 @@ class Creation:
         begun = await self._memory.intents(mapping.name, creates)
         rule = generated(mapping, list(creates.values()))
         prepared = {key: _begun(item, begun[key], rule) if key in begun else item for key, item in creates.items()}
-        fresh = [item for key, item in prepared.items() if key not in begun]
+        fresh = [item for item in prepared.values() if not item.tried]
         if rule and fresh:
             first = await self._memory.numbers(mapping.name, len(fresh))
             fresh = [numbered(item, rule, first + offset) for offset, item in enumerate(fresh)]
@@ -170,11 +170,15 @@ def _is_new(step: Decision) -> bool:
 
 
 def _begun(item: Create, intent: Intent, rule: FieldRule | None) -> Create:
-    """An earlier try, of unknown fate: its traces to look for, and its number to be used again."""
+    """An earlier try, of unknown fate: its traces to look for, and its number to be used again.
+
+    Where a partner was found, none was created, and nothing sent that another record could bear.
+    """
+    again = replace(item, look=True, began=intent.bc_id)
+    if not intent.fields:
+        return again
     number = {name: intent.fields[name] for name in (rule.bc if rule else ()) if name in intent.fields}
-    fields = {**item.fields, **number}
-    again = replace(item, fields=fields, sent=intent.fields, look=True, tried=True, lost_at=intent.lost_at)
-    return replace(again, began=intent.bc_id)
+    return replace(again, fields={**item.fields, **number}, sent=intent.fields, tried=True, lost_at=intent.lost_at)
 
 
 def _came_of(intent: Intent, item: Create) -> bool:

@@ -165,6 +165,14 @@ async def test_a_salesperson_of_unknown_fate_keeps_its_code() -> None:
     assert [row["code"] for row in bench.partners] == ["SP NO. 00001"]
 
 
+async def test_a_salesperson_whose_found_partner_is_gone_before_it_was_coupled_gets_a_code() -> None:
+    bench = Bench(Side.SALES, **SALESPEOPLE, **MATCHED)
+    key = bench.new(fullname="A")
+    await bench.memory.name_partners({(bench.mapping.name, key): "00000009-0000-4000-8000-0000000000bc"})
+    (end,) = await bench.push(key)
+    assert (end.outcome, [row["code"] for row in bench.partners]) == (Outcome.INSERTED, ["SP NO. 00001"])
+
+
 async def test_an_existing_partner_is_coupled_instead_of_duplicated() -> None:
     bench = Bench(Side.SALES, **SALESPEOPLE, **MATCHED)
     known = bench.existing(code="JR", displayName="J. Roberts", email="john@contoso.example")

@@ -133,3 +133,20 @@ async def test_what_came_of_a_creation_is_known_when_it_was_changed_before_it_wa
     assert echo.outcome is Outcome.IGNORED
     assert (len(river.rows(BC)), len(river.rows(SALES)), len(river.memory.kept)) == (1, 1, 1)
     assert river.memory.begun == {}
+
+
+async def test_who_has_lost_a_partner_that_was_found_takes_none_that_was_created_for_another() -> None:
+    """Killed after one record's partner was found and changed, and another's created; then the first one is deleted."""
+    river = River(couple_existing=True, match_on=[[{"bc": NAME[BC], "sales": NAME[SALES]}]])
+    found = river.bc.put(river.table(BC), displayName="Adatum", city="Linz")
+    born = [river.new(SALES, name=name, address1_city="Graz") for name in ("Adatum", "Contoso")]
+    waiting = [river.message(river.topic(SALES), encode(one)) for one in born]
+    river.memory.fail_record = [Killed()]
+    with pytest.raises(Killed):
+        await river.deliver(SALES, waiting)
+    river.bc.remove(river.table(BC), found)
+    await river.deliver(SALES, waiting)
+    assert sorted(row["displayName"] for row in river.rows(BC)) == ["Adatum", "Contoso"]
+    for one in river.memory.kept.values():
+        account = river.sales.row(river.table(SALES), one.sales.id)
+        assert river.bc.row(river.table(BC), one.bc.id)["displayName"] == account["name"]
