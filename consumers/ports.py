@@ -86,7 +86,8 @@ class Memory(Protocol):
         """Writes down what is about to be changed; an earlier one of the same pair is replaced."""
 
     async def recover(self, couplings: Sequence[Coupling]) -> None:
-        """Stores these as they are, and that nothing is begun any more of their pairs, in one transaction."""
+        """Stores these as they are, and that nothing is begun any more of their pairs, in one transaction. Of one of
+        which nothing was begun by now, another worker knows more: it stays as it is."""
 
     async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Begun]:
         """Changes begun and not recorded, by BC id."""

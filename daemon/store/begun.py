@@ -70,15 +70,22 @@ async def recover(database: Database, couplings: Sequence[Coupling], now: dateti
     """In one transaction. A pair that is no more stays uncoupled."""
     if not couplings:
         return
-    columns, row = table_of(CouplingRow).c, BegunRow
+    columns = table_of(CouplingRow).c
     the_pair = [columns[name] == bindparam(f"of_{name}") for name in PAIR]
     statement = update(CouplingRow).where(*the_pair).values({name: bindparam(f"new_{name}") for name in KEPT})
-    values = [row_of(one, now) for one in sorted(couplings, key=lambda one: (one.mapping, one.bc.id))]
-    given = [{f"of_{n}": one[n] for n in PAIR} | {f"new_{n}": one[n] for n in KEPT} for one in values]
+    rows = [row_of(one, now) for one in sorted(couplings, key=lambda one: (one.mapping, one.bc.id))]
     async with database.write() as connection:
-        await connection.execute(statement, given)
-        for one in values:
-            await connection.execute(delete(row).where(row.mapping == one["mapping"], row.bc_id == one["bc_id"]))
+        mine = [one for one in rows if await _was_begun(connection, one["mapping"], one["bc_id"])]
+        given = [{f"of_{n}": one[n] for n in PAIR} | {f"new_{n}": one[n] for n in KEPT} for one in mine]
+        if given:
+            await connection.execute(statement, given)
+
+
+async def _was_begun(connection: AsyncConnection, mapping: str, bc_id: str) -> bool:
+    """It is no more when this is answered. Nor was it if another worker has recorded what became of it."""
+    row = BegunRow
+    ended = await connection.execute(delete(row).where(row.mapping == mapping, row.bc_id == bc_id))
+    return bool(ended.rowcount)
 
 
 async def end(connection: AsyncConnection, settled: Iterable[Settled]) -> None:

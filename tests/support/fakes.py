@@ -265,8 +265,8 @@ class FakeMemory:
 
     async def recover(self, couplings: Sequence[Coupling]) -> None:
         for one in couplings:
-            self.kept[one.mapping, one.bc.id] = one
-            self.changing.pop((one.mapping, one.bc.id), None)
+            if self.changing.pop((one.mapping, one.bc.id), None):
+                self.kept[one.mapping, one.bc.id] = one
 
     async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Begun]:
         return {key: self.changing[mapping, key] for key in bc_ids if (mapping, key) in self.changing}

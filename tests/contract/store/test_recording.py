@@ -201,6 +201,7 @@ async def test_what_was_recovered_is_stored_with_the_end_of_what_was_begun(store
     await store.memory.recover([recovered])
     await store.memory.recover([])
     await store.memory.recover([replace(recovered, bc=replace(recovered.bc, id="b9"))])
+    await store.memory.recover([known[CUSTOMER, "b1"]])  # by one that has read before
     expected = {**known, (CUSTOMER, "b1"): recovered}
     assert await store.memory.couplings([CUSTOMER], Side.BC, ["b1", "b2", "b9"]) == expected
     assert set(await store.memory.changes_begun(CUSTOMER, ["b1", "b2"])) == {"b2"}
