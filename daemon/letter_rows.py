@@ -1,8 +1,11 @@
 """A dead letter as people and programs are shown it: escaped, cut, and without what looks like a secret."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from daemon.letters import PutBack
 from daemon.logs import hidden
 from schemas.dead_letter import DeadLetter, shown, text_of
 
@@ -24,6 +27,14 @@ def row_of(one: DeadLetter) -> dict[str, Any]:
         "value": None if one.value is None else shown(_safe(one.value), _EXCERPT),
         "whole": one.whole,
     }
+
+
+def result_of(done: Sequence[PutBack], wanted: Collection[int]) -> dict[str, list[dict[str, Any]]]:
+    """As `coupled dead-letters replay --json` tells it: what of the wanted was put back, and what was not."""
+    moved = [{"letter": one.letter.number, **asdict(one.place)} for one in done if one.place]
+    why = {one.letter.number: one.why for one in done if not one.place}
+    why |= dict.fromkeys(set(wanted) - {one.letter.number for one in done}, "there is no such letter")
+    return {"replayed": moved, "left": [{"letter": number, "reason": why[number]} for number in sorted(why)]}
 
 
 def _safe(raw: bytes) -> str:

@@ -1,5 +1,6 @@
 """The dead letters of a Kafka, with kafka-python: read from first to last, and put back where they came from."""
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -51,6 +52,13 @@ class Letters:
                     yield letter(one.offset, one.timestamp, one.key, one.value, one.headers)
         except (KafkaError, OSError, TimeoutError) as error:
             raise unreachable(self.bootstrap, error) from error
+
+    def newest(self, limit: int | None = None, before: int | None = None, topic: str = "") -> list[DeadLetter]:
+        """Newest first; only those of a topic, if it is named, with or without its prefix."""
+        # How far back so many of one topic stand is not known before.
+        found = self.read(None if topic else limit, before)
+        names = (topic, f"{self.topics.prefix}.{topic}")
+        return list(reversed(deque((one for one in found if not topic or one.topic in names), maxlen=limit)))
 
     def put_back(self, chosen: Collection[int]) -> list[PutBack]:
         """The messages of the letters with these numbers, byte for byte, on the partitions they came from, in order."""

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from daemon.cli import client
 from daemon.cli.completion import complete_topic
+from daemon.cli.desk import Row, desk_of
 from daemon.cli.options import ConfigOption, JsonOption
-from daemon.cli.output import print_json, print_table
-from schemas.dead_letter import DeadLetter, shown
+from daemon.cli.output import print_json, print_table, say
 from schemas.errors import Exit, Refused
-from schemas.topics import Topics
-
-if TYPE_CHECKING:  # slow to import, and `--help` does not need it
-    from daemon.letters import Letters, PutBack
 
 app = typer.Typer(no_args_is_help=True, help="List the messages nobody could read, or put them back on their topics.")
 TopicOption = Annotated[
@@ -45,9 +38,7 @@ def listed(
     The daemon put each aside, byte for byte, and went on. `from` is topic, partition and offset of the original.
     Control characters are escaped, and what looks like a secret is hidden. Exit 0 whether or not there are any.
     """
-    letters, topics = _letters(config)
-    found = [_row(one) for one in deque(_of(letters.read(), topic, topics), maxlen=limit)]
-    found.reverse()
+    found = desk_of(config).letters(topic, limit)
     if json:
         return print_json(found)
     if not found:
@@ -79,9 +70,9 @@ def replay(
         raise typer.BadParameter("name letters by their numbers, or say --all")
     if topic and not everything:
         raise typer.BadParameter("--topic needs --all")
-    letters, topics = _letters(config)
-    wanted = set(numbers or ())
-    chosen = {one.number: one.topic for one in _of(letters.read(), topic, topics) if everything or one.number in wanted}
+    desk, wanted = desk_of(config), set(numbers or ())
+    there = {row["letter"]: row["topic"] for row in reversed(desk.letters(topic))}
+    chosen = {number: came_from for number, came_from in there.items() if everything or number in wanted}
     if missing := sorted(wanted - chosen.keys()):
         raise Refused(
             "dead-letter-unknown",
@@ -90,26 +81,7 @@ def replay(
         )
     if chosen and not yes:
         _confirm(chosen)
-    done = letters.put_back(chosen.keys()) if chosen else []
-    _finish(done, json)
-
-
-def _letters(config: Path | None) -> tuple[Letters, Topics]:
-    from daemon.letters import Letters
-
-    settings = client.settings_of(config)
-    topics = Topics(settings.kafka.topic_prefix)
-    return Letters(settings.kafka, client.bootstrap_of(settings), topics), topics
-
-
-def _of(letters: Iterator[DeadLetter], topic: str, topics: Topics) -> Iterator[DeadLetter]:
-    return (one for one in letters if not topic or one.topic in (topic, f"{topics.prefix}.{topic}"))
-
-
-def _row(one: DeadLetter) -> dict[str, Any]:
-    from daemon.letter_rows import row_of
-
-    return row_of(one)
+    _finish(desk.put_back(chosen.keys()) if chosen else {"replayed": [], "left": []}, json)
 
 
 def _told(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,27 +105,25 @@ def _confirm(chosen: Mapping[int, str]) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter("there is no terminal to confirm on: say --yes")
     for topic, count in Counter(chosen.values()).items():
-        typer.echo(f"{_messages(count)} to {shown(topic) or 'an unknown topic'}", err=True)
+        say(f"{_messages(count)} to {topic or 'an unknown topic'}", err=True)
     if not typer.confirm(f"Put {_messages(len(chosen))} back?", default=False, err=True):
         raise typer.Exit(Exit.USAGE)
 
 
-def _finish(done: Sequence[PutBack], json: bool) -> None:
-    moved = {one.letter.number: one.place for one in done if one.place}
-    left = {one.letter.number: one.why for one in done if not one.place}
+def _finish(done: Row, json: bool) -> None:
+    left = {one["letter"]: one["reason"] for one in done["left"]}
     if json:
-        replayed = [{"letter": number, **asdict(place)} for number, place in moved.items()]
-        print_json({"replayed": replayed, "left": [{"letter": number, "reason": why} for number, why in left.items()]})
+        print_json(done)
     else:
-        _say(Counter(place.topic for place in moved.values()), left)
+        _say(Counter(one["topic"] for one in done["replayed"]), left)
     raise typer.Exit(Exit.FAILED_RECORDS if left else Exit.DONE)
 
 
 def _say(moved: Mapping[str, int], left: Mapping[int, str]) -> None:
     for topic, count in moved.items():
-        typer.echo(f"{_messages(count)} put back on {topic}.")
+        say(f"{_messages(count)} put back on {topic}.")
     for number, why in left.items():
-        typer.echo(f"Letter {number} was not put back: {why}.", err=True)
+        say(f"Letter {number} was not put back: {why}.", err=True)
     if moved:
         typer.echo("The letters stay. What still cannot be read is a new one: coupled dead-letters list")
     elif not left:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # slow to import, and `--help` does not need them
 _url: ContextVar[str] = ContextVar("url", default="")
 # These are about this machine or its files, whatever daemon is asked elsewhere.
 _HERE = frozenset({"run", "demo", "sandbox", "check", "notify", "mappings"})
-_NOT_BY_URL = frozenset({"explain", "tail", "dead-letters"})
+_NOT_BY_URL = frozenset({"explain", "tail"})
 Row = dict[str, Any]
 
 
@@ -57,6 +57,14 @@ class Desk(Protocol):
 
     def couples_existing(self, name: str) -> bool | None:
         """Whether a mapping couples what is there already; None if there is no such mapping."""
+        ...
+
+    def letters(self, topic: str, limit: int | None = None) -> list[Row]:
+        """Dead letters, of all topics or of one that is named with or without its prefix."""
+        ...
+
+    def put_back(self, numbers: Collection[int]) -> Row:
+        """Puts letters back where they came from: which are `replayed`, and which are `left`."""
         ...
 
 

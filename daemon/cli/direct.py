@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from daemon.cli import client, failures, findings, rows
@@ -11,8 +11,10 @@ from daemon.cli.desk import Row
 from daemon.cli.options import load_mappings
 from daemon.cli.standing import standing
 from schemas.command_outcome import job_dict
+from schemas.topics import Topics
 
 if TYPE_CHECKING:
+    from daemon.letters import Letters
     from daemon.settings import Settings
     from daemon.store.engine import Store
     from schemas.command import Command
@@ -97,6 +99,22 @@ class Direct:
     def couples_existing(self, name: str) -> bool | None:
         mapping = load_mappings(self._settings.mappings).by_name.get(name)
         return None if mapping is None else mapping.couple_existing
+
+    def letters(self, topic: str, limit: int | None = None) -> list[Row]:
+        from daemon.letter_rows import row_of
+
+        return [row_of(one) for one in self._letters().newest(limit, topic=topic)]
+
+    def put_back(self, numbers: Collection[int]) -> Row:
+        from daemon.letter_rows import result_of
+
+        return result_of(self._letters().put_back(numbers), numbers)
+
+    def _letters(self) -> Letters:
+        from daemon.letters import Letters
+
+        kafka = self._settings.kafka
+        return Letters(kafka, client.bootstrap_of(self._settings), Topics(kafka.topic_prefix))
 
     def _read_of(self, names: Sequence[str], read: Callable[[Store], Awaitable[T]]) -> T:
         known = load_mappings(self._settings.mappings).by_name if names else {}

@@ -16,7 +16,7 @@ from schemas.errors import ConfigurationError, CoupledError, Problem, Refused, U
 
 # A check of the set-up or a list over many failures may take its time; a daemon that is there is connected to at once.
 _TIMEOUT = httpx.Timeout(60, connect=5)
-_LARGEST_PAGE = 1000
+LARGEST_PAGE = 1000
 _PASSWORD, _FILE = "COUPLED_WEB__PASSWORD", "COUPLED_WEB__PASSWORD_FILE"
 _MEND = f"Set {_PASSWORD}, or {_FILE} to a file that holds it, to the daemon's web.password."
 
@@ -32,22 +32,29 @@ class Api:
 
     def get(self, path: str, **given: object) -> Any:
         """The JSON answer; None if there is no such thing."""
-        params: Any = {name: value for name, value in given.items() if value not in (None, "")}
-        answer = self._sent("GET", path, params=params)
+        answer = self._asked(path, given)
         return None if answer.status_code == 404 else self._told(answer)
+
+    def sure(self, path: str, **given: object) -> Any:
+        """The JSON answer; Refused, as the daemon says it, if there is no such thing."""
+        return self._told(self._asked(path, given))
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._told(self._sent("POST", path, json=dict(body)))
 
     def items(self, path: str, limit: int | None = None, **given: object) -> list[Any]:
         """All items of a list, or the first `limit`."""
-        return list(islice(self._items(path, min(limit or _LARGEST_PAGE, _LARGEST_PAGE), given), limit))
+        return list(islice(self._items(path, min(limit or LARGEST_PAGE, LARGEST_PAGE), given), limit))
 
     def _items(self, path: str, size: int, given: Mapping[str, object]) -> Iterator[Any]:
-        page = self.get(path, limit=size, **given)
+        page = self.sure(path, limit=size, **given)
         while page:
             yield from page["items"]
-            page = self.get(page["next"]) if page["next"] else None
+            page = self.sure(page["next"]) if page["next"] else None
+
+    def _asked(self, path: str, given: Mapping[str, object]) -> httpx.Response:
+        params: Any = {name: value for name, value in given.items() if value not in (None, "")}
+        return self._sent("GET", path, params=params)
 
     def _sent(self, method: str, path: str, **sent: Any) -> httpx.Response:
         # Of an address that is ready httpx would leave out the query, if it was given parameters, though none.

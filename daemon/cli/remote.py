@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from daemon.cli import failures, findings, rows
 from daemon.cli.client import ACCEPT_SECONDS
 from daemon.cli.desk import Row
-from daemon.cli.http import Api
+from daemon.cli.http import LARGEST_PAGE, Api
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from schemas.command import Command
@@ -116,6 +116,16 @@ class Remote:
         found = self._api.get(f"/api/mappings/{name}")
         return None if found is None else bool(found["definition"].get("couple_existing", False))
 
+    def letters(self, topic: str, limit: int | None = None) -> list[Row]:
+        found = self._api.items("/api/dead-letters", limit, topic=topic)
+        return [_letter(one) for one in found]
+
+    def put_back(self, numbers: Collection[int]) -> Row:
+        chosen = sorted(numbers)
+        parts = [chosen[first : first + LARGEST_PAGE] for first in range(0, len(chosen), LARGEST_PAGE)]
+        done = [self._api.post("/api/dead-letters/replay", {"letters": part}) for part in parts]
+        return {name: [one for part in done for one in part[name]] for name in ("replayed", "left")}
+
     def _jobs(self, path: str, limit: int | None = None) -> list[Row]:
         return [_job_row(one) for one in self._api.items(path, limit)]
 
@@ -131,6 +141,11 @@ def _job_row(found: Mapping[str, Any]) -> Row:
     counted = {**found, Outcome.FAILED.value: found["failed"] - found["conflict"]}
     counters = {outcome: counted[outcome.value] for outcome in Outcome}
     return job_dict(_job.validate_python({**counted, "counters": counters}))
+
+
+def _letter(found: Mapping[str, Any]) -> Row:
+    at = datetime.fromisoformat(found["at"]).isoformat(timespec="milliseconds")
+    return {**{name: value for name, value in found.items() if name != "stuck"}, "at": at}
 
 
 def _standing(found: Mapping[str, Any]) -> Row:

@@ -3,26 +3,28 @@
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from daemon.letter_rows import result_of
 from daemon.letters import PutBack
 from daemon.web import paging
 from daemon.web.access import Guard
 from daemon.web.commanding import only_json
 from daemon.web.paging import LARGEST_PAGE, Listing, Paging
-from daemon.web.parameters import MOST
+from daemon.web.parameters import MOST, Word
 from daemon.web.ports import Letter, Letters, Page, Services
 from daemon.web.problems import RESPONSES
 from daemon.web.rendering import Renderer
 from schemas.errors import Refused
 
 NEWEST = 100
+Topic = Annotated[Word, Query(description="only those of this topic, with or without its prefix")]
 
 
 def _numeric(value: object) -> object:
@@ -80,26 +82,19 @@ class Replayed(BaseModel):
     replayed: Sequence[Moved]
     left: Sequence[Left]
 
-    @staticmethod
-    def of(done: Sequence[PutBack], wanted: AbstractSet[int]) -> "Replayed":
-        places = [(one.letter.number, one.place) for one in done if one.place]
-        why = {one.letter.number: one.why for one in done if not one.place}
-        why |= dict.fromkeys(wanted - {one.letter.number for one in done}, "there is no such letter")
-        moved = [
-            Moved(letter=number, topic=place.topic, partition=place.partition, offset=place.offset)
-            for number, place in places
-        ]
-        return Replayed(replayed=moved, left=[Left(letter=number, reason=why[number]) for number in sorted(why)])
+    @classmethod
+    def of(cls, done: Sequence[PutBack], wanted: AbstractSet[int]) -> Self:
+        return cls.model_validate(result_of(done, wanted))
 
 
 def api(services: Services) -> APIRouter:
     routes = APIRouter(prefix="/api/dead-letters", tags=["coupled"], responses=dict(RESPONSES))
 
     @routes.get("")
-    async def listed(asked: Paging) -> Listing[LetterRow]:
+    async def listed(asked: Paging, topic: Topic = "") -> Listing[LetterRow]:
         """The messages nobody could read, newest first. Kafka forgets them by the topic's retention."""
         after = asked.after(paging.LETTERS)
-        found = await _box(services).newest(asked.limit + 1, after[0] if after else None)
+        found = await _box(services).newest(asked.limit + 1, after[0] if after else None, topic)
         shown = [LetterRow.of(one) for one in found[: asked.limit]]
         last = (shown[-1].letter,) if len(found) > asked.limit else None
         return asked.listing(paging.LETTERS, Page(shown, after=last))

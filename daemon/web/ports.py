@@ -146,8 +146,8 @@ class Letter:
 class Letters(Protocol):
     """The dead-letters topic. Unreachable if Kafka does not answer."""
 
-    async def newest(self, limit: int, before: int | None = None) -> Sequence[Letter]:
-        """Newest first; of those before that letter."""
+    async def newest(self, limit: int, before: int | None = None, topic: str = "") -> Sequence[Letter]:
+        """Newest first; of those before that letter, and of that topic, named with or without its prefix."""
 
     async def put_back(self, numbers: Collection[int]) -> Sequence[PutBack]:
         """The messages of the letters with these numbers, where they came from."""

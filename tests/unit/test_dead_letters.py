@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +12,11 @@ from typer.testing import CliRunner, Result
 
 from daemon.cli import dead_letters
 from daemon.cli.app import app
-from daemon.letters import PutBack
+from daemon.cli.direct import Direct
 from daemon.logs import HIDDEN
 from schemas.dead_letter import LONGEST_REASON, DeadLetter, Place, headers, letter, shown, stuck, text_of
 from schemas.topics import Topics
+from tests.support.letters import Kept, kept
 
 TOPICS = Topics("t")
 CUSTOMER = DeadLetter(4, 1_790_000_000_000, "t.bc.customers", 1, 17, b"5d11", b"{not json", "it is not JSON", 9)
@@ -83,29 +83,14 @@ def test_what_is_shown_is_cut() -> None:
     assert len(shown("\0" * 1000, 10)) == 10
 
 
-class Kept:
-    """Letters without a Kafka; a message is put back unless it is stuck."""
-
-    def __init__(self, *letters: DeadLetter) -> None:
-        self._letters = letters
-        self.asked: list[int] = []
-
-    def read(self) -> Any:
-        return iter(self._letters)
-
-    def put_back(self, chosen: Collection[int]) -> list[PutBack]:
-        self.asked += chosen
-        told = [(one, stuck(one, TOPICS)) for one in self._letters if one.number in chosen]
-        return [PutBack(one, None if why else Place(one.topic, 0, 99), why) for one, why in told]
-
-
-def run(monkeypatch: pytest.MonkeyPatch, kept: Kept, *words: str, **options: Any) -> Result:
-    monkeypatch.setattr(dead_letters, "_letters", lambda config: (kept, TOPICS))
+def run(monkeypatch: pytest.MonkeyPatch, letters: Kept, *words: str, **options: Any) -> Result:
+    monkeypatch.setattr("daemon.cli.client.settings_of", lambda config: None)
+    monkeypatch.setattr(Direct, "_letters", lambda desk: letters)
     return CliRunner(env={"COLUMNS": "90"}).invoke(app, ["dead-letters", *words], **options)
 
 
 def test_they_are_listed_newest_first_in_lines_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = run(monkeypatch, Kept(CUSTOMER, COMMAND), "list")
+    answer = run(monkeypatch, kept("t", CUSTOMER, COMMAND), "list")
     lines = answer.stdout.splitlines()
     assert answer.exit_code == 0
     assert [line.split()[0] for line in lines if "t." in line] == ["5", "4"]
@@ -118,9 +103,9 @@ def test_they_are_listed_newest_first_in_lines_that_fit(monkeypatch: pytest.Monk
 
 def test_as_json_and_limited_and_of_one_topic(monkeypatch: pytest.MonkeyPatch) -> None:
     def numbers(*words: str) -> list[int]:
-        return [one["letter"] for one in orjson.loads(run(monkeypatch, kept, "list", "--json", *words).stdout)]
+        return [one["letter"] for one in orjson.loads(run(monkeypatch, letters, "list", "--json", *words).stdout)]
 
-    kept = Kept(CUSTOMER, COMMAND, replace(CUSTOMER, number=6))
+    letters = kept("t", CUSTOMER, COMMAND, replace(CUSTOMER, number=6))
     assert numbers() == [6, 5, 4]
     assert numbers("--limit", "2") == [6, 5]
     assert numbers("--topic", "bc.customers") == numbers("--topic", "t.bc.customers") == [6, 4]
@@ -128,27 +113,27 @@ def test_as_json_and_limited_and_of_one_topic(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, Kept(), "list").stdout == "No dead letters.\n"
-    assert run(monkeypatch, Kept(), "replay", "--all").stdout == "No dead letters.\n"
+    assert run(monkeypatch, kept("t"), "list").stdout == "No dead letters.\n"
+    assert run(monkeypatch, kept("t"), "replay", "--all").stdout == "No dead letters.\n"
 
 
 def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     value = b'{"client_secret": "s3cr3t\\"s3cr3t", "a": "Bearer s3cr3ts3cr3t", "u": "https://me:s3cr3t@x", '
     value += b'"Access_Token" :\n"s3cr3t'
-    kept = Kept(replace(CUSTOMER, value=value, key=b"password=s3cr3t", reason="not JSON: Bearer s3cr3t123"))
+    letters = kept("t", replace(CUSTOMER, value=value, key=b"password=s3cr3t", reason="not JSON: Bearer s3cr3t123"))
     for words in (["list"], ["list", "--json"]):
-        said = run(monkeypatch, kept, *words).stdout
+        said = run(monkeypatch, letters, *words).stdout
         assert "s3cr3t" not in said
         assert HIDDEN in said
 
 
 def test_nothing_is_put_back_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Kept(CUSTOMER, COMMAND)
-    assert run(monkeypatch, kept, "replay", "--all").exit_code == 2  # no terminal to ask on
+    letters = kept("t", CUSTOMER, COMMAND)
+    assert run(monkeypatch, letters, "replay", "--all").exit_code == 2  # no terminal to ask on
     monkeypatch.setattr(dead_letters.sys, "stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr(dead_letters.typer, "confirm", lambda *_, **__: False)
-    assert run(monkeypatch, kept, "replay", "--all").exit_code == 2
-    assert kept.asked == []
+    assert run(monkeypatch, letters, "replay", "--all").exit_code == 2
+    assert letters.asked == []
 
 
 @pytest.mark.parametrize(
@@ -156,30 +141,30 @@ def test_nothing_is_put_back_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     [(["4"], [4]), (["5", "4"], [4, 5]), (["--all"], [4, 5]), (["--all", "--topic", "control"], [5])],
 )
 def test_the_named_ones_are_put_back(monkeypatch: pytest.MonkeyPatch, words: list[str], asked: list[int]) -> None:
-    kept = Kept(CUSTOMER, COMMAND)
-    answer = run(monkeypatch, kept, "replay", "--yes", *words)
-    assert (answer.exit_code, sorted(kept.asked)) == (0, asked)
+    letters = kept("t", CUSTOMER, COMMAND)
+    answer = run(monkeypatch, letters, "replay", "--yes", *words)
+    assert (answer.exit_code, sorted(letters.asked)) == (0, asked)
     assert answer.stdout.count("1 message put back on t.") == len(asked)
     assert "The letters stay." in answer.stdout
 
 
 @pytest.mark.parametrize("words", [[], ["4", "--all"], ["4", "--topic", "control"]])
 def test_what_is_meant_must_be_clear(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
-    kept = Kept(CUSTOMER, COMMAND)
-    assert run(monkeypatch, kept, "replay", "--yes", *words).exit_code == 2
-    assert kept.asked == []
+    letters = kept("t", CUSTOMER, COMMAND)
+    assert run(monkeypatch, letters, "replay", "--yes", *words).exit_code == 2
+    assert letters.asked == []
 
 
 def test_a_letter_that_is_not_there_is_refused_and_none_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Kept(CUSTOMER)
-    answer = run(monkeypatch, kept, "replay", "--yes", "4", "7")
+    letters = kept("t", CUSTOMER)
+    answer = run(monkeypatch, letters, "replay", "--yes", "4", "7")
     assert str(answer.exception).startswith("There is no dead letter 7.")
-    assert kept.asked == []
+    assert letters.asked == []
 
 
 def test_what_could_not_be_put_back_is_told_and_the_exit_code_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Kept(CUSTOMER, replace(COMMAND, topic="payments"))
-    answer = run(monkeypatch, kept, "replay", "--yes", "--all", "--json")
+    letters = kept("t", CUSTOMER, replace(COMMAND, topic="payments"))
+    answer = run(monkeypatch, letters, "replay", "--yes", "--all", "--json")
     assert answer.exit_code == 1
     assert orjson.loads(answer.stdout) == {
         "replayed": [{"letter": 4, "topic": "t.bc.customers", "partition": 0, "offset": 99}],

@@ -190,8 +190,9 @@ class FakeLetters:
     def __init__(self) -> None:
         self.chosen: list[int] = []
 
-    async def newest(self, limit: int, before: int | None = None) -> Sequence[Letter]:
+    async def newest(self, limit: int, before: int | None = None, topic: str = "") -> Sequence[Letter]:
         found = [one for one in reversed(LETTERS) if before is None or one.number < before]
+        found = [one for one in found if one.topic.endswith(topic)]
         return [Letter(row_of(one), stuck(one, Topics("coupled"))) for one in found][:limit]
 
     async def put_back(self, numbers: Collection[int]) -> Sequence[PutBack]:

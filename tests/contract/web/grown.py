@@ -80,11 +80,11 @@ def failed(key: str, code: str) -> Settled:
 class Served:
     """The web over it on a loop of its own, for callers that are not asynchronous."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, **services: object) -> None:
         self.loop = asyncio.Runner()
         self.store = self.loop.run(self._filled(url))
         reader = StoreReader(self.store, parse(standard_text()), World().reader.sides)
-        self.world = World(reader=reader)
+        self.world = World(reader=reader, **services)
         self.client = self.world.browser()
 
     async def _filled(self, url: str) -> Store:

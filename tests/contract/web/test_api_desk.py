@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import pytest
 
+from daemon.web_desk import LetterBox
 from schemas.checkup import away
+from tests.support.letters import kept
 
-from .conftest import RUN, World
+from .conftest import LETTERS, RUN, World
 
-LETTERS = "/api/dead-letters"
+ADDRESS = "/api/dead-letters"
 
 
 async def test_dead_letters_newest_first_by_page(browser):
-    first = (await browser.get(LETTERS, params={"limit": 1})).json()
+    first = (await browser.get(ADDRESS, params={"limit": 1})).json()
     assert [(one["letter"], one["reason"]) for one in first["items"]] == [(8, "it is no change")]
     assert first["items"][0]["stuck"].startswith("it came from elsewhere.orders")
     second = (await browser.get(first["next"])).json()
@@ -20,8 +22,21 @@ async def test_dead_letters_newest_first_by_page(browser):
     assert second["next"] is None
 
 
+async def test_dead_letters_of_one_topic_by_page():
+    letters = [replace(LETTERS[0], number=n, topic=f"coupled.{('control', 'bc.customers')[n % 2]}") for n in range(9)]
+    async with World(letters=LetterBox(kept("coupled", *letters))).browser() as browser:
+        for topic in ("control", "coupled.control"):
+            numbers, following = [], f"{ADDRESS}?topic={topic}&limit=2"
+            while following:
+                page = (await browser.get(following)).json()
+                numbers += [one["letter"] for one in page["items"]]
+                following = page["next"]
+            assert numbers == [8, 6, 4, 2, 0]
+        assert (await browser.get(ADDRESS, params={"topic": "customers"})).json()["items"] == []
+
+
 async def test_dead_letters_are_put_back(world, browser):
-    answer = await browser.post(f"{LETTERS}/replay", json={"letters": [7, 8, 8, 99]})
+    answer = await browser.post(f"{ADDRESS}/replay", json={"letters": [7, 8, 8, 99]})
     assert (answer.status_code, answer.json()) == (
         200,
         {
@@ -37,13 +52,13 @@ BAD = ([], [-1], ["x"], ["1"], [True], [1.5], [2**53])
 
 @pytest.mark.parametrize("body", [{}, {"letters": [1], "x": 1}, *({"letters": one} for one in BAD)])
 async def test_letters_that_cannot_be_chosen(world, browser, body):
-    answer = await browser.post(f"{LETTERS}/replay", json=body)
+    answer = await browser.post(f"{ADDRESS}/replay", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid")
     assert world.services.letters.chosen == []
 
 
 async def test_a_form_puts_no_letter_back(world, browser):
-    sent = await browser.post(f"{LETTERS}/replay", content=b'{"letters": [7]}', headers={"Content-Type": "text/plain"})
+    sent = await browser.post(f"{ADDRESS}/replay", content=b'{"letters": [7]}', headers={"Content-Type": "text/plain"})
     assert (sent.status_code, world.services.letters.chosen) == (415, [])
 
 
@@ -67,7 +82,7 @@ async def test_a_side_that_is_away_is_told_as_the_command_line_does():
 async def test_where_there_is_nothing_to_ask():
     async with World(check=None, letters=None).browser() as browser:
         assert (await browser.post("/api/set-up")).status_code == 404
-        assert (await browser.get(LETTERS)).status_code == 404
+        assert (await browser.get(ADDRESS)).status_code == 404
 
 
 async def test_a_mapping_with_its_definition(browser):

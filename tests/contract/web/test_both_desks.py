@@ -1,6 +1,7 @@
 """The command line says the same, whether it asks the store or (`--url`) the API of a daemon over the same store."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import httpx
@@ -8,8 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from daemon.cli.app import app
+from daemon.cli.direct import Direct
 from daemon.cli.http import Api
+from daemon.web_desk import LetterBox
+from tests.support.letters import kept
 
+from .conftest import LETTERS
 from .grown import Served
 
 AUTH = "{tenant: t, client_id: c, client_secret: s}"
@@ -18,6 +23,13 @@ business_central: {{url: "https://bc.example.com/v2.0/production", company: CRON
 sales: {{url: "https://sales.example.com", auth: {AUTH}}}
 store: {{url: "sqlite:///coupled.db"}}
 """
+# The last two are of a topic with the same end, and of a command.
+KEPT = kept(
+    "coupled",
+    *LETTERS,
+    replace(LETTERS[0], number=9, topic="coupled.sales.customers", key=b"\x1b[31m", partition=None, whole=False),
+    replace(LETTERS[0], number=10, topic="coupled.control", value=b"password=s3cr3t"),
+)
 URL = "http://127.0.0.1:8086"
 QUESTIONS = [
     ["status"],
@@ -40,6 +52,16 @@ QUESTIONS = [
     ["findings", "r1000"],
     ["findings", "r1000", "--kind", "matched", "--all"],
     ["findings", "nothing"],
+    ["dead-letters", "list"],
+    ["dead-letters", "list", "--limit", "3"],
+    ["dead-letters", "list", "--topic", "bc.customers"],
+    ["dead-letters", "list", "--topic", "coupled.control", "--limit", "1"],
+    ["dead-letters", "list", "--topic", "customers"],
+    ["dead-letters", "replay", "10", "7", "--yes"],
+    ["dead-letters", "replay", "7", "11", "12", "--yes"],
+    ["dead-letters", "replay", "--all", "--yes"],
+    ["dead-letters", "replay", "--all", "--topic", "control", "--yes"],
+    ["dead-letters", "replay", "--all", "--topic", "nothing", "--yes"],
 ]
 
 
@@ -63,7 +85,7 @@ def config(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(config):
-    made = Served(f"sqlite:///{config.parent}/coupled.db")
+    made = Served(f"sqlite:///{config.parent}/coupled.db", letters=LetterBox(KEPT))
     yield made
     made.close()
 
@@ -72,6 +94,14 @@ def served(config):
 def by_url(served, monkeypatch):
     monkeypatch.setattr("daemon.cli.remote.Api", partial(Api, transport=Bridge(served)))
     return ["--url", URL]
+
+
+@pytest.fixture(autouse=True)
+def letters(monkeypatch):
+    """Those that Kafka keeps."""
+    KEPT.asked.clear()
+    monkeypatch.setattr(Direct, "_letters", lambda desk: KEPT)
+    return KEPT
 
 
 def said(*words):
@@ -100,6 +130,28 @@ def test_the_answers_are_about_something(config, by_url):
     assert len(json.loads(said(*by_url, "findings", "r1000", "--json")[1])) == 3
 
 
+def test_what_is_listed_can_be_put_back(by_url, letters):
+    found = json.loads(said(*by_url, "dead-letters", "list", "--json")[1])
+    assert [one["letter"] for one in found] == [10, 9, 8, 7]
+    done = json.loads(said(*by_url, "dead-letters", "replay", "--all", "--yes", "--json")[1])
+    assert [[one["letter"] for one in done[name]] for name in ("replayed", "left")] == [[7, 10], [8, 9]]
+    assert sorted(letters.asked) == [7, 8, 9, 10]
+
+
+def test_more_letters_than_one_request_takes_are_put_back_in_order(by_url, letters, monkeypatch):
+    monkeypatch.setattr("daemon.cli.remote.LARGEST_PAGE", 3)
+    done = json.loads(said(*by_url, "dead-letters", "replay", "--all", "--yes", "--json")[1])
+    assert letters.asked[3:] == [10]
+    assert [one["letter"] for one in done["replayed"]] == [7, 10]
+
+
+@pytest.mark.parametrize("words", [[], ["7"], ["--all"], ["7", "--all", "--yes"], ["7", "--topic", "control", "--yes"]])
+def test_nothing_is_put_back_unasked_or_by_a_mistake(config, by_url, letters, words):
+    here = said("dead-letters", "replay", *words, "--config", str(config))
+    assert said(*by_url, "dead-letters", "replay", *words) == here
+    assert (here[0], letters.asked) == (2, [])
+
+
 @pytest.mark.parametrize("words", [["run"], ["check"], ["mappings", "show"], ["notify"]])
 def test_what_asks_no_daemon_takes_no_address(by_url, words):
     done = CliRunner().invoke(app, [*by_url, *words])
@@ -112,7 +164,7 @@ def test_what_asks_no_daemon_does_not_mind_the_variable():
     assert (done.exit_code, "CUSTOMER" in done.stdout) == (0, True)
 
 
-@pytest.mark.parametrize("words", [["tail"], ["explain", "CUSTOMER", "1"], ["dead-letters", "list"]])
+@pytest.mark.parametrize("words", [["tail"], ["explain", "CUSTOMER", "1"]])
 @pytest.mark.parametrize("variable", [False, True])
 def test_what_cannot_ask_by_address_asks_nobody_else(words, variable):
     env = {"COUPLED_URL": URL} if variable else {}
