@@ -12,12 +12,13 @@ import typer
 if TYPE_CHECKING:  # slow to import, and `--help` does not need them
     from schemas.command import Command
     from schemas.command_outcome import CommandOutcome
+    from schemas.explanation import Explanation
 
 # What `--url` or COUPLED_URL says for the command that runs now.
 _url: ContextVar[str] = ContextVar("url", default="")
 # These are about this machine or its files, whatever daemon is asked elsewhere.
 _HERE = frozenset({"run", "demo", "sandbox", "check", "notify", "mappings"})
-_NOT_BY_URL = frozenset({"explain", "tail"})
+_NOT_BY_URL = frozenset({"tail"})
 Row = dict[str, Any]
 
 
@@ -57,6 +58,10 @@ class Desk(Protocol):
 
     def couples_existing(self, name: str) -> bool | None:
         """Whether a mapping couples what is there already; None if there is no such mapping."""
+        ...
+
+    def explain(self, name: str, record: str) -> Explanation:
+        """Why a record is, or is not, in step. Reads both sides. Refused if there is no such record either."""
         ...
 
     def letters(self, topic: str, limit: int | None = None) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from daemon.cli import client, failures, findings, rows
 from daemon.cli.desk import Row
-from daemon.cli.options import load_mappings
+from daemon.cli.options import load_mappings, read_mappings
 from daemon.cli.standing import standing
 from schemas.command_outcome import job_dict
 from schemas.topics import Topics
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from daemon.store.engine import Store
     from schemas.command import Command
     from schemas.command_outcome import CommandOutcome
+    from schemas.explanation import Explanation
+    from schemas.mapping_file import MappingsFile
 
 T = TypeVar("T")
 _PAGE = 500
@@ -100,6 +102,9 @@ class Direct:
         mapping = load_mappings(self._settings.mappings).by_name.get(name)
         return None if mapping is None else mapping.couple_existing
 
+    def explain(self, name: str, record: str) -> Explanation:
+        return asyncio.run(_explained(self._settings, read_mappings(self._settings.mappings), name, record))
+
     def letters(self, topic: str, limit: int | None = None) -> list[Row]:
         from daemon.letter_rows import row_of
 
@@ -135,6 +140,27 @@ class Direct:
                 await store.close()
 
         return asyncio.run(main())
+
+
+async def _explained(settings: Settings, file: MappingsFile, name: str, record: str) -> Explanation:
+    from daemon import preflight
+    from daemon.explaining import Explainer
+    from daemon.governor import Hooks
+    from daemon.sessions import BRIEF
+    from daemon.sides import Sides, sessions
+    from daemon.store.engine import open_readonly
+    from daemon.wiring import Clock
+    from producers.watermark import Overlap
+
+    store = await open_readonly(settings.store.address().get_secret_value())
+    try:
+        async with sessions(settings, Hooks(), BRIEF) as clients:
+            company = await preflight.connect(clients, settings.business_central.company)
+            mappings = await preflight.expanding(clients, company, file.mappings)
+            sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), Clock().now_ms)
+            return await Explainer(sides, store).explain(name, record)
+    finally:
+        await store.close()
 
 
 async def _findings(store: Store, run: str, kind: str | None, limit: int | None) -> list[Row]:

@@ -1,25 +1,23 @@
-"""`coupled explain`: why one record is, or is not, in step; asks the store and both sides, and changes nothing."""
+"""`coupled explain`: why one record is, or is not, in step; changes nothing."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.options import ConfigOption, JsonOption, NameArgument, read_mappings
+from daemon.cli.desk import desk_of
+from daemon.cli.options import ConfigOption, JsonOption, NameArgument
 from daemon.cli.output import print_json, print_table, say
 from daemon.cli.progress import ARROWS
 from schemas.errors import Exit
 from schemas.side import Side
 from schemas.survey import shown
 
-if TYPE_CHECKING:  # slow to import, and `--help` does not need them
-    from daemon.settings import Settings
+if TYPE_CHECKING:  # slow to import, and `--help` does not need it
     from schemas.explanation import Explanation, FieldRow, Trouble
-    from schemas.mapping_file import MappingsFile
 
 _COLUMNS = ("field", "Business Central", "Sales", "last agreed", "changed", "wins")
 
@@ -35,36 +33,12 @@ def explain(
 
     Exit 0: in step; 1: not; 2: no such record or mapping; 3: a side or the store cannot be reached.
     """
-    from daemon.cli.client import settings_of
-
-    settings = settings_of(config)
-    found = asyncio.run(_explained(settings, read_mappings(settings.mappings), name, record))
+    found = desk_of(config).explain(name, record)
     if json:
         print_json(found)
     else:
         _page(found, everything)
     raise typer.Exit(Exit.DONE if found.in_step else Exit.FAILED_RECORDS)
-
-
-async def _explained(settings: Settings, file: MappingsFile, name: str, record: str) -> Explanation:
-    from daemon import preflight
-    from daemon.explaining import Explainer
-    from daemon.governor import Hooks
-    from daemon.sessions import BRIEF
-    from daemon.sides import Sides, sessions
-    from daemon.store.engine import open_readonly
-    from daemon.wiring import Clock
-    from producers.watermark import Overlap
-
-    store = await open_readonly(settings.store.address().get_secret_value())
-    try:
-        async with sessions(settings, Hooks(), BRIEF) as clients:
-            company = await preflight.connect(clients, settings.business_central.company)
-            mappings = await preflight.expanding(clients, company, file.mappings)
-            sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), Clock().now_ms)
-            return await Explainer(sides, store).explain(name, record)
-    finally:
-        await store.close()
 
 
 def _page(found: Explanation, everything: bool) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
@@ -19,12 +20,13 @@ from daemon.store.views import Failure, FailureCause
 from schemas.command import Command
 from schemas.command_outcome import CommandOutcome, job_dict
 from schemas.errors import Problem, Unreachable
+from schemas.explanation import Explanation
 from schemas.job import Job, RunState
 from schemas.outcome import Outcome
 
 _PAUSE = 0.3
 _failure, _cause, _blank = TypeAdapter(Failure), TypeAdapter(FailureCause), TypeAdapter(Blank)
-_job = TypeAdapter(Job)
+_job, _explanation = TypeAdapter(Job), TypeAdapter(Explanation)
 
 
 class Remote:
@@ -106,15 +108,19 @@ class Remote:
         ]
 
     def findings(self, run: str, kinds: Sequence[str] | None, limit: int | None) -> list[Row]:
-        if self._api.get(f"/api/runs/{run}") is None:
+        path = f"/api/runs/{_part(run)}"
+        if (self._api.get(path) or {}).get("id") != run:  # a slash leads elsewhere
             raise rows.no_run(run)
-        path = f"/api/runs/{run}/findings"
-        found = [one for kind in rows.each(kinds) for one in self._api.items(path, limit, kind=kind)]
+        found = [one for kind in rows.each(kinds) for one in self._api.items(f"{path}/findings", limit, kind=kind)]
         return [{name: one[name] for name in ("mapping", *findings.SHOWN)} for one in found]
 
     def couples_existing(self, name: str) -> bool | None:
-        found = self._api.get(f"/api/mappings/{name}")
+        found = self._api.get(f"/api/mappings/{_part(name)}")
         return None if found is None else bool(found["definition"].get("couple_existing", False))
+
+    def explain(self, name: str, record: str) -> Explanation:
+        self._mapping(name)
+        return _explanation.validate_python(self._api.sure(f"/api/pairs/{name}/{_part(record)}"))
 
     def letters(self, topic: str, limit: int | None = None) -> list[Row]:
         found = self._api.items("/api/dead-letters", limit, topic=topic)
@@ -131,9 +137,18 @@ class Remote:
 
     def _of(self, names: Sequence[str], path: str, limit: int, **given: object) -> list[Any]:
         for name in names:
-            if self._api.get(f"/api/mappings/{name}") is None:
-                raise rows.no_mapping(name)
+            self._mapping(name)
         return [one for name in rows.each(names) for one in self._api.items(path, limit, mapping=name, **given)]
+
+    def _mapping(self, name: str) -> None:
+        """Refused if there is none of this name."""
+        if self._api.get(f"/api/mappings/{_part(name)}") is None:
+            raise rows.no_mapping(name)
+
+
+def _part(text: str) -> str:
+    """One part of an address, whatever is in it. Dots alone would be a way to another address."""
+    return quote(text, safe="").replace(".", "%2E") or "%20"
 
 
 def _job_row(found: Mapping[str, Any]) -> Row:

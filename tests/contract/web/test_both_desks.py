@@ -8,6 +8,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from daemon.cli import rows
 from daemon.cli.app import app
 from daemon.cli.direct import Direct
 from daemon.cli.http import Api
@@ -52,6 +53,16 @@ QUESTIONS = [
     ["findings", "r1000"],
     ["findings", "r1000", "--kind", "matched", "--all"],
     ["findings", "nothing"],
+    ["findings", "../jobs"],
+    ["errors", "CUSTOMER?x"],
+    ["explain", "CUSTOMER", "10000"],
+    ["explain", "CUSTOMER", "10000", "--all"],
+    ["explain", "ITEM-PRODUCT", "1000"],
+    ["explain", "CUSTOMER", "unknown"],
+    ["explain", "CUSTOMER", "away"],
+    ["explain", "NOTHING", "1"],
+    ["explain", "..", "1"],
+    ["explain", "", "1"],
     ["dead-letters", "list"],
     ["dead-letters", "list", "--limit", "3"],
     ["dead-letters", "list", "--topic", "bc.customers"],
@@ -97,6 +108,20 @@ def by_url(served, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def explained(served, monkeypatch):
+    """What was asked of both sides, which are not there."""
+
+    async def explain(settings, file, name, record):
+        if name not in file.mappings.by_name:
+            raise rows.no_mapping(name)
+        return await served.world.explain(name, record)
+
+    monkeypatch.setattr("daemon.cli.direct._explained", explain)
+    served.world.explained.clear()
+    return served.world.explained
+
+
+@pytest.fixture(autouse=True)
 def letters(monkeypatch):
     """Those that Kafka keeps."""
     KEPT.asked.clear()
@@ -105,10 +130,10 @@ def letters(monkeypatch):
 
 
 def said(*words):
-    """How it ends, what it prints, and the error that `main` would tell."""
+    """How it ends, what it prints, and the error that `main` would tell, with its code."""
     done = CliRunner(env={"COLUMNS": "200"}).invoke(app, list(words))
-    error = done.exception
-    return done.exit_code, done.stdout, (type(error), str(error)) if done.exit_code == 1 else None
+    error = done.exception if done.exit_code == 1 else None
+    return done.exit_code, done.stdout, error and (type(error), str(error), getattr(error, "problem", None))
 
 
 @pytest.mark.parametrize("words", QUESTIONS, ids=" ".join)
@@ -128,6 +153,12 @@ def test_the_answers_are_about_something(config, by_url):
     (one, *_) = json.loads(said(*by_url, "errors", "--json")[1])
     assert len(json.loads(said(*by_url, "errors", "--cause", one["cause"], "--json")[1])) == one["count"]
     assert len(json.loads(said(*by_url, "findings", "r1000", "--json")[1])) == 3
+
+
+@pytest.mark.parametrize("record", ["a/b?c#d%2Fe", "..", "../../jobs", "Müller & Söhne", " 1 ", "10.000"])
+def test_a_record_is_asked_for_by_any_name(by_url, explained, record):
+    assert json.loads(said(*by_url, "explain", "CUSTOMER", record, "--json")[1])["why"] == "conflict"
+    assert explained == [("CUSTOMER", record)]
 
 
 def test_what_is_listed_can_be_put_back(by_url, letters):
@@ -164,7 +195,7 @@ def test_what_asks_no_daemon_does_not_mind_the_variable():
     assert (done.exit_code, "CUSTOMER" in done.stdout) == (0, True)
 
 
-@pytest.mark.parametrize("words", [["tail"], ["explain", "CUSTOMER", "1"]])
+@pytest.mark.parametrize("words", [["tail"]])
 @pytest.mark.parametrize("variable", [False, True])
 def test_what_cannot_ask_by_address_asks_nobody_else(words, variable):
     env = {"COUPLED_URL": URL} if variable else {}
