@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # slow to import, and `--help` does not need them
 _url: ContextVar[str] = ContextVar("url", default="")
 # These are about this machine or its files, whatever daemon is asked elsewhere.
 _HERE = frozenset({"run", "demo", "sandbox", "check", "notify", "mappings"})
-_NOT_BY_URL = frozenset({"tail"})
 Row = dict[str, Any]
 
 
@@ -77,20 +76,19 @@ def use(url: str, command: str | None, *, said: bool) -> None:
     """Whom the command asks. `said`: on the command line, and not by the environment."""
     if url and said and command in _HERE:
         raise typer.BadParameter(f"`coupled {command}` asks no daemon elsewhere: leave --url out")
-    if url and command in _NOT_BY_URL:
-        raise typer.BadParameter(f"`coupled {command}` cannot ask by --url: use the API, or run it beside the daemon")
     _url.set(url)
 
 
-def by_url() -> bool:
-    return bool(_url.get())
+def address() -> str:
+    """Of the daemon that the command asks by its API; empty: it is reached by Kafka and the store."""
+    return _url.get()
 
 
 def desk_of(config: Path | None) -> Desk:
     """ConfigurationError if the configuration, the address or the password cannot be used."""
     from daemon.cli.client import settings_of
 
-    if url := _url.get():
+    if url := address():
         from daemon.cli.remote import Remote
 
         return Remote(url, config)

@@ -24,11 +24,22 @@ _MEND = f"Set {_PASSWORD}, or {_FILE} to a file that holds it, to the daemon's w
 class Api:
     """The API at one address."""
 
-    def __init__(self, url: str, config: Path | None, transport: httpx.BaseTransport | None = None) -> None:
-        self.url = sound(url, "--url").rstrip("/")
+    def __init__(
+        self,
+        url: str,
+        config: Path | None,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        option: str = "--url",
+        timeout: httpx.Timeout = _TIMEOUT,
+    ) -> None:
+        self.url = _sound(url, option).rstrip("/")
         password = _password(config)
         bearer = {"Authorization": f"Bearer {password}"} if password else {}
-        self._client = httpx.Client(base_url=self.url, headers=bearer, timeout=_TIMEOUT, transport=transport)
+        self._client = httpx.Client(base_url=self.url, headers=bearer, timeout=timeout, transport=transport)
+
+    def close(self) -> None:
+        self._client.close()
 
     def get(self, path: str, **given: object) -> Any:
         """The JSON answer; None if there is no such thing."""
@@ -85,7 +96,7 @@ def _error(status: int, problem: Problem, url: str) -> CoupledError:
     return kind(problem.code, problem.message, problem.hint)
 
 
-def sound(url: str, option: str) -> str:
+def _sound(url: str, option: str) -> str:
     """The address, if passwords may be sent there: https, or this machine."""
     try:
         found: str = TypeAdapter(Endpoint).validate_python(url)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
 from daemon.cli.completion import complete_mapping
-from daemon.cli.options import ConfigOption
+from daemon.cli.desk import address
+from daemon.cli.options import DEFAULT_CONFIG, ConfigOption
 from daemon.cli.output import say
 from daemon.cli.progress import ARROWS
-from daemon.cli.worker import Worker
+from daemon.cli.worker import Elsewhere, Here, Worker
 from schemas.errors import Unreachable
 from schemas.outcome import Outcome
 from schemas.side import Direction
@@ -31,7 +33,9 @@ MappingOption = Annotated[
 ]
 WorkerOption = Annotated[
     list[str] | None,
-    typer.Option("--worker", help="The address of a worker's console, instead of the one here; repeatable."),
+    typer.Option(
+        "--worker", help="The address of a worker's console, instead of the one here or at --url; repeatable."
+    ),
 ]
 
 
@@ -47,23 +51,30 @@ def tail(
 ) -> None:
     """Show what becomes of every change, as it happens, until Ctrl-C. A live view: nothing of before it is shown.
 
-    It asks the worker of this configuration; of several workers each tells of its own (`--worker`). What is more than
-    one can show (5,000 a moment) is counted on stderr, and left out. `coupled errors` and `coupled jobs` miss nothing.
+    It asks the worker of this configuration, or at --url; of several each tells of its own (`--worker`). What is more
+    than one can show (5,000 a moment) is counted on stderr, and left out. `coupled errors` and `coupled jobs` miss
+    nothing.
     """
-    from daemon.cli.client import settings_of
-
-    settings = settings_of(config)
     if failed and outcome:
         raise typer.BadParameter("--failed and --outcome exclude each other")
     outcomes = sorted(FAILED) if failed else outcome or []
     chosen = {"mapping": mapping or [], "outcome": [one.value for one in outcomes]}
     wanted = {**chosen, "direction": [direction.value] if direction else []}
     with ExitStack() as stack, suppress(KeyboardInterrupt):
-        ears = [Ear(stack.enter_context(Worker(settings, url)), wanted) for url in worker or [""]]
+        ears = [Ear(stack.enter_context(closing(one)), wanted) for one in _workers(worker or [], config)]
         for ear in ears:
             ear.begin()
         for one in islice(_heard(ears, time.sleep), most):
             _print(one, json)
+
+
+def _workers(named: Sequence[str], config: Path | None) -> list[Worker]:
+    from daemon.cli.client import settings_of
+
+    url = address()
+    if named:
+        return [Elsewhere(one, config if url else config or DEFAULT_CONFIG, "--worker") for one in named]
+    return [Elsewhere(url, config, "--url") if url else Here(settings_of(config))]
 
 
 class Ear:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.desk import by_url
+from daemon.cli.desk import address
 from daemon.cli.progress import ARROWS, counts
 from daemon.cli.standing import behind, standing, to_do
-from daemon.cli.worker import Worker
+from daemon.cli.worker import Here, Worker
 from schemas.command_outcome import job_dict
 from schemas.errors import CoupledError
 from schemas.job import JobState
@@ -37,7 +37,7 @@ def watch(config: Path | None, seconds: float, json: bool) -> None:
     """Until the user has seen enough. CoupledError if there is nothing to look at; later that is only told."""
     from daemon.cli.client import settings_of
 
-    if by_url():
+    if address():
         raise typer.BadParameter("--watch cannot ask by --url: look at the console there")
     if json:
         raise typer.BadParameter("--watch and --json exclude each other")
@@ -54,7 +54,7 @@ async def _watch(settings: Settings, seconds: float) -> None:
     store = await open_readonly(settings.store.address().get_secret_value())
     enough = asyncio.Event()
     try:
-        with Worker(settings) as worker, _keys(enough.set):
+        with closing(Here(settings)) as worker, _keys(enough.set):
             shown = await look(store, settings, worker)
             with Live(view(shown, datetime.now().astimezone()), screen=True, auto_refresh=False) as live:
                 while not await _told(enough, seconds):

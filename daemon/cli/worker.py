@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from schemas.errors import ConfigurationError, Unreachable
 
@@ -15,21 +16,50 @@ if TYPE_CHECKING:
 _ANSWER_SECONDS = 5.0
 
 
-class Worker:
-    """The worker of this configuration, wherever it listens now, or (`url`) the one at that address."""
-
-    def __init__(self, settings: Settings, url: str = "") -> None:
-        import httpx
-
-        from daemon.cli.http import sound
-
-        self._settings, self._url = settings, sound(url, "--worker") if url else ""
-        login = settings.web.login
-        self._bearer = {"Authorization": f"Bearer {settings.web.secret().get_secret_value()}"} if login else {}
-        self._client: httpx.Client = httpx.Client(timeout=_ANSWER_SECONDS, trust_env=bool(url))
+class Worker(Protocol):
+    """To be closed after use."""
 
     def ask(self, path: str, given: Mapping[str, Any]) -> Any:
         """The JSON answer. Unreachable if the worker is away; ConfigurationError if it does not know our password."""
+        ...
+
+    def url(self) -> str: ...
+
+    def close(self) -> None: ...
+
+
+class Elsewhere:
+    """The worker at an address that an option names. Its password is that of `daemon.cli.http`."""
+
+    def __init__(self, url: str, config: Path | None, option: str) -> None:
+        import httpx
+
+        from daemon.cli.http import Api
+
+        self._api = Api(url, config, option=option, timeout=httpx.Timeout(_ANSWER_SECONDS))
+
+    def ask(self, path: str, given: Mapping[str, Any]) -> Any:
+        return self._api.sure(path, **given)
+
+    def url(self) -> str:
+        return self._api.url
+
+    def close(self) -> None:
+        self._api.close()
+
+
+class Here:
+    """The worker of this configuration, wherever it listens now."""
+
+    def __init__(self, settings: Settings) -> None:
+        import httpx
+
+        self._settings = settings
+        login = settings.web.login
+        self._bearer = {"Authorization": f"Bearer {settings.web.secret().get_secret_value()}"} if login else {}
+        self._client: httpx.Client = httpx.Client(timeout=_ANSWER_SECONDS, trust_env=False)
+
+    def ask(self, path: str, given: Mapping[str, Any]) -> Any:
         import httpx
 
         url = self.url()
@@ -48,18 +78,13 @@ class Worker:
         """Read anew each time: after a restart it may be another."""
         from daemon.broker import read_runtime, runtime_file
 
-        if self._url:
-            return self._url
         note = read_runtime(runtime_file(self._settings.store.url.get_secret_value()))
         if note is None:
             raise Unreachable("daemon-not-running", "No daemon is running here with this configuration.", _START)
         return str(note["web"])
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._client.close()
 
 
-_START = "Start it with `coupled run`. One on another machine is asked by its address: --worker https://…"
+_START = "Start it with `coupled run`. One on another machine is asked by its address: `coupled --url https://…`."

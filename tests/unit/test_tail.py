@@ -121,10 +121,7 @@ class Answers:
     def url(self) -> str:
         return "http://127.0.0.1:8086"
 
-    def __enter__(self) -> "Answers":
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
+    def close(self) -> None: ...
 
 
 def heard(*outcomes: Settled, at: int, worker: str = "w", missed: int = 0) -> dict[str, Any]:
@@ -133,7 +130,7 @@ def heard(*outcomes: Settled, at: int, worker: str = "w", missed: int = 0) -> di
 
 
 def run(monkeypatch: pytest.MonkeyPatch, worker: Answers, *words: str) -> Any:
-    monkeypatch.setattr(command, "Worker", lambda settings, url: worker)
+    monkeypatch.setattr(command, "Here", lambda settings: worker)
     monkeypatch.setattr("daemon.cli.client.settings_of", lambda config: None)
     monkeypatch.setattr(command.time, "sleep", lambda seconds: None)
     return CliRunner().invoke(app, ["tail", *words])

@@ -13,10 +13,11 @@ from daemon.cli.app import app
 from daemon.cli.direct import Direct
 from daemon.cli.http import Api
 from daemon.web_desk import LetterBox
+from schemas.errors import ConfigurationError
 from tests.support.letters import kept
 
 from .conftest import LETTERS
-from .grown import Served
+from .grown import Served, failed
 
 AUTH = "{tenant: t, client_id: c, client_secret: s}"
 CONFIG = f"""
@@ -103,7 +104,8 @@ def served(config):
 
 @pytest.fixture
 def by_url(served, monkeypatch):
-    monkeypatch.setattr("daemon.cli.remote.Api", partial(Api, transport=Bridge(served)))
+    for module in ("remote", "http"):
+        monkeypatch.setattr(f"daemon.cli.{module}.Api", partial(Api, transport=Bridge(served)))
     return ["--url", URL]
 
 
@@ -195,12 +197,35 @@ def test_what_asks_no_daemon_does_not_mind_the_variable():
     assert (done.exit_code, "CUSTOMER" in done.stdout) == (0, True)
 
 
-@pytest.mark.parametrize("words", [["tail"]])
+@pytest.mark.parametrize("words", [["status", "--watch"]])
 @pytest.mark.parametrize("variable", [False, True])
 def test_what_cannot_ask_by_address_asks_nobody_else(words, variable):
     env = {"COUPLED_URL": URL} if variable else {}
     done = CliRunner(env=env).invoke(app, words if variable else ["--url", URL, *words])
     assert done.exit_code == 2
+
+
+@pytest.mark.parametrize("form", ["--json", "--failed"])
+def test_a_worker_is_listened_to_by_either_option(config, by_url, served, monkeypatch, form):
+    """`--url` names the daemon that is asked, `--worker` one or several workers of it."""
+
+    def meanwhile(seconds):
+        served.world.services.tail.add([failed("b1", "same")], 3_000)
+
+    monkeypatch.setattr("daemon.cli.tail.time.sleep", meanwhile)
+    listen = ["tail", form, "-n", "2"]
+    alone = said(*by_url, *listen)
+    assert (alone[0], len(alone[1].splitlines()), "b1" in alone[1]) == (0, 2 if form == "--json" else 4, True)
+    both = ["--worker", URL, "--worker", URL]
+    for words in ([*listen, "--worker", URL, "--config", str(config)], [*by_url, *listen, *both]):
+        assert said(*words) == alone
+
+
+@pytest.mark.parametrize("option", ["--url", "--worker"])
+def test_a_worker_gets_no_password_over_an_open_line(config, option):
+    command, address = ["tail", "--config", str(config)], [option, "http://far.example.com"]
+    code, _, told = said(*command, *address) if option == "--worker" else said(*address, *command)
+    assert (code, told[0], told[1].split(":")[0]) == (1, ConfigurationError, option)
 
 
 def test_the_variable_names_the_daemon_too(by_url):
