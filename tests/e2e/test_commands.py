@@ -72,6 +72,11 @@ def test_a_daemon_is_driven_by_its_address_alone(at_work: World) -> None:
     assert "Recommended for CUSTOMER" in foretold.stdout
     here, there = (coupled(at_work, "jobs", "--json", env=env) for env in ({}, elsewhere))
     assert document(there) == document(here)
+    number = at_work.pair(2, "customers", "accounts")[2]["number"]
+    same = [["explain", "CUSTOMER", number, "--all"], ["explain", "CUSTOMER", "no/such?"], ["explain", "NOTHING", "1"]]
+    for words in (*same, ["dead-letters", "list"], ["dead-letters", "replay", "99", "--yes"]):
+        here, there = (coupled(at_work, *words, env=env) for env in ({}, elsewhere))
+        assert (there.returncode, there.stdout, there.stderr) == (here.returncode, here.stdout, here.stderr)
     nobody = coupled(at_work, "--url", "http://127.0.0.1:1", "status")
     assert (nobody.returncode, "does not answer" in nobody.stderr) == (3, True)
 
