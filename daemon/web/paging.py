@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Generic, Literal
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -103,8 +104,9 @@ class Asked:
         return Page(part, first, (key(part[-1]),) if len(items) > first + self.limit else None, len(items))
 
     def _address(self, cursor: str) -> str:
-        url = self.request.url.remove_query_params("offset").include_query_params(cursor=cursor)
-        return f"{url.path}?{url.query}"
+        given = [one for one in self.request.query_params.multi_items() if one[0] not in ("offset", "cursor")]
+        # Starlette's own address is not quoted again: a path with a ? or a # would end there.
+        return f"{quote(self.request.scope['path'])}?{urlencode([*given, ('cursor', cursor)])}"
 
 
 def _asked(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Asked:

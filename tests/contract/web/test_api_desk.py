@@ -1,6 +1,7 @@
 """What the console does beside commands, for programs: dead letters, the set-up check, single mappings and runs."""
 
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 
@@ -97,8 +98,12 @@ async def test_one_run(browser):
     assert (await browser.get("/api/runs/nothing")).status_code == 404
 
 
-async def test_the_id_of_a_run_may_hold_a_slash(world, browser):
-    world.reader.run_list.append(replace(world.reader.run_list[0], id="nightly/1"))
-    world.reader.job_list.append(replace(world.reader.job_list[0], id=50, run="nightly/1"))
-    assert (await browser.get("/api/runs/nightly/1")).json()["id"] == "nightly/1"
-    assert [job["id"] for job in (await browser.get("/api/runs/nightly/1/jobs")).json()["items"]] == [50]
+@pytest.mark.parametrize("run", ["nightly/1", "50%25 of all? #1 ä"])
+async def test_the_id_of_a_run_may_hold_whatever_an_address_is_made_of(world, browser, run):
+    world.reader.run_list.append(replace(world.reader.run_list[0], id=run))
+    world.reader.job_list += [replace(world.reader.job_list[0], id=number, run=run) for number in (50, 51)]
+    address = f"/api/runs/{quote(run, safe='')}"
+    assert (await browser.get(address)).json()["id"] == run
+    page = (await browser.get(f"{address}/jobs", params={"limit": 1})).json()
+    assert [job["id"] for job in page["items"]] == [50]
+    assert [job["id"] for job in (await browser.get(page["next"])).json()["items"]] == [51]
