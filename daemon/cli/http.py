@@ -18,6 +18,8 @@ from schemas.errors import ConfigurationError, CoupledError, Problem, Refused, U
 _TIMEOUT = httpx.Timeout(60, connect=5)
 LARGEST_PAGE = 1000
 _PASSWORD, _FILE = "COUPLED_WEB__PASSWORD", "COUPLED_WEB__PASSWORD_FILE"
+_WHERE = "Is its address right, and is it running? It listens where `web` in its coupled.yaml says."
+_DIFFERS = "`coupled --version` tells that of the command line; take the one that the daemon has."
 _MEND = f"Set {_PASSWORD}, or {_FILE} to a file that holds it, to the daemon's web.password."
 
 
@@ -44,7 +46,12 @@ class Api:
     def get(self, path: str, **given: object) -> Any:
         """The JSON answer; None if there is no such thing."""
         answer = self._asked(path, given)
-        return None if answer.status_code == 404 else self._told(answer)
+        try:
+            return self._told(answer)
+        except Refused:
+            if answer.status_code == 404:
+                return None
+            raise
 
     def sure(self, path: str, **given: object) -> Any:
         """The JSON answer; Refused, as the daemon says it, if there is no such thing."""
@@ -58,10 +65,19 @@ class Api:
         return list(islice(self._items(path, min(limit or LARGEST_PAGE, LARGEST_PAGE), given), limit))
 
     def _items(self, path: str, size: int, given: Mapping[str, object]) -> Iterator[Any]:
-        page = self.sure(path, limit=size, **given)
-        while page:
+        page = self._page(path, limit=size, **given)
+        yield from page["items"]
+        while page["next"]:
+            page = self._page(page["next"])
             yield from page["items"]
-            page = self.sure(page["next"]) if page["next"] else None
+
+    def _page(self, path: str, **given: object) -> Any:
+        page = self.get(path, **given)
+        if not isinstance(page, dict):
+            raise Refused(
+                "daemon-differs", f"The daemon at {self.url} has no list {path}: it is another version.", _DIFFERS
+            )
+        return page
 
     def _asked(self, path: str, given: Mapping[str, object]) -> httpx.Response:
         params: Any = {name: value for name, value in given.items() if value not in (None, "")}
@@ -74,8 +90,7 @@ class Api:
             return self._client.request(method, path, **given)
         except httpx.HTTPError as error:
             said = str(error) or type(error).__name__
-            hint = "Is its address right, and is it running? It listens where `web` in its coupled.yaml says."
-            raise Unreachable("daemon-away", f"The daemon at {self.url} does not answer: {said}.", hint) from error
+            raise Unreachable("daemon-away", f"The daemon at {self.url} does not answer: {said}.", _WHERE) from error
 
     def _told(self, answer: httpx.Response) -> Any:
         try:
@@ -85,7 +100,7 @@ class Api:
             problem = Problem(body["code"], body["detail"], body["hint"])
         except (ValueError, KeyError, TypeError):
             said = f"It answers {answer.status_code}, and not as a daemon's API does."
-            raise Unreachable("no-daemon-there", f"There is no daemon at {self.url}. {said}", "") from None
+            raise Unreachable("no-daemon-there", f"There is no daemon at {self.url}. {said}", _WHERE) from None
         raise _error(answer.status_code, problem, self.url)
 
 
@@ -102,7 +117,7 @@ def _sound(url: str, option: str) -> str:
         found: str = TypeAdapter(Endpoint).validate_python(url)
     except ValidationError as error:
         said = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
-        raise ConfigurationError("worker-address", f"{option}: {said}.", "") from None
+        raise ConfigurationError("worker-address", f"{option}: {said}.", "It is the address of its console.") from None
     return found
 
 

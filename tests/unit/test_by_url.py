@@ -109,6 +109,23 @@ def test_an_error_of_the_api_is_ours(
     assert told.value.exit == code
 
 
+@pytest.mark.parametrize("answer", [httpx.Response(404, text="Not Found"), httpx.Response(404, json={"detail": "No."})])
+def test_where_no_daemon_is_nothing_is_taken_for_an_empty_list(
+    monkeypatch: pytest.MonkeyPatch, answer: httpx.Response
+) -> None:
+    with pytest.raises(Unreachable, match="There is no daemon at") as told:
+        desk(monkeypatch, lambda request: answer).failures((), None, 5)
+    assert told.value.problem.hint
+
+
+@pytest.mark.parametrize("answer", [problem(404, "http-404"), httpx.Response(200, json=[])])
+def test_a_daemon_without_such_a_list_is_of_another_version(
+    monkeypatch: pytest.MonkeyPatch, answer: httpx.Response
+) -> None:
+    with pytest.raises(Refused, match="it is another version"):
+        desk(monkeypatch, lambda request: answer).blanks((), 5)
+
+
 @pytest.mark.parametrize("url", ["http://coupled.example.com:8086", "coupled.example.com", "ftp://x"])
 def test_a_password_goes_over_no_open_line(url: str) -> None:
     with pytest.raises(ConfigurationError, match="--url"):
