@@ -126,6 +126,20 @@ def test_a_daemon_without_such_a_list_is_of_another_version(
         desk(monkeypatch, lambda request: answer).blanks((), 5)
 
 
+def test_a_name_is_one_part_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path)
+        return problem(404, "http-404")
+
+    with pytest.raises(Refused, match="There is no run"):
+        desk(monkeypatch, answer).findings("a/b?c", None, 1)
+    with pytest.raises(Refused, match="There is no mapping"):
+        desk(monkeypatch, answer).couplings("A/B?C", "", 1)
+    assert asked == [b"/api/runs/a%2Fb%3Fc", b"/api/mappings/A%2FB%3FC"]
+
+
 @pytest.mark.parametrize("url", ["http://coupled.example.com:8086", "coupled.example.com", "ftp://x"])
 def test_a_password_goes_over_no_open_line(url: str) -> None:
     with pytest.raises(ConfigurationError, match="--url"):
