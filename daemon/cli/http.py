@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from daemon.setting_kinds import Endpoint
+from daemon.setting_kinds import Endpoint, is_loopback
 from schemas.errors import ConfigurationError, CoupledError, Problem, Refused, Unreachable
 
 # A check of the set-up or a list over many failures may take its time; a daemon that is there is connected to at once.
@@ -38,7 +39,8 @@ class Api:
         self.url = _sound(url, option).rstrip("/")
         password = _password(config)
         bearer = {"Authorization": f"Bearer {password}"} if password else {}
-        self._client = httpx.Client(base_url=self.url, headers=bearer, timeout=timeout, transport=transport)
+        given: dict[str, Any] = {"timeout": timeout, "transport": transport, "mounts": _past_proxies(self.url)}
+        self._client = httpx.Client(base_url=self.url, headers=bearer, **given)
 
     def close(self) -> None:
         self._client.close()
@@ -109,6 +111,11 @@ def _error(status: int, problem: Problem, url: str) -> CoupledError:
         return ConfigurationError("web-password", f"The daemon at {url} does not take the password.", _MEND)
     kind = Unreachable if status >= 500 else Refused
     return kind(problem.code, problem.message, problem.hint)
+
+
+def _past_proxies(url: str) -> dict[str, None]:
+    """What keeps httpx from asking this machine by a proxy: one would look on its own, and be told our password."""
+    return dict.fromkeys(("http://", "https://", "all://")) if is_loopback(urlsplit(url).hostname or "") else {}
 
 
 def _sound(url: str, option: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,18 @@ def test_a_name_is_one_part_of_the_address(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(Refused, match="There is no mapping"):
         desk(monkeypatch, answer).couplings("A/B?C", "", 1)
     assert asked == [b"/api/runs/a%2Fb%3Fc", b"/api/mappings/A%2FB%3FC"]
+
+
+def test_this_machine_is_asked_by_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be told the password, and look for the daemon on a machine of its own."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as proxy:
+        proxy.settimeout(0)
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        with pytest.raises(Unreachable, match="does not answer"):
+            Api("http://localhost:1", None).get("/api/status")
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
 
 
 @pytest.mark.parametrize("url", ["http://coupled.example.com:8086", "coupled.example.com", "ftp://x"])
