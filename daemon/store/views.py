@@ -233,10 +233,11 @@ class Views:
 async def _with_examples(
     connection: AsyncConnection, counted: Sequence[tuple[by_cause.Cause, int]]
 ) -> list[FailureCause]:
-    return [
-        _cause((await connection.execute(by_cause.newest(cause, once_each(True)))).all(), number)
-        for cause, number in counted
+    """Without those that were over before their records were read."""
+    found = [
+        ((await connection.execute(by_cause.newest(cause, once_each(True)))).all(), number) for cause, number in counted
     ]
+    return [_cause(rows, number) for rows, number in found if rows]
 
 
 def _cause(rows: Sequence[Row[Any]], number: int) -> FailureCause:

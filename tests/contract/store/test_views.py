@@ -1,7 +1,11 @@
 """Read models: what the command line, the console and the metrics ask."""
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from daemon.store import causes
 from daemon.store.engine import Store
 from daemon.store.pauses import TRANSIENT
 from daemon.store.views import FailureCount
@@ -91,6 +95,23 @@ async def test_one_cause_is_told_once_with_the_newest_of_its_records(store: Stor
     assert [each.id for each in await store.views.causes(code="http-500")] == [one.id]
     assert await store.views.causes("OTHER") == []
     assert len(await store.views.causes(limit=1)) == 1
+
+
+async def test_a_cause_that_is_over_before_its_records_are_read_is_left_out(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL shows it gone at once; SQLite shows all as it was when the question came."""
+    await store.memory.record([failed("b1"), failed("c1", "http-500")], NOWHERE)
+    count = causes.numbers
+
+    async def over(*given: Any) -> list[tuple[causes.Cause, int]]:
+        counted = await count(*given)
+        await store.memory.record([ended("b1", Outcome.MODIFIED)], NOWHERE)
+        return counted
+
+    monkeypatch.setattr(causes, "numbers", over)
+    found = [one.problem.code for one in await store.views.causes()]
+    assert found in (["http-500"], ["http-400", "http-500"])
 
 
 async def test_a_missing_partner_is_one_cause_for_all_that_name_it(store: Store) -> None:
