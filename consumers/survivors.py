@@ -14,7 +14,7 @@ from schemas.change import Change
 from schemas.coupling import Lookups
 from schemas.errors import ApiError
 from schemas.mapping import Mappings, TableMapping
-from schemas.outcome import Outcome, Settled
+from schemas.outcome import Settled
 from schemas.side import Side
 
 # Puts changes of one table on its topic.
@@ -67,7 +67,7 @@ class Survivors:
     async def _tell(self, mapping: TableMapping, side: Side, settled: Sequence[Settled]) -> None:
         """BC tells of no deletion (wire-protocols A4.4), and so not of ours: a change of the record that is on its
         topic already would make a partner anew. Before the batch is recorded, so that a kill repeats it (promise 1)."""
-        gone = [one for one in settled if one.outcome is Outcome.DELETED and one.gone]
+        gone = [one for one in settled if one.gone]
         if side is Side.BC and gone:
             table = mapping.table(side)
             await self._publish([rows.deletion(table, str(one.gone), one.change.captured_ms) for one in gone])

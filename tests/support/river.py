@@ -37,9 +37,13 @@ class River:
         self.bc, self.sales = self.sides[Side.BC], self.sides[Side.SALES]
         self.memory = FakeMemory()
         self.observed: list[Settled] = []
+        self.told: list[Change] = []  # what is put on topics beside what capture finds
         pushes = {side: Push(self.sides[side], self.memory, side, at_once, Patience((1, 1)), self.now) for side in Side}
-        self.synchronise = Synchronise(self.mappings, self.memory, pushes, self.observed.extend)
+        self.synchronise = Synchronise(self.mappings, self.memory, pushes, self.observed.extend, self._tell)
         self._offsets: dict[str, int] = {}
+
+    async def _tell(self, changes: Sequence[Change]) -> None:
+        self.told += changes
 
     @staticmethod
     def now() -> datetime:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.change import Change, encode
+from schemas.change import Change, Op, encode
 from schemas.errors import ApiError
 from schemas.outcome import Intent, Outcome, Settled
 from schemas.side import Side
@@ -299,3 +299,20 @@ async def test_a_deletion_reaches_every_mapping_of_its_table() -> None:
     ends = {one.mapping: one.outcome for one in river.observed[-2:]}
     assert ends == {"CUSTOMER": Outcome.IGNORED, "VENDOR": Outcome.DELETED}
     assert river.bc.tables["vendors"] == {}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_what_we_delete_in_bc_is_told_on_its_topic(killed: bool) -> None:
+    """BC tells of no deletion (wire-protocols A4.4): an older change of the record, still on the topic, would make a
+    partner anew. Also by whoever repeats it after a kill, and finds the record gone."""
+    river = await pair("delete")
+    gone = [river.message(river.topic(SALES), encode(river.lost(SALES)))]
+    if killed:
+        river.bc.fail(ANY, LOST, applied=True)
+        river.bc.fail(ANY, Killed())
+        with pytest.raises(Killed):
+            await river.deliver(SALES, gone)
+        assert river.told == []
+    await river.deliver(SALES, gone)
+    assert (river.there(BC), river.memory.kept) == ([], {})
+    assert [(one.op, one.key) for one in river.told] == [(Op.DELETE, river.ids[BC])]
