@@ -18,11 +18,13 @@ from schemas.checkup import Checked, exit_of
 
 
 class Checks:
-    """The last one. Two at once would only cost the sides twice as many requests."""
+    """The last one. Two at once would only cost the sides twice as many requests: who asks meanwhile waits for the
+    next, which is one for all of them."""
 
     def __init__(self, services: Services) -> None:
         self.found: Sequence[Checked] = ()
         self.at: datetime | None = None
+        self._began: datetime | None = None
         self._services = services
         self._one = asyncio.Lock()
 
@@ -31,8 +33,10 @@ class Checks:
             return
         asked = datetime.now(UTC)
         async with self._one:
-            if self.at is None or self.at < asked:
+            if self._began is None or self._began < asked:
+                began = datetime.now(UTC)
                 self.found, self.at = await self._services.check(), datetime.now(UTC)
+                self._began = began
 
     @property
     def told(self) -> "SetUp":

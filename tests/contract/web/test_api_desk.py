@@ -1,13 +1,15 @@
 """What the console does beside commands, for programs: dead letters, the set-up check, single mappings and runs."""
 
+import asyncio
 from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 
 from daemon.web_desk import LetterBox
-from schemas.checkup import away
+from schemas.checkup import away, fine
 from tests.support.letters import kept
+from tests.support.river import at_once
 
 from .conftest import LETTERS, RUN, World
 
@@ -70,6 +72,27 @@ async def test_the_set_up_is_checked_when_it_is_asked_for(browser):
     assert checked["exit"] == 2
     assert (await browser.get("/api/set-up")).json() == checked
     assert "contacts cannot be written." in (await browser.get("/set-up")).text, "the console shows the same check"
+
+
+async def test_who_asks_while_a_check_is_under_way_gets_one_that_began_later():
+    """What was mended meanwhile the one under way may not have seen. One is enough for all who wait."""
+    begun, end = [], asyncio.Event()
+
+    async def check():
+        begun.append(len(begun) + 1)
+        await end.wait()
+        return [fine("Sales", "connection", f"check {begun[-1]}")]
+
+    async with World(check=check).browser() as browser:
+        first = asyncio.create_task(browser.post("/api/set-up"))
+        while not begun:
+            await at_once(0)
+        later = [asyncio.create_task(browser.post("/api/set-up")) for _ in range(2)]
+        for _ in range(20):
+            await at_once(0)
+        end.set()
+        said = [(await one).json()["findings"][0]["says"] for one in (first, *later)]
+    assert (said[1:], begun) == (["check 2", "check 2"], [1, 2])
 
 
 async def test_a_side_that_is_away_is_told_as_the_command_line_does():
