@@ -182,7 +182,6 @@ async def test_answers_that_are_lost_until_patience_ends_are_remembered(pair: Pa
     pair.edit(pair.source, **{CITY[pair.source]: "Graz"})
     pair.river.sides[pair.there].fail(ANY, LOST, times=1, applied=True)
     pair.river.sides[pair.there].fail(ANY, LOST, times=99)
-    pair.river.sides[pair.there].read_faults = []
     assert await pair.echo(pair.source) is Outcome.FAILED
     pair.river.sides[pair.there]._faults.clear()
     pair.edit(pair.source, **{CITY[pair.source]: "Wien"})
