@@ -16,6 +16,8 @@ from schemas.job import JobState, Run, RunKind, RunState
 from schemas.survey import Kind
 
 FAILURES = "failures"
+# Of those that have ended, on the overview.
+LAST_RUNS = 5
 
 
 def router(services: Services, renderer: Renderer) -> APIRouter:
@@ -64,7 +66,8 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         if found is None:
             raise HTTPException(404)
         page = await reader.failures(Wanted(job=number), max(0, offset), PAGE)
-        shown = {"job": found, "page": page, "chosen": {}, "called": await reader.names(page.items)}
+        called, kinds = await reader.names(page.items), [kind for kind in Kind if kind is not Kind.UNCHANGED]
+        shown = {"job": found, "page": page, "chosen": {}, "called": called, "kinds": kinds}
         return await renderer.page(request, "jobs", template="job.html", **shown)
 
     @routes.get("/jobs/{number}/findings")
@@ -128,6 +131,7 @@ async def _overview(services: Services) -> dict[str, Any]:
         "mappings": mappings,
         "causes": causes,
         "current": await _current(reader, runs),
+        "ended": [run for run in runs if run.state.final][:LAST_RUNS],
         "outcomes": services.metrics.outcomes(),
         "uptime": (datetime.now(UTC) - services.started).total_seconds(),
         "summary": services.summary,

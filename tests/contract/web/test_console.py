@@ -99,6 +99,21 @@ async def test_the_overview_says_what_needs_a_person(world, browser):
         assert expected in text
 
 
+async def test_the_overview_lists_the_last_runs(world, browser):
+    text = (await browser.get("/")).text
+    assert "No run has ended yet" not in text
+    assert text.index("Last runs") < text.index('<a href="/jobs?mapping=CURRENCY">CURRENCY</a></td>')
+    world.reader.run_list = []
+    assert "No run has ended yet" in (await browser.get("/")).text
+
+
+async def test_what_a_job_has_found_leads_to_just_that(world, browser):
+    world.reader.job_list.append(foretold())
+    text = (await browser.get(f"/jobs/{FORETOLD}")).text
+    for kind in ("?kind=insert", "?kind=duplicate", ""):  # the last is no kind, but a count of all
+        assert f'<a href="/jobs/{FORETOLD}/findings{kind}">' in text
+
+
 async def test_the_overview_of_a_quiet_daemon(world, browser):
     world.reader.run_list, world.reader.failure_list = [], []
     world.reader.mapping_list = [replace(each, paused_at=None) for each in world.reader.mapping_list]
