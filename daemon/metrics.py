@@ -1,4 +1,4 @@
-"""The Prometheus metrics of DESIGN 6, and no others, for dashboards and alerts to rely on.
+"""The Prometheus metrics of DESIGN 6, and some more, for dashboards and alerts to rely on.
 
 A series that first appears with its first event hides it from `increase()` and `rate()`, so whatever can be known at
 the start is there from the start, with 0.
