@@ -1,20 +1,47 @@
-"""Changes that were begun and are not recorded (promises 2 and 3)."""
+"""Creations and changes that were begun and are not recorded (promises 2 and 3)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from daemon.store.columns import table_of
+from daemon.store.columns import Base, table_of
 from daemon.store.coupling_writes import KEPT, PAIR, row_of
 from daemon.store.database import Database, chunks, upsert
 from daemon.store.tables import CouplingRow
 from daemon.store.tables_begun import BegunRow, IntentRow
 from schemas.coupling import Coupling
-from schemas.outcome import Begun, Settled
+from schemas.outcome import Begun, Intent, Settled
 from schemas.side import Side
+
+
+async def intend(database: Database, intents: Sequence[Intent], now: datetime) -> None:
+    """Stored when this returns; only then may the records be created."""
+    rows = [
+        {
+            "mapping": one.mapping,
+            "sales_id": one.sales_id,
+            "fields": dict(one.fields),
+            "created_at": now,
+            "lost_at": one.lost_at,
+            "bc_id": one.bc_id,
+        }
+        for one in intents
+    ]
+    await _put(database, IntentRow, rows, ("fields", "created_at", "lost_at", "bc_id"))
+
+
+async def name_partners(database: Database, partners: Mapping[tuple[str, str], str], now: datetime) -> None:
+    """Stored when this returns; only then may they be changed. An intent that is there keeps what was sent."""
+    rows = [
+        {"mapping": mapping, "sales_id": sales_id, "fields": {}, "created_at": now, "bc_id": bc_id}
+        for (mapping, sales_id), bc_id in partners.items()
+    ]
+    await _put(database, IntentRow, rows, ("bc_id",))
 
 
 async def write(database: Database, changes: Sequence[Begun], now: datetime) -> None:
@@ -30,29 +57,23 @@ async def write(database: Database, changes: Sequence[Begun], now: datetime) -> 
             "sequence": one.sequence,
             "created_at": now,
         }
-        for one in sorted(changes, key=lambda one: (one.mapping, one.bc_id))
+        for one in changes
     ]
+    await _put(database, BegunRow, rows, ("side", "sent", "cause", "version", "sequence", "created_at"))
+
+
+async def _put(database: Database, table: type[Base], rows: Sequence[dict[str, Any]], new: Sequence[str]) -> None:
+    """Of rows that are there only what is `new`. In one order everywhere: two workers wait for each other, and never
+    deadlock."""
     if not rows:
         return
+    keys = [column.name for column in table_of(table).primary_key]
     async with database.write() as connection:
-        statement = upsert(connection, BegunRow)
-        new = {name: statement.excluded[name] for name in rows[0].keys() - {"mapping", "bc_id"}}
-        await connection.execute(statement.on_conflict_do_update(index_elements=["mapping", "bc_id"], set_=new), rows)
-
-
-async def name_partners(database: Database, partners: Mapping[tuple[str, str], str], now: datetime) -> None:
-    """An intent that is there keeps what was sent."""
-    if not partners:
-        return
-    rows = [
-        {"mapping": mapping, "sales_id": sales_id, "fields": {}, "created_at": now, "bc_id": bc_id}
-        for (mapping, sales_id), bc_id in sorted(partners.items())
-    ]
-    async with database.write() as connection:
-        statement = upsert(connection, IntentRow)
-        keys = ["mapping", "sales_id"]
-        statement = statement.on_conflict_do_update(index_elements=keys, set_={"bc_id": statement.excluded.bc_id})
-        await connection.execute(statement, rows)
+        statement = upsert(connection, table)
+        put = statement.on_conflict_do_update(
+            index_elements=keys, set_={name: statement.excluded[name] for name in new}
+        )
+        await connection.execute(put, sorted(rows, key=itemgetter(*keys)))
 
 
 async def read(database: Database, mapping: str, bc_ids: Iterable[str]) -> dict[str, Begun]:
@@ -89,13 +110,18 @@ async def _was_begun(connection: AsyncConnection, mapping: str, bc_id: str) -> b
 
 
 async def end(connection: AsyncConnection, settled: Iterable[Settled]) -> None:
-    """What became of these is known."""
-    over: Mapping[str, list[str]] = defaultdict(list)
-    for one in settled:
-        bc_id, _ = one.ids()
-        if one.ends_change and bc_id:
-            over[one.mapping].append(bc_id)
-    row = BegunRow
-    for mapping, ids in sorted(over.items()):
-        for chunk in chunks(ids):
-            await connection.execute(delete(row).where(row.mapping == mapping, row.bc_id.in_(chunk)))
+    """What became of these is known, or they will not happen: nothing is left to find."""
+    ended = list(settled)
+    await _remove(connection, IntentRow.sales_id, [(one.mapping, one.change.key) for one in ended if one.ends_intent])
+    await _remove(connection, BegunRow.bc_id, [(one.mapping, one.ids()[0]) for one in ended if one.ends_change])
+
+
+async def _remove(connection: AsyncConnection, column: Any, places: Iterable[tuple[str, str | None]]) -> None:
+    over: defaultdict[str, list[str]] = defaultdict(list)
+    for mapping, key in places:
+        if key:
+            over[mapping].append(key)
+    row = column.class_
+    for mapping, keys in sorted(over.items()):
+        for chunk in chunks(keys):
+            await connection.execute(delete(row).where(row.mapping == mapping, column.in_(chunk)))

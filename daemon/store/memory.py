@@ -115,34 +115,12 @@ class SqlMemory:
             return [Intent(mapping, sales_id, fields, bc_id=bc_id) for sales_id, fields, bc_id in found]
 
     async def intend(self, intents: Sequence[Intent]) -> None:
-        """Stored when this returns; only then may the records be created (promise 2)."""
-        if not intents:
-            return
-        now = self._now()
-        rows = [
-            {
-                "mapping": one.mapping,
-                "sales_id": one.sales_id,
-                "fields": dict(one.fields),
-                "created_at": now,
-                "lost_at": one.lost_at,
-                "bc_id": one.bc_id,
-            }
-            for one in sorted(intents, key=lambda one: (one.mapping, one.sales_id))
-        ]
-        async with self._database.write() as connection:
-            statement = upsert(connection, IntentRow)
-            new = {name: statement.excluded[name] for name in ("fields", "created_at", "lost_at", "bc_id")}
-            await connection.execute(
-                statement.on_conflict_do_update(index_elements=["mapping", "sales_id"], set_=new), rows
-            )
+        await begun.intend(self._database, intents, self._now())
 
     async def name_partners(self, partners: Mapping[tuple[str, str], str]) -> None:
-        """Stored when this returns; only then may they be changed."""
         await begun.name_partners(self._database, partners, self._now())
 
     async def begin(self, changes: Sequence[Begun]) -> None:
-        """Stored when this returns; only then may the partners be changed."""
         await begun.write(self._database, changes, self._now())
 
     async def recover(self, couplings: Sequence[Coupling]) -> None:

@@ -1,24 +1,23 @@
 """What one batch leaves behind, in the one transaction that `SqlMemory.record` opens (DESIGN 2.2)."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consumers.ports import Applied
 from daemon.store import begun
 from daemon.store.columns import table_of
 from daemon.store.coupling_writes import write_couplings
-from daemon.store.database import chunks, upsert
+from daemon.store.database import upsert
 from daemon.store.failing import FAILING, fail, hold, newly_borne, resolve, skip_repeated, wake
 from daemon.store.marks import read_again
 from daemon.store.owing import settle_owed, wake_owed
 from daemon.store.progress import advance, claim
 from daemon.store.tables import JobRow, MappingStateRow
-from daemon.store.tables_begun import IntentRow
 from schemas.outcome import Outcome, Settled
 
 
@@ -43,7 +42,6 @@ async def record_batch(
     await wake_owed(connection, newly_borne(telling), now)
     await wake(connection, telling)
     await _miss(connection, {one.mapping for one in telling if one.missed})
-    await _finish_intents(connection, telling)
     await begun.end(connection, telling)
     return final
 
@@ -71,15 +69,3 @@ async def _miss(connection: AsyncConnection, mappings: set[str]) -> None:
         index_elements=["name"], set_={"missed": True}
     )
     await connection.execute(statement, [{"name": name, "missed": True} for name in sorted(mappings)])
-
-
-async def _finish_intents(connection: AsyncConnection, settled: Iterable[Settled]) -> None:
-    """The creation is recorded, or will not happen: nothing is left to find (promise 2)."""
-    finished: dict[str, list[str]] = defaultdict(list)
-    for one in settled:
-        if one.ends_intent:
-            finished[one.mapping].append(one.change.key)
-    row = IntentRow
-    for mapping, keys in sorted(finished.items()):
-        for chunk in chunks(keys):
-            await connection.execute(delete(row).where(row.mapping == mapping, row.sales_id.in_(chunk)))
