@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.tables import FailureRow
@@ -16,19 +16,12 @@ CausePlace = tuple[int, str, str, str, str]
 Wanted = Sequence[ColumnElement[bool]]
 
 
-async def numbers(connection: AsyncConnection, wanted: Wanted, again: Wanted, limit: int) -> list[tuple[Cause, int]]:
-    """Each cause and how many failures it has, the most numerous first. `again`: which of them are counted already."""
-    twice = {_cause(row): row.number for row in await connection.execute(_counted([*wanted, *again]))}
-    # What is counted twice only makes a cause smaller: no other can come before these.
-    most = _counted(wanted).order_by(literal_column("number").desc(), *_OF).limit(limit + len(twice))
-    found = [(_cause(row), row.number - twice.get(_cause(row), 0)) for row in await connection.execute(most)]
-    return sorted((one for one in found if one[1]), key=lambda one: (-one[1], one[0]))[:limit]
-
-
-async def numbers_behind(
-    connection: AsyncConnection, wanted: Wanted, again: Wanted, after: CausePlace | None
+async def numbers(
+    connection: AsyncConnection, wanted: Wanted, again: Wanted, after: CausePlace | None = None
 ) -> list[tuple[Cause, int]]:
-    """The same, all of those behind a place: in the order of the program, which is not that of every database."""
+    """Each cause behind a place and how many failures it has, the most numerous first: in the order of the program,
+    which is not that of every database. `again`: which of the wanted are counted already.
+    """
     twice = {_cause(row): row.number for row in await connection.execute(_counted([*wanted, *again]))}
     every = [
         (_cause(row), row.number - twice.get(_cause(row), 0)) for row in await connection.execute(_counted(wanted))

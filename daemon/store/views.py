@@ -169,20 +169,20 @@ class Views:
         return int(every - again)
 
     async def causes(
-        self, mapping: str | None = None, *, code: str | None = None, limit: int = 100
+        self,
+        mapping: str | None = None,
+        *,
+        code: str | None = None,
+        limit: int = 100,
+        upto: int | None = None,
+        after: by_cause.CausePlace | None = None,
     ) -> list[FailureCause]:
-        """Open failures by cause, the most numerous first."""
+        """Open failures by cause, the most numerous first; behind a place in the list, and counting the failures up to
+        that `newest_failure`, if they are given."""
         wanted = failures_wanted(mapping, None, True, code)
+        wanted += [] if upto is None else [FailureRow.id <= upto]
         async with self._database.read() as connection:
-            return await _with_examples(connection, await by_cause.numbers(connection, wanted, told_again(), limit))
-
-    async def causes_behind(
-        self, mapping: str | None, code: str | None, limit: int, upto: int, after: by_cause.CausePlace | None
-    ) -> list[FailureCause]:
-        """The same behind a place in the list, counting the failures up to that `newest_failure`."""
-        wanted = [*failures_wanted(mapping, None, True, code), FailureRow.id <= upto]
-        async with self._database.read() as connection:
-            counted = await by_cause.numbers_behind(connection, wanted, told_again(), after)
+            counted = await by_cause.numbers(connection, wanted, told_again(), after)
             return await _with_examples(connection, counted[:limit])
 
     async def newest_failure(self) -> int:

@@ -115,9 +115,8 @@ class StoreReader:
 
     async def causes_page(self, wanted: Wanted, limit: int, after: Spot | None) -> Page[FailureCause]:
         upto = after[0] if after else await self.store.views.newest_failure()
-        found = await self.store.views.causes_behind(
-            wanted.mapping, wanted.code, limit + 1, upto, after[1:] if after else None
-        )
+        place = after[1:] if after else None
+        found = await self.store.views.causes(wanted.mapping, code=wanted.code, limit=limit + 1, upto=upto, after=place)
         return _page(found, 0, limit, lambda one: (upto, *one.place))
 
     async def failure_codes(self) -> Sequence[str]:
