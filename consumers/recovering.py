@@ -51,6 +51,8 @@ class Recovery:
         That is stored when this returns: another change may be begun next. ApiError, so that the batch is taken again,
         while the side is away.
         """
+        if not found:
+            return found
         pending = await self._memory.changes_begun(mapping.name, [one.bc.id for one in found.values()])
         recovered: dict[tuple[str, str], Coupling] = {}
         for side in {one.side for one in pending.values()}:

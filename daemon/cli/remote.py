@@ -55,10 +55,10 @@ class Remote:
     def _outcome(self, command: str, heard: float) -> CommandOutcome | None:
         """How it stands; None if nobody has taken it up. A daemon that starts anew is waited for."""
         try:
-            found = self._api.get(f"/api/commands/{command}")
+            found = self._api.get(f"/api/commands/{_part(command)}")
             if found is None:
                 return None
-            jobs = self._jobs(f"/api/runs/{found['run']}/jobs") if found["run"] else []
+            jobs = self._jobs(f"/api/runs/{_part(found['run'])}/jobs") if found["run"] else []
         except Unreachable:
             if time.monotonic() - heard > ACCEPT_SECONDS:
                 raise
@@ -120,7 +120,7 @@ class Remote:
 
     def explain(self, name: str, record: str) -> Explanation:
         self._mapping(name)
-        return _explanation.validate_python(self._api.sure(f"/api/pairs/{name}/{_part(record)}"))
+        return _explanation.validate_python(self._api.sure(f"/api/pairs/{_part(name)}/{_part(record)}"))
 
     def letters(self, topic: str, limit: int | None = None) -> list[Row]:
         found = self._api.items("/api/dead-letters", limit, topic=topic)
