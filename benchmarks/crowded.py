@@ -48,11 +48,8 @@ def failures(settings: Settings) -> int:
     """How many are open, as the daemon's store tells."""
 
     async def ask() -> int:
-        store = await open_readonly(_url(settings))
-        try:
+        async with await open_readonly(_url(settings)) as store:
             return sum(row.open for row in await store.views.failure_counts())
-        finally:
-            await store.close()
 
     return asyncio.run(ask())
 

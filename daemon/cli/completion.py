@@ -87,11 +87,8 @@ def _ask(ctx: typer.Context, read: Callable[[Store], Awaitable[Any]], without: A
 
     async def main() -> Any:
         async with asyncio.timeout(_PATIENCE):
-            store = await open_readonly(_store_url(ctx))
-            try:
+            async with await open_readonly(_store_url(ctx)) as store:
                 return await read(store)
-            finally:
-                await store.close()
 
     try:
         return asyncio.run(main())

@@ -133,11 +133,8 @@ class Direct:
         from daemon.store.engine import open_readonly
 
         async def main() -> T:
-            store = await open_readonly(self._settings.store.address().get_secret_value())
-            try:
+            async with await open_readonly(self._settings.store.address().get_secret_value()) as store:
                 return await read(store)
-            finally:
-                await store.close()
 
         return asyncio.run(main())
 
@@ -152,15 +149,14 @@ async def _explained(settings: Settings, file: MappingsFile, name: str, record: 
     from daemon.wiring import Clock
     from producers.watermark import Overlap
 
-    store = await open_readonly(settings.store.address().get_secret_value())
-    try:
-        async with sessions(settings, Hooks(), BRIEF) as clients:
-            company = await preflight.connect(clients, settings.business_central.company)
-            mappings = await preflight.expanding(clients, company, file.mappings)
-            sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), Clock().now_ms)
-            return await Explainer(sides, store).explain(name, record)
-    finally:
-        await store.close()
+    async with (
+        await open_readonly(settings.store.address().get_secret_value()) as store,
+        sessions(settings, Hooks(), BRIEF) as clients,
+    ):
+        company = await preflight.connect(clients, settings.business_central.company)
+        mappings = await preflight.expanding(clients, company, file.mappings)
+        sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), Clock().now_ms)
+        return await Explainer(sides, store).explain(name, record)
 
 
 async def _findings(store: Store, run: str, kind: str | None, limit: int | None) -> list[Row]:

@@ -36,11 +36,8 @@ def read_store(config: Path | None, read: Callable[[Store, Settings], Awaitable[
     settings = settings_of(config)
 
     async def main() -> T:
-        store = await open_readonly(settings.store.address().get_secret_value())
-        try:
+        async with await open_readonly(settings.store.address().get_secret_value()) as store:
             return await read(store, settings)
-        finally:
-            await store.close()
 
     return asyncio.run(main())
 

@@ -51,17 +51,14 @@ def watch(config: Path | None, seconds: float, json: bool) -> None:
 async def _watch(settings: Settings, seconds: float) -> None:
     from daemon.store.engine import open_readonly
 
-    store = await open_readonly(settings.store.address().get_secret_value())
     enough = asyncio.Event()
-    try:
+    async with await open_readonly(settings.store.address().get_secret_value()) as store:
         with closing(Here(settings)) as worker, _keys(enough.set):
             shown = await look(store, settings, worker)
             with Live(view(shown, datetime.now().astimezone()), screen=True, auto_refresh=False) as live:
                 while not await _told(enough, seconds):
                     shown = await _again(store, settings, worker, shown)
                     live.update(view(shown, datetime.now().astimezone()), refresh=True)
-    finally:
-        await store.close()
 
 
 async def look(store: Store, settings: Settings, worker: Worker) -> dict[str, Any]:
