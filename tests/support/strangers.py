@@ -1,4 +1,6 @@
-"""Clients nobody here wrote, in environments of their own, and the programs that drive them against a simulator.
+"""Programs nobody here wrote, in environments of their own.
+
+Clients are driven against a simulator by programs of ours; others judge our files.
 
     python -m tests.support.strangers      # only get the clients, as `make test` does
 
@@ -44,6 +46,12 @@ def run_python(program: str, *arguments: str, **environment: str) -> Any:
     return _output([str(python_clients()), str(PROGRAMS / "python" / program), *arguments], environment)
 
 
+def judged(module: str, *arguments: str) -> tuple[bool, str]:
+    """Whether a command of theirs (`python -m module`) is content, and what it says."""
+    done = _run([str(python_clients()), "-m", module, *arguments], {})
+    return done.returncode == 0, done.stdout + done.stderr
+
+
 def run_node(program: str, *arguments: str) -> Any:
     """What `strangers/node/<program>` prints."""
     modules = {"NODE_PATH": str(node_clients())}
@@ -51,10 +59,14 @@ def run_node(program: str, *arguments: str) -> Any:
 
 
 def _output(command: Sequence[str], environment: Mapping[str, str]) -> Any:
-    settings = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | environment
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=_RUN_SECONDS, check=False)
+    done = _run(command, environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    settings = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | environment
+    return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=_RUN_SECONDS, check=False)
 
 
 @contextlib.contextmanager

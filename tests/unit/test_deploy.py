@@ -67,6 +67,20 @@ def test_all_workers_wait_for_what_they_share() -> None:
     assert all("healthcheck" in service for service in services.values())
 
 
+def test_what_services_refer_to_is_there() -> None:
+    """No schema tells that: a service that is waited for, a volume by its name, a file by its path."""
+    file = yaml(ROOT / "docker-compose.yml")
+    services = file["services"]
+    waited = {name for service in services.values() for name in service.get("depends_on", ())}
+    assert waited
+    assert waited <= set(services)
+    text = (ROOT / "docker-compose.yml").read_text().replace("${WORKERS:-1}", "1")
+    mounted = {volume for service in YAML(typ="safe").load(text)["services"].values() for volume in service["volumes"]}
+    sources = {volume.split(":")[0] for volume in mounted}
+    assert {name for name in sources if not name.startswith(".")} == set(file["volumes"])
+    assert [name for name in sources if name.startswith(".") and not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_as_many_workers_start_as_are_asked_for_and_are_watched(number: int) -> None:
     """Each has a port of its own on the host; a service without a profile always starts."""
