@@ -39,7 +39,8 @@ class Why(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Held:
     """One side of it. `name` is how people call the record; `id` None: there is no record that we know of. `there`: it
-    exists now. `in_filter` None: it does not exist.
+    exists now. `in_filter` None: it does not exist. `version` is its etag now, `known_version` the one last seen or
+    written by us; each empty where there is none.
     """
 
     table: str
@@ -48,6 +49,13 @@ class Held:
     there: bool = False
     in_filter: bool | None = None
     filter: str = ""
+    version: str = ""
+    known_version: str = ""
+
+    @property
+    def written_since(self) -> bool:
+        """Somebody has written it since we last saw or wrote it, though perhaps no field of the mapping."""
+        return bool(self.version and self.known_version) and self.version != self.known_version
 
 
 @dataclass(frozen=True, slots=True)

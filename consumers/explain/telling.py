@@ -1,6 +1,7 @@
 """The whole explanation: the sentence, both sides, field by field, and what would be done."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from consumers.decide import Create, Decision, Deletion, Modify
@@ -47,10 +48,12 @@ def _half_gone(facts: Facts) -> bool:
 
 def _held(facts: Facts, side: Side) -> Held:
     table, row = facts.mapping.table(side), facts.seen.get(side)
+    known = facts.coupling.half(side).version if facts.coupling else ""
+    held = Held(table.name, facts.ids.get(side), filter=table.filter.text, known_version=known)
     if row is None:
-        return Held(table.name, facts.ids.get(side), _remembered(facts, side), filter=table.filter.text)
-    called = label(facts.mapping, side, row)
-    return Held(table.name, facts.ids.get(side), called, True, facts.in_filter(side), table.filter.text)
+        return replace(held, name=_remembered(facts, side))
+    called, version = label(facts.mapping, side, row), facts.now[side].version
+    return replace(held, name=called, there=True, in_filter=facts.in_filter(side), version=version)
 
 
 def _remembered(facts: Facts, side: Side) -> str:

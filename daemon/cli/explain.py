@@ -17,7 +17,7 @@ from schemas.side import Side
 from schemas.survey import shown
 
 if TYPE_CHECKING:  # slow to import, and `--help` does not need it
-    from schemas.explanation import Explanation, FieldRow, Trouble
+    from schemas.explanation import Explanation, FieldRow, Held, Trouble
 
 _COLUMNS = ("field", "Business Central", "Sales", "last agreed", "changed", "wins")
 
@@ -48,6 +48,8 @@ def _page(found: Explanation, everything: bool) -> None:
         outside = f"outside the filter: {held.filter}" if held.in_filter is False else ""
         told = ", ".join(part for part in (held.name, held.id or "", there, outside) if part)
         say(f"{side.label:<17} {told}")
+        if held.version or held.known_version:
+            say(f"{'':<17} {_versions(held)}")
     for line in _history(found):
         say(line)
     rows = [_row(one) for one in found.fields if everything or one.differs]
@@ -65,6 +67,15 @@ def _page(found: Explanation, everything: bool) -> None:
     say(found.says)
     if found.next:
         say(f"  → {found.next}")
+
+
+def _versions(held: Held) -> str:
+    if not held.version:
+        return f"was version {held.known_version}"
+    if not held.known_version:
+        return f"version {held.version}"
+    since = f"written since version {held.known_version}, the last seen" if held.written_since else "as last seen"
+    return f"version {held.version}, {since}"
 
 
 def _history(found: Explanation) -> Iterator[str]:

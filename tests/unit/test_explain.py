@@ -134,6 +134,20 @@ def test_the_fields_say_who_moved_and_who_wins() -> None:
     assert [one.travels for one in told.fields] == [Direction.BOTH] * 3 + [Direction.TO_SALES, Direction.TO_BC]
 
 
+def test_the_versions_say_which_side_was_written_since_we_last_saw_it() -> None:
+    found = explain(pair({}, {"@odata.etag": 'W/"9"'}))
+    assert found.bc.version == found.bc.known_version == AGREED[0]["@odata.etag"]
+    assert (found.sales.version, found.sales.known_version) == ('W/"9"', AGREED[1]["@odata.etag"])
+    assert [found.side(side).written_since for side in Side] == [False, True]
+
+
+def test_a_record_that_is_gone_or_not_coupled_has_just_the_version_that_there_is() -> None:
+    gone, alone = explain(pair(None, {})), explain(single())
+    etag = AGREED[0]["@odata.etag"]
+    assert [(one.bc.version, one.bc.known_version) for one in (gone, alone)] == [("", etag), (etag, "")]
+    assert [one.bc.written_since for one in (gone, alone)] == [False, False]
+
+
 def test_what_needs_a_person_is_told_before_what_passes() -> None:
     told = explain(pair({"city": "Bonn"}, {"telephone1": "1", "creditlimit": 9}))
     assert told.why is Why.ONE_WAY

@@ -282,7 +282,8 @@ def clashing() -> Facts:
     held = {"name": text["displayName"], "address1_city": "Ulm", "telephone1": "+49 1"}
     sales = {"@odata.etag": 'W/"1"', "accountid": SALES_ID, **held, "statecode": 0, "customertypecode": 3}
     agreed = Coupling("CUSTOMER", rows.half(mapped, Side.BC, bc), rows.half(mapped, Side.SALES, sales))
-    edited = {**bc, "city": "Bonn", "blocked": ""}, {**sales, "address1_city": "Köln", "telephone1": "+49 2"}
+    edited_sales = {**sales, "@odata.etag": 'W/"2"', "address1_city": "Köln", "telephone1": "+49 2"}
+    edited = {**bc, "@odata.etag": "2", "city": "Bonn", "blocked": ""}, edited_sales
     told = Problem("update-conflict", "customers and accounts were both changed.", "`coupled retry --use bc`.")
     failure = Trouble(Direction.TO_SALES, "conflict", told, 1, ago(90), ago(60), job=4)
     mended = Trouble(Direction.TO_BC, "resolved", LOOKUP, 3, ago(900), ago(800), resolved_at=ago(700))

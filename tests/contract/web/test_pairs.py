@@ -41,6 +41,12 @@ async def test_it_says_what_differs_in_words_and_shows_all_three_values(browser)
     assert "<b>" not in text
 
 
+async def test_it_tells_the_versions_now_and_last_seen(browser):
+    text = (await browser.get(PAGE)).text
+    assert text.count("written since") == 2
+    assert "as last seen" not in text
+
+
 async def test_its_history_has_failures_open_and_resolved_with_their_job(browser):
     text = (await browser.get(PAGE)).text
     assert "update-conflict" in text
