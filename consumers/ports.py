@@ -103,6 +103,13 @@ class Memory(Protocol):
         """
 
 
+class Records(Protocol):
+    """A side's records by id. ApiError if it does not answer."""
+
+    async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, Row]:
+        """Those that exist, by id."""
+
+
 class Target(Protocol):
     """One side, to write to and to look things up in. ApiError when the side does not answer a read."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from consumers.decide import Modify
-from consumers.ports import Memory, Target
+from consumers.ports import Memory, Records
 from consumers.translate import rounded, same
 from schemas import rows
 from schemas.coupling import Coupling
@@ -42,7 +42,7 @@ def new_partners(items: Sequence[object]) -> dict[tuple[str, str], str]:
 
 
 class Recovery:
-    def __init__(self, memory: Memory, targets: Mapping[Side, Target]) -> None:
+    def __init__(self, memory: Memory, targets: Mapping[Side, Records]) -> None:
         self._memory, self._targets = memory, targets
 
     async def couplings(self, mapping: TableMapping, found: Couplings) -> Couplings:
@@ -71,6 +71,13 @@ class Recovery:
             if error.transient:
                 raise
             return {}  # what is refused for good fails the records themselves, by their own reads
+
+
+def recalled(mapping: TableMapping, coupling: Coupling, begun: Begun | None, seen: Mapping[Side, rows.Row]) -> Coupling:
+    """As it would be had what was begun been recorded, if that was carried out: `seen` holds the records as they are.
+    For who only compares, and stores nothing."""
+    row = seen.get(begun.side) if begun else None
+    return known(mapping, coupling, begun, row) if begun and row else coupling
 
 
 def _is_on(side: Side, one: Begun | None) -> bool:

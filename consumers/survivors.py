@@ -1,13 +1,12 @@
 """Deletions carried out: both records are looked at, then the partner is deleted, or the deleted one created again."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
 
 from consumers.decide import Decision, Delete, Deletion, restore
 from consumers.deletions import Restore, follow, refused, shared
 from consumers.lookups import LookUps
 from consumers.owed import owing
-from consumers.ports import Memory
+from consumers.ports import Memory, Records
 from consumers.push import Push
 from schemas import rows
 from schemas.change import Change
@@ -19,12 +18,6 @@ from schemas.side import Side
 
 # Puts changes of one table on its topic.
 Publish = Callable[[Sequence[Change]], Awaitable[None]]
-
-
-class Records(Protocol):
-    """A side's records by id, with the fields that capture computes. ApiError if it does not answer."""
-
-    async def read(self, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, rows.Row]: ...
 
 
 class Survivors:

@@ -15,10 +15,10 @@ from consumers.decide import Decision, Deletion, decide
 from consumers.lookups import LookUps
 from consumers.newest import newest_of
 from consumers.owed import owing
-from consumers.ports import Applied, Memory, Overtaken
+from consumers.ports import Applied, Memory, Overtaken, Records
 from consumers.push import Push
 from consumers.recovering import Recovery
-from consumers.survivors import Publish, Records, Survivors
+from consumers.survivors import Publish, Survivors
 from schemas.change import Change, Op, decode
 from schemas.coupling import Coupling, Lookups
 from schemas.errors import CoupledError

@@ -10,11 +10,12 @@ from consumers.explain.telling import explain
 from consumers.lookups import LookUps
 from consumers.named import Named, is_id
 from consumers.ports import Row
+from consumers.recovering import recalled
 from consumers.survey.drift import Hints, looked_up
 from daemon.sides import Sides
 from daemon.store.engine import Store
 from daemon.store.views import CouplingView, Failure
-from schemas.coupling import Lookups
+from schemas.coupling import Coupling, Lookups
 from schemas.errors import ApiError, Refused, Unreachable
 from schemas.explanation import Explanation, Trouble
 from schemas.mapping import TableMapping
@@ -65,7 +66,7 @@ class Explainer:
             flags=flags[mapping.name],
             seen=seen,
             ids=ids,
-            coupling=coupled.coupling if coupled else None,
+            coupling=await self._recalled(mapping, coupled.coupling, seen) if coupled else None,
             failures=tuple(map(_trouble, failures)),
             now_ms=self.sides.now_ms(),
             paused_at=states.paused_at,
@@ -73,6 +74,11 @@ class Explainer:
             synchronised_at=coupled.updated_at if coupled else None,
         )
         return await self._hinted(replace(facts, lookups=await self._lookups(facts)))
+
+    async def _recalled(self, mapping: TableMapping, coupling: Coupling, seen: Mapping[Side, Row]) -> Coupling:
+        """What a kill, or a lost answer, has left of our own work with the partner is nobody's edit (promise 3)."""
+        begun = await self.store.memory.changes_begun(mapping.name, [coupling.bc.id])
+        return recalled(mapping, coupling, begun.get(coupling.bc.id), seen)
 
     async def _known(self, mapping: TableMapping, record: str) -> tuple[CouplingView | None, dict[Side, str]]:
         """Its coupling, if it has one, and the ids to look for."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from consumers.decide import unagreed
 from consumers.ports import Applied
+from consumers.recovering import Recovery
 from consumers.survey.context import Context
 from consumers.survey.drift import reopened, sources
 from consumers.survey.ports import Row
@@ -29,6 +30,7 @@ async def repair(context: Context, side: Side, found: Sequence[Finding]) -> list
     name = context.mapping.name
     async with context.memory.turn(name):
         known = await context.memory.couplings([name], Side.BC, [one.bc_id for one in found if one.bc_id])
+        known = await Recovery(context.memory, context.readers).couplings(context.mapping, known)
         couplings = list(known.values())
         seen = {one: await _read(context, one, couplings) for one in Side}
         pairs = [_pair(one, seen) for one in couplings]

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from consumers.deletions import what_ends_it
 from consumers.lookups import LookUps
 from consumers.matching import Keys, alike, match
+from consumers.recovering import recalled
 from consumers.survey.context import Context
 from consumers.survey.drift import Drift, Halves, drifts, looked_up
 from consumers.survey.labels import label
@@ -72,7 +73,7 @@ def in_filter(context: Context, pair: Pair) -> bool:
 
 
 async def _compare(context: Context, couplings: Sequence[Coupling], counts: Counter[str]) -> None:
-    pairs = [await _fresh(context, pair) for pair in await _staged(context, couplings)]
+    pairs = [await _fresh(context, pair) for pair in await _recalled(context, await _staged(context, couplings))]
     whole = [pair for pair in pairs if not pair.gone and in_filter(context, pair)]
     findings = [_gone(context, pair) for pair in pairs if pair.gone]
     for pair, told in zip(whole, await compared(context, whole), strict=True):
@@ -98,11 +99,25 @@ async def _staged(context: Context, couplings: Sequence[Coupling]) -> list[Pair]
     ]
 
 
+async def _recalled(context: Context, pairs: Sequence[Pair]) -> list[Pair]:
+    """What was begun may be with its partner by now, carried out after that was read, and is ours (promise 3)."""
+    ids = [pair.coupling.bc.id for pair in pairs]
+    pending = await context.memory.changes_begun(context.mapping.name, ids)
+    found: list[Pair] = []
+    for pair in pairs:
+        begun = pending.get(pair.coupling.bc.id)
+        now = await _anew(context, pair) if begun else pair
+        found.append(replace(now, coupling=recalled(context.mapping, now.coupling, begun, now.seen)))
+    return found
+
+
 async def _fresh(context: Context, pair: Pair) -> Pair:
     """What was carried after its side was read is read again."""
     passed = [side for side, now in pair.now(context).items() if pair.coupling.half(side).sequence > now.sequence]
-    if not passed:
-        return pair
+    return await _anew(context, pair) if passed else pair
+
+
+async def _anew(context: Context, pair: Pair) -> Pair:
     seen: dict[Side, Row] = {}
     for side in pair.seen:
         key = pair.coupling.half(side).id
