@@ -28,7 +28,7 @@ class Followed(Told, Protocol):
 
     def read(self, place: Place) -> None: ...
 
-    def missed(self, place: Place) -> None: ...
+    def tried(self, place: Place) -> None: ...
 
     def unread(self, place: Place) -> None: ...
 
@@ -66,6 +66,7 @@ class Capturing:
             self._told.unread(self._place)
             self._went()  # it is another worker's to tell
             return False, self._seconds
+        self._told.tried(self._place)
         try:
             if await self._paused():
                 self._told.unread(self._place)  # nobody wants it: its age would be an alarm about nothing
@@ -89,5 +90,4 @@ class Capturing:
             _log.warning("capture_failed", table=self._capture.name, error=str(error), exc_info=told)
         self._failures += 1
         self._told.down(self._capture.name, str(error) or type(error).__name__)
-        self._told.missed(self._place)
         return min(self._seconds * 2.0 ** min(self._failures, 16), _MAX_BACKOFF)

@@ -31,8 +31,8 @@ class Health:
         """Capture has just read the table to its end, whether or not anything had changed."""
         self.seen[place] = time.monotonic()
 
-    def missed(self, place: Place) -> None:
-        """Capture could not read the table; if it never could, its age counts from now on."""
+    def tried(self, place: Place) -> None:
+        """Capture begins to read the table; of one that was never read to its end the age counts from now on."""
         self.seen.setdefault(place, time.monotonic())
 
     def unread(self, place: Place) -> None:

@@ -13,8 +13,9 @@ from daemon.store.choosing import before, failures_wanted, mentions, once_each, 
 from daemon.store.coupling_rows import coupling, load_references
 from daemon.store.database import Database
 from daemon.store.jobs import job_of
+from daemon.store.marks import unapplied
 from daemon.store.pauses import AT_ONCE
-from daemon.store.tables import CouplingRow, FailureRow, JobRow, PageRow, PositionRow
+from daemon.store.tables import CouplingRow, FailureRow, JobRow, PositionRow
 from producers.ports import Position
 from schemas.coupling import Coupling
 from schemas.errors import Problem
@@ -207,12 +208,10 @@ class Views:
     async def positions(self) -> list[PositionView]:
         """By name."""
         row, now = PositionRow, self._now()
-        pages, records = func.count(PageRow.seq), func.coalesce(func.sum(PageRow.count), 0)
-        flying = select(PageRow.position, pages.label("pages"), records.label("records")).group_by(PageRow.position)
-        counted = flying.subquery()
-        query = select(*row.__table__.columns, counted.c.pages, counted.c.records).order_by(row.name)
-        query = query.outerjoin(counted, counted.c.position == row.name)
-        return [_position(found, now) for found in await self._rows(query)]
+        async with self._database.read() as connection:
+            found = (await connection.execute(select(*row.__table__.columns).order_by(row.name))).all()
+            flying = await unapplied(connection)
+        return [_position(one, flying.get(one.name, (0, 0)), now) for one in found]
 
     async def last_jobs(self) -> list[Job]:
         """Of each mapping the one that was begun last."""
@@ -283,13 +282,13 @@ def _state(row: Row[Any]) -> str:
     return "waiting" if row.waits_for else str(row.outcome)
 
 
-def _position(row: Row[Any], now: datetime) -> PositionView:
+def _position(row: Row[Any], flying: tuple[int, int], now: datetime) -> PositionView:
     return PositionView(
         name=row.name,
         published=row.published,
         applied=row.applied,
         log_id=row.log_id,
         applied_age=(now - row.applied_at).total_seconds(),
-        pages_in_flight=int(row.pages or 0),
-        records_in_flight=int(row.records or 0),
+        pages_in_flight=flying[0],
+        records_in_flight=flying[1],
     )

@@ -143,6 +143,24 @@ async def test_the_age_of_a_table_that_was_never_read_counts_from_the_first_try(
         made.task.cancel()
 
 
+async def test_the_age_of_a_table_whose_first_read_does_not_end_grows() -> None:
+    """Else nobody is alarmed, since it neither succeeds nor fails."""
+    made = Bench()
+    reading = asyncio.Event()
+
+    async def hangs() -> int:
+        reading.set()
+        await asyncio.Event().wait()
+        return 0
+
+    made.captures.once = hangs  # type: ignore[method-assign]
+    try:
+        await asyncio.wait_for(reading.wait(), 5)
+        assert CUSTOMERS in made.health.ages()
+    finally:
+        made.task.cancel()
+
+
 async def test_a_table_that_is_paused_grows_no_older(place: Bench) -> None:
     await place.rests()
     place.paused = True

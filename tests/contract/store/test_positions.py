@@ -266,6 +266,23 @@ async def test_the_view_tells_the_age_of_both_marks(store: Store, clock: Clock) 
     assert (view.pages_in_flight, view.records_in_flight) == (1, 10)
 
 
+async def test_what_is_applied_is_not_in_flight_though_nobody_has_settled_it_yet(store: Store) -> None:
+    """Capture settles with its next look, which a pause puts off for days, and webhooks for minutes."""
+    await store.positions.begin(NAME, {"page": 0}, LOG)
+    for number in (1, 2, 3):
+        await _page(store, number, {0: number, 2: number})
+    await _apply(store, {0: 3, 2: 1})
+    [view] = await store.views.positions()
+    assert (view.pages_in_flight, view.records_in_flight) == (2, 20)
+    await _apply(store, {2: 3}, log_id="another")
+    [view] = await store.views.positions()
+    assert view.records_in_flight == 30, "another log says nothing of this one"
+    await _apply(store, {2: 3})
+    [view] = await store.views.positions()
+    assert (view.pages_in_flight, view.records_in_flight) == (0, 0)
+    assert await _applied(store) == 0
+
+
 async def test_messages_gone_before_anybody_read_them_are_published_again(store: Store) -> None:
     """Retention has passed them: what comes after them says nothing of them (promises 1 and 5)."""
     await store.positions.begin(NAME, {"page": 0}, LOG)
