@@ -25,9 +25,25 @@ from schemas.side import Direction, Side
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 _ANSWERS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+# Seconds after which a change was slow, for the alert: one of _BUCKETS, so that Prometheus counts the same.
+_SLOW = 60
 _WRITTEN = frozenset({Outcome.INSERTED, Outcome.MODIFIED})
+# No answer, or refused: with what fails at the server, what the alert on a side's requests counts.
+_FAILED = frozenset({0, 401, 403})
 # An exemplar may have 128 characters, names of its labels included.
 _EXEMPLAR_PART = 50
+
+
+@dataclass(slots=True)
+class Part:
+    """How much there was since the start, and how much of that was of a kind."""
+
+    all: int = 0
+    of_it: int = 0
+
+    def add(self, counts: bool) -> None:
+        self.all += 1
+        self.of_it += counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +74,10 @@ class Standing:
 
 
 class Metrics:
-    """One registry of its own, so that several daemons (and tests) can live in one process."""
+    """One registry of its own, so that several daemons (and tests) can live in one process.
+
+    `failed` of the requests to each side, and `slow` of the changes that were written: for alerts without Prometheus.
+    """
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -98,6 +117,8 @@ class Metrics:
         self._leads = self._gauge("coupled_leader", "Whether this worker leads: captures, runs, takes commands.")
         self._outcomes: dict[Outcome, int] = {}
         self._waited = dict.fromkeys(Side, 0.0)
+        self.failed = {side: Part() for side in Side}
+        self.slow = Part()
         for side in Side:
             self._throttled.labels(side.value)
             self._parts.labels(side.value)
@@ -115,12 +136,15 @@ class Metrics:
             self._records.labels(one.mapping, one.direction.value, one.outcome.value).inc()
             self._outcomes[one.outcome] = self._outcomes.get(one.outcome, 0) + 1
             if one.change.job is None and one.outcome in _WRITTEN:
-                self._propagation.observe(max(0, now_ms - one.change.ts_ms) / 1000, _exemplar(one))
+                seconds = max(0, now_ms - one.change.ts_ms) / 1000
+                self._propagation.observe(seconds, _exemplar(one))
+                self.slow.add(seconds > _SLOW)
 
     def request(self, side: Side, operation: str, status: int, seconds: float) -> None:
         """Counts one request (status 0: no answer), and how long it took."""
         self._requests.labels(side.value, operation, str(status)).inc()
         self._answers.labels(side.value).observe(seconds)
+        self.failed[side].add(status in _FAILED or status >= 500)
 
     def counted(self, side: Side, parts: int) -> None:
         """Adds for how many requests the side counts what was sent."""

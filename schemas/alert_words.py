@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from schemas.alerts import RULES, Cause, News
+from schemas.alert_causes import Cause
+from schemas.alerts import RULES, News
 from schemas.visible import visible
 
 _LONGEST = 120

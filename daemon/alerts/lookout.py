@@ -9,15 +9,19 @@ from daemon.metrics import Metrics
 from daemon.store.engine import Store
 from daemon.store.figures import failures, lags
 from producers.subscriptions import State
-from schemas.alerts import Sight, share
+from schemas.alert_causes import Sight
+from schemas.alerts import share
 from schemas.errors import CoupledError
 from schemas.job import Job, RunState
 from schemas.mapping import Mappings
 from schemas.side import Side
 
-_LIVE = "live:"
-# Looks kept for the share of time waited: a little more than ten minutes of them.
-_LOOKS = 60
+_LIVE, _OPEN = "live:", "open"
+# Looks kept for the shares: a little more of them than the longest window has.
+_LOOKS = 75
+_SLOW_WINDOW = 900.0
+# What `share` asks for.
+_Points = deque[tuple[float, float, float]]
 _AT_WORK = (RunState.ACCEPTED, RunState.RUNNING)
 
 
@@ -41,16 +45,18 @@ class Lookout:
     ) -> None:
         self._store, self._mappings = store, mappings
         self._metrics, self._health, self._subscriptions, self._now = metrics, health, subscriptions, now
-        self._waited: dict[Side, deque[tuple[float, float]]] = {side: deque(maxlen=_LOOKS) for side in Side}
+        self._waited, self._failed = _histories(), _histories()
+        self._slow = _history()
 
     async def sight(self) -> Sight:
         """It never fails: what cannot be known now is absent."""
         now = self._now()
-        for side, total in self._metrics.waited().items():
-            self._waited[side].append((now, total))
+        self._note(now)
         reasons = self._health.reasons
         own: dict[str, Any] = {
-            "waited": {side.value: share(list(totals), now) for side, totals in self._waited.items()},
+            "waited": {side.value: share(points, now) for side, points in self._waited.items()},
+            "refused": {side.value: share(points, now) for side, points in self._failed.items()},
+            "slow": share(self._slow, now, _SLOW_WINDOW),
             "position_age": {(side.value, table): age for (side, table), age in self._health.ages().items()},
             "unread": [_place(name) for name in reasons if name.startswith(_LIVE)],
             "webhooks": {table: state.value for table, state in self._subscriptions().items()},
@@ -61,18 +67,41 @@ class Lookout:
         except CoupledError:
             return Sight(now, False, **own)
 
+    def _note(self, now: float) -> None:
+        for side, total in self._metrics.waited().items():
+            self._waited[side].append((now, now, total))
+        for side, requests in self._metrics.failed.items():
+            self._failed[side].append((now, requests.all, requests.of_it))
+        written = self._metrics.slow
+        self._slow.append((now, written.all, written.of_it))
+
     async def _stored(self) -> dict[str, Any]:
         views, jobs = self._store.views, self._store.jobs
         late = lags(self._mappings, await views.positions())
         failed, runs = failures(await views.failure_counts()), await jobs.active_runs()
+        conflicts = await views.conflict_counts()
         states = await self._store.states.all()
         return {
             "lag": {(mapping, way.value): age for (mapping, way), age in late.items()},
-            "failing": {mapping: count for (mapping, state), count in failed.items() if state == "open"},
+            "applied": await views.applied(),
+            "failing": {
+                mapping: max(0, count - conflicts.get(mapping, 0))
+                for (mapping, state), count in failed.items()
+                if state == _OPEN
+            },
+            "conflicts": conflicts,
             "runs": {run.id: _at(await jobs.jobs_of(run.id)) for run in runs if run.state in _AT_WORK},
             "answers": [run.id for run in runs if run.state is RunState.AWAITING_ANSWER],
             "paused": {name: one.paused_at.timestamp() for name, one in states.items() if one.paused_at},
         }
+
+
+def _history() -> _Points:
+    return deque(maxlen=_LOOKS)
+
+
+def _histories() -> Mapping[Side, _Points]:
+    return {side: _history() for side in Side}
 
 
 def _at(jobs: Sequence[Job]) -> object:

@@ -10,7 +10,8 @@ import structlog
 
 from daemon.alerts.channels import Channel, Undelivered
 from daemon.supervision import every
-from schemas.alerts import Cause, News, Sight, Watch, look, news, resumed
+from schemas.alert_causes import Cause, Sight
+from schemas.alerts import News, Watch, look, news, resumed
 from schemas.errors import CoupledError
 
 _log = structlog.get_logger(__name__)

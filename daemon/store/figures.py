@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from daemon.store.views import FailureCount, PositionView
+from daemon.store.position_views import PositionView
+from daemon.store.views import FailureCount
 from schemas.mapping import Mappings
 from schemas.side import Direction, Side
 

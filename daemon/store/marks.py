@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 import structlog
@@ -12,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from daemon.store.columns import table_of
 from daemon.store.database import upsert
 from daemon.store.progress import Progress, progress_of
-from daemon.store.tables import JobRow, PageRow, PositionRow, ProgressRow
+from daemon.store.tables import JobRow, PageRow, PositionRow
 from producers.ports import Position
 from schemas.outcome import Outcome
 
@@ -119,22 +118,6 @@ async def pages_of(connection: AsyncConnection, name: str) -> Sequence[Row[Any]]
     row = PageRow
     query = select(row.seq, row.topic, row.offsets).where(row.position == name).order_by(row.seq)
     return (await connection.execute(query)).all()
-
-
-async def unapplied(connection: AsyncConnection) -> Mapping[str, tuple[int, int]]:
-    """Pages and records by position that are published and not applied, whether or not what is has been settled."""
-    row, position, progress = PageRow, PositionRow, ProgressRow
-    far = select(progress.log_id, progress.topic, progress.partition, progress.last_offset)
-    moved = {(log, topic, number): offset for log, topic, number, offset in await connection.execute(far)}
-    query = select(row.position, row.topic, row.offsets, row.count.label("records"), position.log_id)
-    query = query.join(position, position.name == row.position).order_by(row.position, row.seq)
-    found: dict[str, tuple[int, int]] = {}
-    for name, group in groupby(await connection.execute(query), key=lambda page: page.position):
-        pages = list(group)
-        here = {place[1:]: offset for place, offset in moved.items() if place[0] == pages[0].log_id}
-        left = pages[applied_prefix(pages, here) :]
-        found[name] = len(left), sum(page.records for page in left)
-    return found
 
 
 def applied_prefix(pages: Sequence[Row[Any]], progress: Progress) -> int:

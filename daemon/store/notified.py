@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert, select
 
 from daemon.store.database import Database
 from daemon.store.tables_of_alerts import ToldRow
-from schemas.alerts import Cause, Kind
+from schemas.alert_causes import Cause, Kind
 
 _KINDS = frozenset(Kind)
 

@@ -12,11 +12,11 @@ from daemon.store import causes as by_cause
 from daemon.store.choosing import before, failures_wanted, mentions, once_each, told_again
 from daemon.store.coupling_rows import coupling, load_references
 from daemon.store.database import Database
+from daemon.store.failing import IS_CONFLICT
 from daemon.store.jobs import job_of
-from daemon.store.marks import unapplied
 from daemon.store.pauses import AT_ONCE
-from daemon.store.tables import CouplingRow, FailureRow, JobRow, PositionRow
-from producers.ports import Position
+from daemon.store.position_views import PositionView, positions
+from daemon.store.tables import CouplingRow, FailureRow, JobRow, ProgressRow
 from schemas.coupling import Coupling
 from schemas.errors import Problem
 from schemas.job import Job
@@ -82,19 +82,6 @@ class FailureCount:
     code: str
     open: int
     resolved: int
-
-
-@dataclass(frozen=True, slots=True)
-class PositionView:
-    """A position, how long ago its applied mark moved, and what is published and not applied yet."""
-
-    name: str
-    published: Position
-    applied: Position
-    log_id: str
-    applied_age: float
-    pages_in_flight: int
-    records_in_flight: int
 
 
 class Views:
@@ -205,13 +192,23 @@ class Views:
             for one in found
         ]
 
+    async def conflict_counts(self) -> dict[str, int]:
+        """Open conflicts by mapping, each once."""
+        row = FailureRow
+        query = select(row.mapping, func.count().label("number")).group_by(row.mapping)
+        found = await self._rows(query.where(IS_CONFLICT, row.resolved_at.is_(None), *once_each(True)))
+        return {one.mapping: one.number for one in found}
+
+    async def applied(self) -> Sequence[tuple[Any, ...]]:
+        """How far every topic is applied: something else as soon as a change has ended on any worker."""
+        row = ProgressRow
+        place = (row.topic, row.partition)
+        return [tuple(one) for one in await self._rows(select(*place, row.log_id, row.last_offset).order_by(*place))]
+
     async def positions(self) -> list[PositionView]:
         """By name."""
-        row, now = PositionRow, self._now()
         async with self._database.read() as connection:
-            found = (await connection.execute(select(*row.__table__.columns).order_by(row.name))).all()
-            flying = await unapplied(connection)
-        return [_position(one, flying.get(one.name, (0, 0)), now) for one in found]
+            return await positions(connection, self._now())
 
     async def last_jobs(self) -> list[Job]:
         """Of each mapping the one that was begun last."""
@@ -280,15 +277,3 @@ def _state(row: Row[Any]) -> str:
     if row.woken or row.transient:
         return "retrying"
     return "waiting" if row.waits_for else str(row.outcome)
-
-
-def _position(row: Row[Any], flying: tuple[int, int], now: datetime) -> PositionView:
-    return PositionView(
-        name=row.name,
-        published=row.published,
-        applied=row.applied,
-        log_id=row.log_id,
-        applied_age=(now - row.applied_at).total_seconds(),
-        pages_in_flight=flying[0],
-        records_in_flight=flying[1],
-    )

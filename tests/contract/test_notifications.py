@@ -18,7 +18,8 @@ from daemon.checkup.notify import notify as checked
 from daemon.cli.app import app
 from daemon.config import load
 from daemon.notify_settings import Notify
-from schemas.alerts import Cause, Kind, News
+from schemas.alert_causes import Cause, Kind
+from schemas.alerts import News
 from tests.support.certificates import Authority
 from tests.support.mail_server import PASSWORD, USER, MailServer, Posts, receiver
 

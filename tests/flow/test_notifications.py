@@ -9,7 +9,8 @@ import pytest
 
 from daemon.alerts import notifier
 from schemas import alerts
-from schemas.alerts import Kind, Rule
+from schemas.alert_causes import Kind
+from schemas.alerts import Rule
 from tests.support.mail_server import Posts, receiver
 from tests.support.waiting import wait_until
 from tests.support.world import World

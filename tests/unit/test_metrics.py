@@ -3,12 +3,15 @@
 import io
 import json
 import logging
+import re
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from ruamel.yaml import YAML
 
 from daemon import logs
-from daemon.metrics import Figures, Metrics, Standing
+from daemon.metrics import Figures, Metrics, Part, Standing
+from daemon.reference import ROOT
 from schemas.change import Change, Op
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
@@ -48,6 +51,25 @@ def test_a_clock_ahead_of_ours_is_no_negative_delay():
     metrics = Metrics()
     metrics.record([settled(Outcome.MODIFIED, ts_ms=9_000)], now_ms=1_000)
     assert value(metrics, "coupled_propagation_seconds_sum") == 0
+
+
+@pytest.mark.parametrize("status", [0, 200, 204, 400, 401, 403, 404, 409, 412, 429, 500, 503])
+def test_without_prometheus_the_same_requests_count_as_failed_as_with_it(status):
+    metrics = Metrics()
+    metrics.request(Side.BC, "read", status, 0.3)
+    rules = YAML(typ="safe").load(ROOT / "deploy" / "prometheus" / "alerts.yml")["groups"][0]["rules"]
+    [rule] = [rule["expr"] for rule in rules if rule["alert"] == "CoupledApiErrors"]
+    [pattern] = re.findall(r'status=~"(.*?)"', rule)
+    assert metrics.failed[Side.BC] == Part(1, bool(re.fullmatch(pattern, str(status))))
+    assert metrics.failed[Side.SALES] == Part()
+
+
+def test_slow_are_changes_above_a_minute_that_were_written_and_not_swept():
+    metrics = Metrics()
+    late = [settled(Outcome.MODIFIED, ts_ms=0), settled(Outcome.UNCHANGED, ts_ms=0), settled(Outcome.MODIFIED, 7, 0)]
+    metrics.record([*late, settled(Outcome.INSERTED, ts_ms=1)], now_ms=60_001)
+    assert metrics.slow == Part(2, 1)
+    assert value(metrics, "coupled_propagation_seconds_bucket", le="60.0") == 1
 
 
 def test_requests_and_throttling():

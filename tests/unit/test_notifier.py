@@ -10,7 +10,8 @@ import structlog
 
 from daemon.alerts.channels import Channel, Undelivered
 from daemon.alerts.notifier import Notifier
-from schemas.alerts import CALM, Cause, News, Sight
+from schemas.alert_causes import Cause, Sight
+from schemas.alerts import CALM, News
 from schemas.errors import Unreachable
 
 T0 = 1_000_000.0

@@ -1,7 +1,7 @@
 """What people were notified of outlives the daemon."""
 
 from daemon.store.engine import Store
-from schemas.alerts import Cause, Kind
+from schemas.alert_causes import Cause, Kind
 
 FAILS = Cause(Kind.FAILURES, "CUSTOMER", "3 fail", "coupled errors")
 LATE = Cause(Kind.BEHIND, "CUSTOMER to_bc", "late", "coupled status")
