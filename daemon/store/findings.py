@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from daemon.store.database import Database
 from daemon.store.tables import FindingRow, JobRow
@@ -40,16 +40,27 @@ class Findings:
             return [(one.id, _finding(one)) for one in await connection.execute(query.order_by(row.id).limit(limit))]
 
     async def of_job(
-        self, job: int, kind: str | None, offset: int, limit: int, after: int = 0
+        self,
+        job: int,
+        kind: str | None,
+        offset: int,
+        limit: int,
+        after: int = 0,
+        *,
+        direction: Direction | None = None,
     ) -> list[tuple[int, str, Finding]]:
-        """In their order: (number, mapping, finding); None: of every kind."""
+        """In their order: (number, mapping, finding); None: of every kind, and of every direction."""
         row = FindingRow
-        query = select(*row.__table__.columns).where(row.job_id == job, row.id > after).order_by(row.id)
-        query = query.offset(offset).limit(limit)
-        if kind is not None:
-            query = query.where(row.kind == kind)
+        query = select(*row.__table__.columns).where(*_wanted(job, kind, direction), row.id > after).order_by(row.id)
         async with self._database.read() as connection:
-            return [(one.id, one.mapping, _finding(one)) for one in await connection.execute(query)]
+            found = await connection.execute(query.offset(offset).limit(limit))
+            return [(one.id, one.mapping, _finding(one)) for one in found]
+
+    async def count(self, job: int, kind: str | None, direction: Direction | None) -> int:
+        """How many `of_job` would list without a limit."""
+        query = select(func.count()).select_from(FindingRow).where(*_wanted(job, kind, direction))
+        async with self._database.read() as connection:
+            return int(await connection.scalar(query) or 0)
 
     async def of_run(
         self, run: str, kind: str | None = None, mapping: str | None = None, after: int = 0, limit: int = 100
@@ -64,6 +75,12 @@ class Findings:
             query = query.where(row.mapping == mapping)
         async with self._database.read() as connection:
             return [(one.id, one.mapping, _finding(one)) for one in await connection.execute(query)]
+
+
+def _wanted(job: int, kind: str | None, direction: Direction | None) -> list[ColumnElement[bool]]:
+    row = FindingRow
+    given = ((row.job_id, job), (row.kind, kind), (row.direction, direction and direction.value))
+    return [column == value for column, value in given if value is not None]
 
 
 def _row(job: int, mapping: str, one: Finding) -> dict[str, Any]:

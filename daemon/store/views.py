@@ -77,6 +77,15 @@ class FailureCause:
 
 
 @dataclass(frozen=True, slots=True)
+class CauseList:
+    """Some causes of a list that has so many, for which so many records fail."""
+
+    items: Sequence[FailureCause]
+    causes: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
 class FailureCount:
     mapping: str
     code: str
@@ -172,6 +181,16 @@ class Views:
         async with self._database.read() as connection:
             counted = await by_cause.numbers(connection, wanted, told_again(), after)
             return await _with_examples(connection, counted[:limit])
+
+    async def cause_list(
+        self, mapping: str | None = None, *, code: str | None = None, offset: int = 0, limit: int = 100
+    ) -> CauseList:
+        """The same from so many on, with how many there are of both: what is counted anyway."""
+        wanted = failures_wanted(mapping, None, True, code)
+        async with self._database.read() as connection:
+            counted = await by_cause.numbers(connection, wanted, told_again())
+            items = await _with_examples(connection, counted[offset : offset + limit])
+        return CauseList(items, len(counted), sum(number for _, number in counted))
 
     async def newest_failure(self) -> int:
         """The number of the record that was last found to fail for the first time."""

@@ -171,10 +171,13 @@ def _add_records(routes: APIRouter, services: Services) -> None:
         return JobRow.of(found)
 
     @routes.get("/jobs/{number}/findings")
-    async def findings(asked: PagingFrom, number: JobNumber, kind: Word | None = None) -> Listing[Found]:
+    async def findings(
+        asked: PagingFrom, number: JobNumber, kind: Word | None = None, direction: Direction | None = None
+    ) -> Listing[Found]:
         """What a job of a match or a dry run has found."""
-        after = asked.after(paging.FINDINGS)
-        return asked.listing(paging.FINDINGS, await reader.findings(number, kind, asked.offset, asked.limit, after))
+        after, offset = asked.after(paging.FINDINGS), asked.offset
+        found = await reader.findings(number, kind, offset, asked.limit, after, direction=direction)
+        return asked.listing(paging.FINDINGS, found)
 
     @routes.get("/failures")
     async def failures(

@@ -10,7 +10,7 @@ from schemas.checkup import State
 from schemas.job import Job, JobState, Keep, Run, RunState
 from schemas.outcome import Outcome
 from schemas.side import Direction
-from schemas.survey import by_kind
+from schemas.survey import Kind, by_kind
 
 _ARROWS = {Direction.TO_SALES: "BC → Sales", Direction.TO_BC: "Sales → BC", Direction.BOTH: "BC ↔ Sales"}
 _TONES = {
@@ -29,6 +29,7 @@ _TONES = {
     State.ERROR: "bad",
 }
 _FAILURE_TONES = {"retrying": "busy", "waiting": "busy", "conflict": "warn", "skipped": "idle", "resolved": "ok"}
+_LISTED = frozenset(Kind) - {Kind.UNCHANGED}
 _KINDS = {
     "full-sync": "Full synchronisation",
     "sync": "Modified records",
@@ -105,10 +106,14 @@ def count(job: Job, outcome: str) -> int:
     return job.failed if outcome == Outcome.FAILED else job.counters.get(Outcome(outcome), 0)
 
 
-def found(job: Job) -> str:
-    """What a job that only looked has found, in a line."""
-    kinds = by_kind(job.found).items()
-    return ", ".join(f"{number(count)} {words(name)}" for name, count in kinds if count)
+def found(job: Job) -> list[tuple[str, int]]:
+    """What a job that only looked has found, by kind."""
+    return [(kind, count) for kind, count in by_kind(job.found).items() if count]
+
+
+def listed(kind: str) -> bool:
+    """Are the findings of a kind kept one by one? What is as it should be is only counted."""
+    return kind in _LISTED
 
 
 def percent(job: Job) -> int | None:
@@ -152,6 +157,7 @@ _FILTERS = (
     took,
     count,
     found,
+    listed,
     percent,
     rate,
     answer,

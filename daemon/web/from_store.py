@@ -14,6 +14,7 @@ from daemon.store.views import CouplingView, Failure, FailureCause
 from daemon.web.formats import percent
 from daemon.web.paging import micros, moment
 from daemon.web.ports import (
+    Causes,
     CommandStatus,
     Coupled,
     Found,
@@ -82,7 +83,7 @@ class StoreReader:
 
     async def jobs(self, wanted: WantedJobs, offset: int, limit: int, after: Spot | None = None) -> Page[Job]:
         found = await self.store.jobs.jobs(
-            None, wanted.mapping, limit + 1, offset, state=wanted.state, failures=wanted.failures, after=after
+            wanted.run, wanted.mapping, limit + 1, offset, state=wanted.state, failures=wanted.failures, after=after
         )
         return _page(found, offset, limit, lambda job: (job.id,))
 
@@ -110,8 +111,11 @@ class StoreReader:
                 found |= {number: called(base) for number in by_key[key]}
         return found
 
-    async def causes(self, wanted: Wanted) -> Sequence[FailureCause]:
-        return await self.store.views.causes(wanted.mapping, code=wanted.code)
+    async def causes(self, wanted: Wanted, offset: int, limit: int) -> Causes:
+        found = await self.store.views.cause_list(wanted.mapping, code=wanted.code, offset=offset, limit=limit)
+        # Read from the beginning each time, so a place is told only as a sign that others follow.
+        after = (offset + limit,) if found.causes > offset + limit else None
+        return Causes(Page(found.items, offset, after, found.causes), found.records)
 
     async def causes_page(self, wanted: Wanted, limit: int, after: Spot | None) -> Page[FailureCause]:
         upto = after[0] if after else await self.store.views.newest_failure()
@@ -122,12 +126,13 @@ class StoreReader:
     async def failure_codes(self) -> Sequence[str]:
         return sorted({count.code for count in await self.store.views.failure_counts() if count.open})
 
-    async def blank_count(self) -> int:
-        return sum((await self.store.blanks.counts()).values())
+    async def blank_count(self, mapping: str | None = None) -> int:
+        counts = await self.store.blanks.counts()
+        return sum(counts.values()) if mapping is None else counts.get(mapping, 0)
 
     async def blanks(self, mapping: str | None, offset: int, limit: int, after: Spot | None = None) -> Page[Blank]:
         found = await self.store.blanks.listed(mapping, limit + 1, offset, after)
-        return _page(found, offset, limit, lambda one: one.place)
+        return _page(found, offset, limit, lambda one: one.place, await self.blank_count(mapping))
 
     async def couplings(
         self, mapping: str | None, text: str, offset: int, limit: int, after: Spot | None = None
@@ -141,11 +146,20 @@ class StoreReader:
         return Page([_coupled(each) for each in page.items], offset, page.after, total)
 
     async def findings(
-        self, job: int, kind: str | None, offset: int, limit: int, after: Spot | None = None
+        self,
+        job: int,
+        kind: str | None,
+        offset: int,
+        limit: int,
+        after: Spot | None = None,
+        *,
+        direction: Direction | None = None,
     ) -> Page[Found]:
-        found = await self.store.findings.of_job(job, kind, offset, limit + 1, after[0] if after else 0)
+        findings, begin = self.store.findings, after[0] if after else 0
+        found = await findings.of_job(job, kind, offset, limit + 1, begin, direction=direction)
         page = _page(found, offset, limit, lambda one: (one[0],))
-        return Page([_found(one, mapping) for _, mapping, one in page.items], offset, page.after)
+        total = await findings.count(job, kind, direction)
+        return Page([_found(one, mapping) for _, mapping, one in page.items], offset, page.after, total)
 
     async def run_findings(self, run: str, kind: str | None, limit: int, after: Spot | None) -> Page[Found]:
         found = await self.store.findings.of_run(run, kind, after=after[0] if after else 0, limit=limit + 1)

@@ -13,11 +13,13 @@ from starlette.responses import Response
 from daemon.web.ports import Reader, Services, Wanted, WantedJobs
 from daemon.web.rendering import PAGE, Renderer
 from schemas.job import JobState, Run, RunKind, RunState
+from schemas.side import Direction
 from schemas.survey import Kind
 
 FAILURES = "failures"
 # Of those that have ended, on the overview.
 LAST_RUNS = 5
+FIRST_CAUSES = 12
 
 
 def router(services: Services, renderer: Renderer) -> APIRouter:
@@ -55,9 +57,9 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
 
 def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
     @routes.get("/jobs")
-    async def jobs(request: Request, mapping: str = "", state: str = "", offset: int = 0) -> Response:
-        page = await reader.jobs(_wanted_jobs(mapping, state), max(0, offset), PAGE)
-        chosen = {"mapping": mapping, "state": state}
+    async def jobs(request: Request, mapping: str = "", state: str = "", run: str = "", offset: int = 0) -> Response:
+        page = await reader.jobs(_wanted_jobs(mapping, state, run), max(0, offset), PAGE)
+        chosen = {"mapping": mapping, "state": state, "run": run}
         return await renderer.page(request, "jobs", page=page, names=reader.mapping_names, chosen=chosen)
 
     @routes.get("/jobs/{number}")
@@ -66,19 +68,19 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         if found is None:
             raise HTTPException(404)
         page = await reader.failures(Wanted(job=number), max(0, offset), PAGE)
-        called, kinds = await reader.names(page.items), [kind for kind in Kind if kind is not Kind.UNCHANGED]
-        shown = {"job": found, "page": page, "chosen": {}, "called": called, "kinds": kinds}
+        shown = {"job": found, "page": page, "chosen": {}, "called": await reader.names(page.items)}
         return await renderer.page(request, "jobs", template="job.html", **shown)
 
     @routes.get("/jobs/{number}/findings")
-    async def findings(request: Request, number: int, kind: str = "", offset: int = 0) -> Response:
+    async def findings(request: Request, number: int, kind: str = "", direction: str = "", offset: int = 0) -> Response:
         found = await reader.job(number)
         if found is None:
             raise HTTPException(404)
-        page = await reader.findings(number, kind or None, max(0, offset), PAGE)
-        listed = {name.rpartition(".")[2] for name, count in found.found.items() if count}
-        kinds = [kind.value for kind in Kind if kind in listed and kind is not Kind.UNCHANGED]
-        chosen = {"kind": kind}
+        way = Direction(direction) if direction in list(Direction) else None
+        page = await reader.findings(number, kind or None, max(0, offset), PAGE, direction=way)
+        there = {name.rpartition(".")[2] for name, count in found.found.items() if count}
+        kinds = [kind.value for kind in Kind if kind in there and kind is not Kind.UNCHANGED]
+        chosen = {"kind": kind, "direction": direction}
         shown = {"job": found, "page": page, "kinds": kinds, "chosen": chosen}
         return await renderer.page(request, "jobs", template="findings.html", **shown)
 
@@ -87,8 +89,8 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         """Causes first; the records of one are a page of their own."""
         wanted = Wanted(mapping or None, code or None, None, cause or None)
         page = await reader.failures(wanted, max(0, offset), PAGE) if cause else None
-        causes = [] if cause else await reader.causes(wanted)
-        listed = page.items if page else [each for one in causes for each in one.examples]
+        causes = None if cause else await reader.causes(wanted, max(0, offset), PAGE)
+        listed = page.items if page else [each for one in causes.page.items for each in one.examples] if causes else []
         return await renderer.page(
             request,
             "errors",
@@ -97,7 +99,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
             called=await reader.names(listed),
             codes=await reader.failure_codes(),
             names=reader.mapping_names,
-            blanks=await reader.blank_count(),
+            blanks=await reader.blank_count(mapping or None),
             chosen={"mapping": mapping, "code": code, "cause": cause},
         )
 
@@ -114,17 +116,17 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         return await renderer.page(request, "couplings", page=page, names=reader.mapping_names, chosen=chosen)
 
 
-def _wanted_jobs(mapping: str, state: str) -> WantedJobs:
+def _wanted_jobs(mapping: str, state: str, run: str) -> WantedJobs:
     """`state` is one of a job, or `failures`: with records that failed."""
     named = JobState(state) if state in list(JobState) else None
-    return WantedJobs(mapping or None, named, failures=state == FAILURES)
+    return WantedJobs(mapping or None, named, failures=state == FAILURES, run=run or None)
 
 
 async def _overview(services: Services) -> dict[str, Any]:
     reader = services.reader
     runs = (await reader.runs(20)).items
     # Side by side: with a million couplings and as many failures, counting is what takes long.
-    mappings, causes = await asyncio.gather(reader.mappings(), reader.causes(Wanted()))
+    mappings, causes = await asyncio.gather(reader.mappings(), reader.causes(Wanted(), 0, FIRST_CAUSES))
     return {
         "sides": await reader.sides(),
         "unready": await services.unready(),

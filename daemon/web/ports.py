@@ -48,7 +48,7 @@ class MappingStatus:
     """A mapping as it is set right now. `lag` is the age in seconds of the oldest unapplied change, per direction.
 
     `owes`: the commands still to run since the mapping was changed, each with the settings it is owed for.
-    `blanks`: how many records went across without one they name, which is not coupled.
+    `blanks`: what went across empty for want of a record that is not coupled, a record's every field for itself.
     """
 
     name: str
@@ -143,6 +143,14 @@ class Letter:
     stuck: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """A page of the causes, and how many records fail for all that there are."""
+
+    page: Page[FailureCause]
+    records: int
+
+
 class Letters(Protocol):
     """The dead-letters topic. Unreachable if Kafka does not answer."""
 
@@ -160,6 +168,7 @@ class WantedJobs:
     mapping: str | None = None
     state: JobState | None = None
     failures: bool = False
+    run: str | None = None
 
 
 class Reader(Protocol):
@@ -191,7 +200,7 @@ class Reader(Protocol):
     async def failures(self, wanted: Wanted, offset: int, limit: int, after: Spot | None = None) -> Page[Failure]:
         """Open ones; of a job, also those resolved since."""
 
-    async def causes(self, wanted: Wanted) -> Sequence[FailureCause]:
+    async def causes(self, wanted: Wanted, offset: int, limit: int) -> Causes:
         """Open failures by cause, the most numerous first."""
 
     async def causes_page(self, wanted: Wanted, limit: int, after: Spot | None) -> Page[FailureCause]:
@@ -200,17 +209,24 @@ class Reader(Protocol):
     async def failure_codes(self) -> Sequence[str]:
         """The codes that open failures have, in order."""
 
-    async def blank_count(self) -> int:
-        """Of all mappings."""
+    async def blank_count(self, mapping: str | None = None) -> int:
+        """None: of all mappings."""
         ...
 
     async def blanks(self, mapping: str | None, offset: int, limit: int, after: Spot | None = None) -> Page[Blank]:
         """What went across without a record that it names, in order of mapping, direction and id."""
 
     async def findings(
-        self, job: int, kind: str | None, offset: int, limit: int, after: Spot | None = None
+        self,
+        job: int,
+        kind: str | None,
+        offset: int,
+        limit: int,
+        after: Spot | None = None,
+        *,
+        direction: Direction | None = None,
     ) -> Page[Found]:
-        """What a job that only looked has found, in its order; None: of every kind."""
+        """What a job that only looked has found, in its order; None: of every kind, and of every direction."""
 
     async def run_findings(self, run: str, kind: str | None, limit: int, after: Spot | None) -> Page[Found]:
         """The same of all jobs of a run."""

@@ -75,8 +75,8 @@ def router(checks: Checks, guard: Guard, renderer: Renderer) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/set-up")
-    async def shown(request: Request) -> Response:
-        return await renderer.page(request, "set_up", found=checks.found, at=checks.at)
+    async def shown(request: Request, state: str = "") -> Response:
+        return await renderer.page(request, "set_up", found=checks.found, at=checks.at, chosen={"state": state})
 
     @routes.post("/set-up")
     async def check(request: Request) -> Response:

@@ -46,7 +46,7 @@ async def test_a_record_is_due_as_soon_as_what_it_owes_is_coupled(store: Store, 
 async def test_it_is_to_be_seen_until_it_is_filled_in(store: Store, clock: Clock) -> None:
     await record(store, owing(FIRST, SECOND), owing(FIRST, key="b2"), owing(FIRST, key="b3"))
     await record(store, uncoupled("b3"), replace(ended("b4", Outcome.IGNORED), owed=(FIRST,)))
-    assert await store.blanks.counts() == {CUSTOMER: 2}
+    assert await store.blanks.counts() == {CUSTOMER: 3}
     found = await store.blanks.listed(CUSTOMER)
     assert [(one.key, one.waits_for, one.again_at) for one in found] == [
         ("b1", FIRST, None),

@@ -17,6 +17,7 @@ from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.web import Access, Services, create_app
 from daemon.web.ports import (
+    Causes,
     CommandStatus,
     Coupled,
     Found,
@@ -87,8 +88,8 @@ class FakeReader:
     def mapping_names(self) -> Sequence[str]:
         return [mapping.name for mapping in self.mapping_list]
 
-    async def blank_count(self) -> int:
-        return sum(mapping.blanks for mapping in self.mapping_list)
+    async def blank_count(self, mapping: str | None = None) -> int:
+        return sum(each.blanks for each in self.mapping_list if mapping in (None, each.name))
 
     async def definition(self, mapping: str) -> dict | None:
         return {"name": mapping} if mapping in {each.name for each in self.mapping_list} else None
@@ -105,6 +106,7 @@ class FakeReader:
     async def jobs(self, wanted: WantedJobs, offset: int, limit: int, after: Spot | None = None) -> Page[Job]:
         found = [job for job in reversed(self.job_list) if wanted.mapping in (None, job.mapping)]
         found = [job for job in found if wanted.state in (None, job.state) and (job.failed or not wanted.failures)]
+        found = [job for job in found if wanted.run in (None, job.run)]
         return page(found, offset, limit, after)
 
     async def job(self, number: int) -> Job | None:
@@ -118,7 +120,11 @@ class FakeReader:
         reference = Reference("CONTACTS", Side.BC, "number", "CT1")
         return page([Blank("CUSTOMER", Direction.TO_SALES, "c-1", reference, None)], offset, limit, after)
 
-    async def causes(self, wanted: Wanted) -> Sequence[FailureCause]:
+    async def causes(self, wanted: Wanted, offset: int, limit: int) -> Causes:
+        found = await self._causes(wanted)
+        return Causes(page(found, offset, limit, None), sum(one.count for one in found))
+
+    async def _causes(self, wanted: Wanted) -> list[FailureCause]:
         found = [
             FailureCause("c0ffee", "CUSTOMER", Direction.TO_SALES, LOOKUP, 12, ago(70), self.failure_list[:3]),
             FailureCause("deadbeef", "CONTACTS", Direction.TO_BC, STALE, 1, ago(40), self.failure_list[-1:]),
@@ -127,13 +133,20 @@ class FakeReader:
         return [one for one in chosen if wanted.code in (None, one.problem.code)] if self.failure_list else []
 
     async def causes_page(self, wanted: Wanted, limit: int, after: Spot | None) -> Page[FailureCause]:
-        return page(list(await self.causes(wanted)), 0, limit, after, lambda n: (0, n, *[""] * 4))
+        return page(await self._causes(wanted), 0, limit, after, lambda n: (0, n, *[""] * 4))
 
     async def failure_codes(self) -> Sequence[str]:
         return sorted({each.problem.code for each in self.failure_list})
 
     async def findings(
-        self, job: int, kind: str | None, offset: int, limit: int, after: Spot | None = None
+        self,
+        job: int,
+        kind: str | None,
+        offset: int,
+        limit: int,
+        after: Spot | None = None,
+        *,
+        direction: Direction | None = None,
     ) -> Page[Found]:
         alike = [
             Found(
@@ -150,6 +163,7 @@ class FakeReader:
         ]
         new = [Found("insert", Direction.TO_SALES, "b99", "b99", "99 Lonely", "", {}, "CUSTOMER")]
         found = [one for one in new + alike if job == FORETOLD and kind in (None, one.kind)]
+        found = [one for one in found if direction in (None, one.direction)]
         return page(found, offset, limit, after)
 
     async def run_findings(self, run: str, kind: str | None, limit: int, after: Spot | None) -> Page[Found]:

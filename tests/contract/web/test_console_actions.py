@@ -90,7 +90,9 @@ async def test_what_the_last_dry_run_has_found_is_one_step_away(world, browser):
     world.reader.run_list.insert(0, dry)
     world.reader.job_list.append(foretold())
     for path in ("/full-sync", "/jobs"):
-        assert '<a href="/jobs/90/findings">1 insert, 60 duplicate</a>' in (await browser.get(path)).text
+        text = (await browser.get(path)).text
+        for kind, told in (("insert", "1 insert"), ("duplicate", "60 duplicate")):
+            assert f'<a href="/jobs/90/findings?kind={kind}">{told}</a>' in text
 
 
 @pytest.mark.parametrize(
@@ -155,9 +157,12 @@ async def test_the_set_up_is_checked_when_somebody_asks(browser):
     assert "Not checked since" in (await browser.get("/set-up")).text
     await browser.post("/set-up", data={"token": await token(browser)})
     text = (await browser.get("/set-up")).text
-    assert "1 to mend." in text
+    assert '<a href="/set-up?state=error">1 to mend</a>' in text
     assert "contacts cannot be written." in text
     assert "→ Give the user the role." in text
+    narrowed = (await browser.get("/set-up?state=warning")).text
+    assert "in the clear" in narrowed
+    assert "contacts cannot be written." not in narrowed
 
 
 async def test_jobs_are_narrowed_by_state_and_failures(browser):

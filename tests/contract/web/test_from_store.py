@@ -69,7 +69,7 @@ async def test_an_empty_store(reader):
     assert (await reader.runs(5)).items == []
     assert (await reader.jobs(WantedJobs(), 0, 5)).items == []
     assert await reader.job(1) is None
-    assert await reader.causes(Wanted()) == []
+    assert (await reader.causes(Wanted(), 0, 5)).page.items == []
     assert await reader.command("x") is None
     assert (await reader.couplings(None, "", 0, 5)).total == 0
     assert set((await reader.figures({})).couplings.values()) == {0}
@@ -89,10 +89,15 @@ async def test_failures_and_their_causes(store, reader, clock):
     await record(store, *(settled(f"b{n}", Outcome.FAILED, "one") for n in range(3)))
     clock.now += timedelta(seconds=5)
     await record(store, settled("c", Outcome.FAILED, "two"))
-    assert [(cause.problem.code, cause.count) for cause in await reader.causes(Wanted())] == [("one", 3), ("two", 1)]
-    three, single = await reader.causes(Wanted())
+    found = await reader.causes(Wanted(), 0, 5)
+    assert [(cause.problem.code, cause.count) for cause in found.page.items] == [("one", 3), ("two", 1)]
+    assert (found.page.total, found.page.more, found.records) == (2, False, 4)
+    first = await reader.causes(Wanted(), 0, 1)
+    assert (len(first.page.items), first.page.total, first.page.more, first.records) == (1, 2, True, 4)
+    three, single = found.page.items
+    assert (await reader.causes(Wanted(), 1, 1)).page.items == [single]
     assert [each.source_key for each in three.examples] == ["b2", "b1", "b0"]
-    assert [one.id for one in await reader.causes(Wanted("CUSTOMER", "two"))] == [single.id]
+    assert [one.id for one in (await reader.causes(Wanted("CUSTOMER", "two"), 0, 5)).page.items] == [single.id]
     assert (await reader.failures(Wanted(cause=three.id), 0, 1)).total == 3
     assert await reader.failure_codes() == ["one", "two"]
     page = await reader.failures(Wanted("CUSTOMER", "one"), 1, 1)
