@@ -108,6 +108,8 @@ class Streams:
             processing_guarantee="at_least_once",
             broker_commit_interval=1.0,
             stream_wait_empty=False,
+            # Of each topic, a batch is fetched ahead: the rest of a backlog waits in Kafka, not in memory.
+            stream_buffer_maxsize=batch.size,
         )
         self._batch = batch
         self._leading: str | None = None

@@ -1,7 +1,6 @@
 """Capture by time of change, for tables without a change feed (wire-protocols A4.2, B4.3)."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +12,13 @@ import structlog
 from producers.clocks import SideClock, unordered
 from producers.odata import get
 from producers.ports import Page, Position
+from producers.returned import Returned
 from schemas.change import Op
 from schemas.errors import ApiError
 from schemas.mapping import Table
 from schemas.odata import Row, Rows, Trail, instant, query
 from schemas.rows import change, record_id
 
-_REMEMBERED = 100_000
 # The whole overlap is read again this often, since it may hold thousands of rows after an import; in between only the
 # last seconds are, and not even those once they have passed without a change.
 _DEEP_SECONDS, _SHALLOW_SECONDS = 30.0, 5.0
@@ -103,7 +102,7 @@ class Watermark:
         self._overlap_ms, self._now_ms, self._clock = int(overlap.seconds * 1000), now_ms, overlap.clock
         self._side = overlap.side
         self._trail = Trail()
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self.returned = Returned()
         self._last: Position = {}
         self._reached = (0, overlap.clock())
         self._settled = 0
@@ -132,7 +131,7 @@ class Watermark:
         if dict(position) != dict(self._last):
             self._forget(position)
         found, watermark = await self._page(position, _ms(position["watermark"]))
-        fresh = [row for row in found.rows if self._mark(row) not in self._seen]
+        fresh = [row for row in found.rows if not self.returned.has(*self._version(row))]
         highest = self._highest(watermark, found.rows)
         completed = await self._enrich(fresh)
         self._remember(fresh, highest, last=not found.next)
@@ -199,9 +198,8 @@ class Watermark:
 
     def _remember(self, fresh: Sequence[Row], highest: int, last: bool) -> None:
         for row in fresh:
-            self._seen[self._mark(row)] = None
-        while len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
+            self.returned.add(*self._version(row), _ms(row.get(self._ask.modified)))
+        self.returned.forget_before(highest - self._overlap_ms)
         if highest != self._reached[0]:
             self._reached = (highest, self._clock())
         if last and self._settles:
@@ -209,7 +207,7 @@ class Watermark:
             self._settled = self._settles
 
     def _forget(self, position: Position) -> None:
-        self._seen.clear()
+        self.returned.clear()
         self._begin(_ms(position["watermark"]))
 
     def _begin(self, watermark: int) -> None:
@@ -226,7 +224,7 @@ class Watermark:
             after["before"] = before
         return after | ({"next": link} if link else {})
 
-    def _mark(self, row: Mapping[str, Any]) -> tuple[str, str]:
+    def _version(self, row: Mapping[str, Any]) -> tuple[str, str]:
         return record_id(self._table, row), str(row.get("@odata.etag", ""))
 
 

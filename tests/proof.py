@@ -6,6 +6,7 @@ python -m tests.proof --kills 500 --steps 20000     # takes hours; writes the ta
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import platform
 import sys
@@ -13,6 +14,8 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+
+import structlog
 
 from tests.chaos.__main__ import Tally, run
 from tests.machine.test_state_machine import faults, go, happened
@@ -26,6 +29,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--steps", type=int, default=20_000)
     wanted = parser.parse_args()
+    # What the state machine's daemon logs says nothing here; those that are killed log to files of their own.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    print(f"{wanted.steps:,} steps of the state machine; then {wanted.kills} kills, told as worlds end", flush=True)
     go(wanted.steps, derandomize=False, deadline=None)
     done = run(wanted.kills)
     if done.wrong:

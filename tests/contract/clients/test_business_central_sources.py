@@ -23,7 +23,7 @@ from producers.business_central import (
 from producers.currencies import precision
 from producers.odata import get
 from producers.ports import Page
-from producers.watermark import EPOCH, Overlap
+from producers.watermark import EPOCH, Overlap, Query, Watermark
 from schemas.change import Op
 from schemas.errors import ApiError, ConfigurationError
 from schemas.filters import Filter
@@ -194,6 +194,22 @@ async def test_after_an_import_the_overlap_is_read_again_only_now_and_then() -> 
     assert sum(pages > 1 for pages in read[:600]) == 20
     assert sum(read[:600]) < 600 + 20 * 4
     assert set(read[660:]) == {1}, "settled"
+
+
+async def test_what_is_known_of_the_overlap_does_not_grow_with_the_time_that_passes() -> None:
+    ticker = Ticker()
+    async with bc(ticker, customers=customers(40)) as client:
+        ask = Query(f"{ROOT}/customers", SELECT, "lastModifiedDateTime")
+        reader = Watermark(client, CUSTOMER.bc, ask, overlap=Overlap(60, ticker.clock), now_ms=lambda: NOW_MS)
+        position = await reader.start()
+        for number in range(40):
+            ticker.seconds += 10
+            await rename(client, number, "New")
+            page = await reader.read(position)
+            assert keys(page) == [GUID.format(number)]
+            position = page.position
+        # Those of the last minute, and the one at its edge.
+        assert len(reader.returned) == 7
 
 
 async def test_an_overlap_that_could_not_be_read_is_read_the_next_time() -> None:
