@@ -1,10 +1,11 @@
 """What synchronising needs from outside: the store's memory, and a target to write to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from schemas.change import Change
 from schemas.coupling import Coupling, Lookups, Reference
 from schemas.flags import Flags
 from schemas.mapping import Table, TableMapping
@@ -13,6 +14,12 @@ from schemas.side import Side
 from schemas.write import Answer, Write
 
 Row = Mapping[str, Any]
+# Puts changes of one table on its topic.
+Publish = Callable[[Sequence[Change]], Awaitable[None]]
+
+
+async def nowhere(changes: Sequence[Change]) -> None:
+    """Nobody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +92,12 @@ class Memory(Protocol):
     async def begin(self, changes: Sequence[Begun]) -> None:
         """Writes down what is about to be changed; an earlier one of the same pair is replaced."""
 
-    async def recover(self, couplings: Sequence[Coupling]) -> None:
-        """Stores these as they are, and that nothing is begun any more of their pairs, in one transaction. Of one of
-        which nothing was begun by now, another worker knows more: it stays as it is."""
+    async def recover(self, couplings: Sequence[Coupling], late: Sequence[Begun]) -> None:
+        """Stores these as they are, and that of what was begun of their pairs only `late` may still come, in one
+        transaction. Of one of which nothing was begun by now, another worker knows more: it stays as it is."""
 
-    async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Begun]:
-        """Changes begun and not recorded, by BC id."""
+    async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Sequence[Begun]]:
+        """Changes begun and not recorded, by BC id, the oldest first: those that may come late, then the last one."""
 
     async def numbers(self, sequence: str, count: int) -> int:
         """Draws `count` numbers of a named sequence for good; the first of them (sequences start at 1)."""

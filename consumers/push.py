@@ -6,7 +6,7 @@ first.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -32,9 +32,10 @@ from consumers.deletions import deleted, found_gone
 from consumers.existing import Existing, adopted
 from consumers.lost import Lateness, lost, to_note
 from consumers.patience import Patience, Rounds
-from consumers.ports import Memory, Target
+from consumers.ports import Memory, Overtaken, Row, Target
 from consumers.recovering import begun, new_partners
 from consumers.resolve import resolve
+from schemas import rows
 from schemas.answers import is_duplicate, is_missing, is_stale
 from schemas.coupling import Lookups
 from schemas.errors import ApiError, BatchError, CoupledError, KeepsChanging
@@ -169,7 +170,7 @@ class Push:
                 raise
             if len(items) == 1:
                 return [in_place(items[0], failed(items[0], error))]
-        except CoupledError:
+        except (CoupledError, Overtaken):
             raise
         except Exception as error:
             if len(items) == 1:
@@ -180,6 +181,9 @@ class Push:
         """Modifies of unknown version against the partner as it is; creates that may exist against what exists."""
         moved = [item for item in items if isinstance(item, Modify) and not item.partner.version]
         found = await self._target.read(mapping, [item.partner.id for item in moved]) if moved else {}
+        await self._without_late(
+            mapping, {item.coupling.bc.id: row for item in moved if (row := found.get(item.partner.id))}
+        )
         partners = await self._creation.find(mapping, [item for item in items if isinstance(item, Create)])
         steps: list[Decision] = []
         for item in items:
@@ -193,6 +197,17 @@ class Push:
             else:
                 steps.append(in_place(item, await self._gone(item, lookups)))
         return steps
+
+    async def _without_late(self, mapping: TableMapping, partners: Mapping[str, Row]) -> None:
+        """Overtaken where a late write of ours may have moved the partner: all is looked at anew, as after a kill.
+
+        `partners`: as they are now, by the BC id of the pair.
+        """
+        begun = await self._memory.changes_begun(mapping.name, partners) if partners else {}
+        for pair, pending in begun.items():
+            now = rows.half(mapping, self._side, partners[pair]).version
+            if any(one.late and one.side is self._side and one.under != now for one in pending):
+                raise Overtaken
 
     async def _missed(self, item: Create, lookups: Lookups) -> Decision:
         """It was looked for, if it was to be, and nothing is there that is known for its partner."""

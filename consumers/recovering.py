@@ -5,19 +5,21 @@ cause has been edited anew, it would pass for somebody's edit: a conflict, or a 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from consumers.decide import Modify
-from consumers.ports import Memory, Records
+from consumers.ports import Memory, Publish, Records, nowhere
 from consumers.translate import rounded, same
 from schemas import rows
-from schemas.coupling import Coupling
+from schemas.change import Op
+from schemas.coupling import Coupling, Half
 from schemas.errors import ApiError
 from schemas.mapping import TableMapping
 from schemas.outcome import Begun, Outcome
 from schemas.side import Direction, Side
 
-Couplings = Mapping[tuple[str, str], Coupling]
+Key = tuple[str, str]
+Couplings = Mapping[Key, Coupling]
 
 
 def begun(items: Sequence[object]) -> list[Begun]:
@@ -27,8 +29,8 @@ def begun(items: Sequence[object]) -> list[Begun]:
 
 def _begun(item: Modify) -> Begun:
     source, sent = item.coupling.half(item.change.side), {**item.partner.base, **item.fields}
-    bc_id, there = item.coupling.bc.id, item.destination
-    return Begun(item.mapping.name, bc_id, there, sent, source.base, source.version, source.sequence)
+    bc_id, there, under = item.coupling.bc.id, item.destination, item.partner.version
+    return Begun(item.mapping.name, bc_id, there, sent, source.base, source.version, source.sequence, under)
 
 
 def new_partners(items: Sequence[object]) -> dict[tuple[str, str], str]:
@@ -41,47 +43,101 @@ def new_partners(items: Sequence[object]) -> dict[tuple[str, str], str]:
     }
 
 
-class Recovery:
-    def __init__(self, memory: Memory, targets: Mapping[Side, Records]) -> None:
-        self._memory, self._targets = memory, targets
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A pair as the store knows it, what was begun of it, and its records as they are, where something was sent to."""
 
-    async def couplings(self, mapping: TableMapping, found: Couplings) -> Couplings:
+    mapping: TableMapping
+    known: Coupling
+    begun: Sequence[Begun]
+    seen: Mapping[Side, rows.Row] = field(default_factory=dict)
+
+    @property
+    def now(self) -> Coupling:
+        return recalled(self.mapping, self.known, self.begun, self.seen)
+
+    @property
+    def late(self) -> list[Begun]:
+        """What was sent to a record under the version that it still has may be carried out yet, and nothing else."""
+        now = {side: rows.half(self.mapping, side, row).version for side, row in self.seen.items()}
+        may_come = [one for one in self.begun if now.get(one.side, one.under) == one.under]
+        return list({(one.side, one.version): one for one in may_come}.values())
+
+    @property
+    def tells(self) -> bool:
+        """Is there anything to store that is not stored yet?"""
+        waits = all(one.late for one in self.begun) and len(self.late) == len(self.begun)
+        return bool(self.seen) and not (waits and self.now == self.known)
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Has it come over a version newer than its cause? Of that nothing is agreed on any more (`known`)."""
+        return any(self.known.half(side).base.keys() - self.now.half(side).base.keys() for side in Side)
+
+
+class Recovery:
+    """`publish` puts records on their topics again, read by `records`; who compares and repairs needs neither."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        targets: Mapping[Side, Records],
+        publish: Publish = nowhere,
+        records: Mapping[Side, Records] | None = None,
+    ) -> None:
+        self._memory, self._targets = memory, targets
+        self._publish, self._records = publish, records or targets
+
+    async def couplings(self, mapping: TableMapping, found: Couplings, at_ms: int = 0) -> Couplings:
         """All of them; where a change was begun and carried out, as they would be had it been recorded.
 
         That is stored when this returns: another change may be begun next. ApiError, so that the batch is taken again,
         while the side is away.
         """
-        if not found:
-            return found
-        pending = await self._memory.changes_begun(mapping.name, [one.bc.id for one in found.values()])
-        recovered: dict[tuple[str, str], Coupling] = {}
-        for side in {one.side for one in pending.values()}:
-            mine = {key: one for key, one in found.items() if _is_on(side, pending.get(one.bc.id))}
-            there = await self._read(mapping, side, [one.half(side).id for one in mine.values()])
-            for key, one in mine.items():
-                if row := there.get(one.half(side).id):
-                    recovered[key] = known(mapping, one, pending[one.bc.id], row)
-        await self._memory.recover(list(recovered.values()))
-        return {**found, **recovered}
+        begun = await self._memory.changes_begun(mapping.name, [one.bc.id for one in found.values()]) if found else {}
+        pending = {key: _Pending(mapping, one, begun[one.bc.id]) for key, one in found.items() if one.bc.id in begun}
+        for side in Side:
+            pending = await self._seen(mapping, side, pending)
+        pairs = list(pending.values())
+        await self._carry_again(mapping, [pair for pair in pairs if pair.is_overtaken], at_ms)
+        told = [pair for pair in pairs if pair.tells]
+        await self._memory.recover([pair.now for pair in told], [one for pair in told for one in pair.late])
+        return {**found, **{key: pair.now for key, pair in pending.items()}}
 
-    async def _read(self, mapping: TableMapping, side: Side, ids: Sequence[str]) -> Mapping[str, rows.Row]:
+    async def _seen(self, mapping: TableMapping, side: Side, pairs: Mapping[Key, _Pending]) -> dict[Key, _Pending]:
+        """With what is on this side of those of which something was sent there."""
+        ids = {key: one.known.half(side).id for key, one in pairs.items() if any(b.side is side for b in one.begun)}
+        found = await self._read(self._targets[side], mapping, list(ids.values())) if ids else {}
+        there = {key: {side: found[record]} for key, record in ids.items() if record in found}
+        return {key: replace(one, seen={**one.seen, **there.get(key, {})}) for key, one in pairs.items()}
+
+    async def _carry_again(self, mapping: TableMapping, pairs: Sequence[_Pending], at_ms: int) -> None:
+        """Newer versions that were decided without it, and will not come again by themselves."""
+        for side in Side:
+            ids = [one.known.half(side).id for one in pairs if any(b.side is side.other for b in one.begun)]
+            again = await self._read(self._records[side], mapping, ids) if ids else {}
+            work, table = (None, mapping.name), mapping.table(side)
+            if again:
+                await self._publish([rows.change(table, row, Op.READ, at_ms, work) for row in again.values()])
+
+    async def _read(self, records: Records, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, rows.Row]:
         try:
-            return await self._targets[side].read(mapping, ids)
+            return await records.read(mapping, ids)
         except ApiError as error:
             if error.transient:
                 raise
             return {}  # what is refused for good fails the records themselves, by their own reads
 
 
-def recalled(mapping: TableMapping, coupling: Coupling, begun: Begun | None, seen: Mapping[Side, rows.Row]) -> Coupling:
-    """As it would be had what was begun been recorded, if that was carried out: `seen` holds the records as they are.
-    For who only compares, and stores nothing."""
-    row = seen.get(begun.side) if begun else None
-    return known(mapping, coupling, begun, row) if begun and row else coupling
-
-
-def _is_on(side: Side, one: Begun | None) -> bool:
-    return one is not None and one.side is side
+def recalled(
+    mapping: TableMapping, coupling: Coupling, begun: Sequence[Begun], seen: Mapping[Side, rows.Row]
+) -> Coupling:
+    """As it would be had what was begun been recorded, as far as that was carried out: `seen` holds the records as they
+    are. For who only compares, and stores nothing."""
+    for one in begun:
+        if row := seen.get(one.side):
+            coupling = known(mapping, coupling, one, row)
+    return coupling
 
 
 def known(mapping: TableMapping, coupling: Coupling, begun: Begun, row: rows.Row) -> Coupling:
@@ -101,8 +157,10 @@ def known(mapping: TableMapping, coupling: Coupling, begun: Begun, row: rows.Row
     # It has moved since the version that we know of: it is read before it is written.
     theirs = replace(theirs, version="", sequence=max(now.sequence, theirs.sequence), base={**theirs.base, **written})
     if begun.sequence >= mine.sequence:
-        mine = replace(mine, version=begun.version, sequence=begun.sequence)
-    return coupling.with_half(there, theirs).with_half(here, replace(mine, base={**mine.base, **causes}))
+        mine = Half(mine.id, begun.version, begun.sequence, {**mine.base, **causes}, mine.references)
+    else:  # it came late: what is newer was decided without it, and is still to be carried
+        mine = replace(mine, base={name: value for name, value in mine.base.items() if name not in causes})
+    return coupling.with_half(there, theirs).with_half(here, mine)
 
 
 def _came(side: Side, sent: object, held: object, now: object) -> bool:

@@ -1,23 +1,19 @@
 """Deletions carried out: both records are looked at, then the partner is deleted, or the deleted one created again."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from consumers.decide import Decision, Delete, Deletion, restore
 from consumers.deletions import Restore, follow, refused, shared
 from consumers.lookups import LookUps
 from consumers.owed import owing
-from consumers.ports import Memory, Records
+from consumers.ports import Memory, Publish, Records
 from consumers.push import Push
 from schemas import rows
-from schemas.change import Change
 from schemas.coupling import Lookups
 from schemas.errors import ApiError
 from schemas.mapping import Mappings, TableMapping
 from schemas.outcome import Settled
 from schemas.side import Side
-
-# Puts changes of one table on its topic.
-Publish = Callable[[Sequence[Change]], Awaitable[None]]
 
 
 class Survivors:

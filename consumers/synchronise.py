@@ -15,10 +15,10 @@ from consumers.decide import Decision, Deletion, decide
 from consumers.lookups import LookUps
 from consumers.newest import newest_of
 from consumers.owed import owing
-from consumers.ports import Applied, Memory, Overtaken, Records
+from consumers.ports import Applied, Memory, Overtaken, Publish, Records, nowhere
 from consumers.push import Push
 from consumers.recovering import Recovery
-from consumers.survivors import Publish, Survivors
+from consumers.survivors import Survivors
 from schemas.change import Change, Op, decode
 from schemas.coupling import Coupling, Lookups
 from schemas.errors import CoupledError
@@ -54,10 +54,6 @@ class _Unstorable(Exception):
     """The store is well, and cannot keep or look up something in the batch."""
 
 
-async def _nowhere(changes: Sequence[Change]) -> None:
-    """Nobody is told."""
-
-
 class Synchronise:
     """Applies the changes of one table. `observe` is told of what is recorded, `publish` of what nobody else tells.
 
@@ -70,7 +66,7 @@ class Synchronise:
         memory: Memory,
         pushes: Mapping[Side, Push],
         observe: Callable[[Sequence[Settled]], None] = lambda settled: None,
-        publish: Publish = _nowhere,
+        publish: Publish = nowhere,
         records: Mapping[Side, Records] | None = None,
     ) -> None:
         self._mappings = mappings
@@ -78,7 +74,7 @@ class Synchronise:
         self._pushes = pushes
         targets = {side: push.target for side, push in pushes.items()}
         self._lookups = LookUps(mappings, memory, targets)
-        self._recovery = Recovery(memory, targets)
+        self._recovery = Recovery(memory, targets, publish, records)
         self._survivors = Survivors(mappings, memory, pushes, self._lookups, publish, records or targets)
         self._observe = observe
 
@@ -160,7 +156,7 @@ class Synchronise:
         with _storing():
             couplings = await self._memory.couplings([mapping.name], side, newest)
             if not flags.paused:
-                couplings = await self._recovery.couplings(mapping, couplings)
+                couplings = await self._recovery.couplings(mapping, couplings, max(one.captured_ms for one in changes))
             known = await self._lookups.known(mapping, list(newest.values()))
             newest = await self._tried_again(mapping, side, newest)
 

@@ -78,7 +78,7 @@ class Explainer:
     async def _recalled(self, mapping: TableMapping, coupling: Coupling, seen: Mapping[Side, Row]) -> Coupling:
         """What a kill, or a lost answer, has left of our own work with the partner is nobody's edit (promise 3)."""
         begun = await self.store.memory.changes_begun(mapping.name, [coupling.bc.id])
-        return recalled(mapping, coupling, begun.get(coupling.bc.id), seen)
+        return recalled(mapping, coupling, begun.get(coupling.bc.id, ()), seen)
 
     async def _known(self, mapping: TableMapping, record: str) -> tuple[CouplingView | None, dict[Side, str]]:
         """Its coupling, if it has one, and the ids to look for."""

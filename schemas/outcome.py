@@ -76,6 +76,11 @@ class Settled:
         recorded = self.coupling is not None and self.outcome not in (Outcome.FAILED, Outcome.CONFLICT)
         return not self.superseded and (recorded or self.uncouple or self.refused)
 
+    @property
+    def moves_partner(self) -> bool:
+        """Has it another version now, or none? Whatever was sent to it before is refused then, however late it is."""
+        return self.uncouple or (self.coupling is not None and self.outcome is Outcome.MODIFIED)
+
     def ids(self) -> tuple[str | None, str | None]:
         """(BC id, Sales id), None where unknown."""
         mine, theirs = self.change.key, self.partner
@@ -103,7 +108,8 @@ class Begun:
     """A partner about to be changed: written down first, so that our own write is known again after a crash.
 
     `side` is where it is written, `sent` what its half of the coupling will hold then, and `cause` what the other will,
-    of which this is the `version` (promises 2 and 3).
+    of which this is the `version` (promises 2 and 3). It is carried out only `under` this version of the partner.
+    `late`: it was looked for, and not there; as long as the partner keeps that version, it may still come.
     """
 
     mapping: str
@@ -113,3 +119,5 @@ class Begun:
     cause: Mapping[str, object]
     version: str = ""
     sequence: int = 0
+    under: str = ""
+    late: bool = False

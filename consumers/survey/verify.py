@@ -105,7 +105,7 @@ async def _recalled(context: Context, pairs: Sequence[Pair]) -> list[Pair]:
     pending = await context.memory.changes_begun(context.mapping.name, ids)
     found: list[Pair] = []
     for pair in pairs:
-        begun = pending.get(pair.coupling.bc.id)
+        begun = pending.get(pair.coupling.bc.id, ())
         now = await _anew(context, pair) if begun else pair
         found.append(replace(now, coupling=recalled(context.mapping, now.coupling, begun, now.seen)))
     return found

@@ -2,18 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.columns import Base, table_of
 from daemon.store.coupling_writes import KEPT, PAIR, row_of
 from daemon.store.database import Database, chunks, upsert
 from daemon.store.tables import CouplingRow
-from daemon.store.tables_begun import BegunRow, IntentRow
+from daemon.store.tables_begun import BegunRow, IntentRow, LateRow
 from schemas.coupling import Coupling
 from schemas.outcome import Begun, Intent, Settled
 from schemas.side import Side
@@ -46,20 +47,13 @@ async def name_partners(database: Database, partners: Mapping[tuple[str, str], s
 
 async def write(database: Database, changes: Sequence[Begun], now: datetime) -> None:
     """Stored when this returns; only then may the partners be changed."""
-    rows = [
-        {
-            "mapping": one.mapping,
-            "bc_id": one.bc_id,
-            "side": one.side.value,
-            "sent": dict(one.sent),
-            "cause": dict(one.cause),
-            "version": one.version,
-            "sequence": one.sequence,
-            "created_at": now,
-        }
-        for one in changes
-    ]
-    await _put(database, BegunRow, rows, ("side", "sent", "cause", "version", "sequence", "created_at"))
+    new = ("side", "sent", "cause", "version", "sequence", "under", "created_at")
+    await _put(database, BegunRow, [_row_of(one, now) for one in changes], new)
+
+
+def _row_of(one: Begun, now: datetime) -> dict[str, Any]:
+    values = {name: getattr(one, name) for name in ("mapping", "bc_id", "version", "sequence", "under")}
+    return values | {"side": one.side.value, "sent": dict(one.sent), "cause": dict(one.cause), "created_at": now}
 
 
 async def _put(database: Database, table: type[Base], rows: Sequence[dict[str, Any]], new: Sequence[str]) -> None:
@@ -76,18 +70,21 @@ async def _put(database: Database, table: type[Base], rows: Sequence[dict[str, A
         await connection.execute(put, sorted(rows, key=itemgetter(*keys)))
 
 
-async def read(database: Database, mapping: str, bc_ids: Iterable[str]) -> dict[str, Begun]:
-    row, found = BegunRow, {}
+async def read(database: Database, mapping: str, bc_ids: Iterable[str]) -> dict[str, list[Begun]]:
+    """The oldest first; of each pair the one that is not late comes last."""
+    found: defaultdict[str, list[Begun]] = defaultdict(list)
     async with database.read() as connection:
         for chunk in chunks(bc_ids):
-            query = select(row.bc_id, row.side, row.sent, row.cause, row.version, row.sequence)
-            query = query.where(row.mapping == mapping, row.bc_id.in_(chunk))
-            for bc_id, side, *rest in await connection.execute(query):
-                found[bc_id] = Begun(mapping, bc_id, Side(side), *rest)
-    return found
+            for row in (LateRow, BegunRow):
+                query = select(row.bc_id, row.side, row.sent, row.cause, row.version, row.sequence, row.under)
+                mine = query.where(row.mapping == mapping, row.bc_id.in_(chunk)).order_by(row.sequence, row.side)
+                for bc_id, side, *rest in await connection.execute(mine):
+                    one = Begun(mapping, bc_id, Side(side), *rest)
+                    found[bc_id].append(replace(one, late=row is LateRow))
+    return dict(found)
 
 
-async def recover(database: Database, couplings: Sequence[Coupling], now: datetime) -> None:
+async def recover(database: Database, couplings: Sequence[Coupling], late: Sequence[Begun], now: datetime) -> None:
     """In one transaction. A pair that is no more stays uncoupled."""
     if not couplings:
         return
@@ -100,13 +97,17 @@ async def recover(database: Database, couplings: Sequence[Coupling], now: dateti
         given = [{f"of_{n}": one[n] for n in PAIR} | {f"new_{n}": one[n] for n in KEPT} for one in mine]
         if given:
             await connection.execute(statement, given)
+        pairs = {(one["mapping"], one["bc_id"]) for one in mine}
+        if kept := [_row_of(one, now) for one in late if (one.mapping, one.bc_id) in pairs]:
+            await connection.execute(insert(LateRow), kept)
 
 
 async def _was_begun(connection: AsyncConnection, mapping: str, bc_id: str) -> bool:
     """It is no more when this is answered. Nor was it if another worker has recorded what became of it."""
-    row = BegunRow
-    ended = await connection.execute(delete(row).where(row.mapping == mapping, row.bc_id == bc_id))
-    return bool(ended.rowcount)
+    ended = 0
+    for row in (BegunRow, LateRow):
+        ended += (await connection.execute(delete(row).where(row.mapping == mapping, row.bc_id == bc_id))).rowcount
+    return bool(ended)
 
 
 async def end(connection: AsyncConnection, settled: Iterable[Settled]) -> None:
@@ -114,9 +115,16 @@ async def end(connection: AsyncConnection, settled: Iterable[Settled]) -> None:
     ended = list(settled)
     await _remove(connection, IntentRow.sales_id, [(one.mapping, one.change.key) for one in ended if one.ends_intent])
     await _remove(connection, BegunRow.bc_id, [(one.mapping, one.ids()[0]) for one in ended if one.ends_change])
+    moved = [one for one in ended if one.moves_partner]
+    for side in Side:
+        there = [one for one in moved if one.uncouple or one.change.side.other is side]
+        pairs = [(one.mapping, one.ids()[0]) for one in there]
+        await _remove(connection, LateRow.bc_id, pairs, LateRow.side == side.value)
 
 
-async def _remove(connection: AsyncConnection, column: Any, places: Iterable[tuple[str, str | None]]) -> None:
+async def _remove(
+    connection: AsyncConnection, column: Any, places: Iterable[tuple[str, str | None]], *only: ColumnElement[bool]
+) -> None:
     over: defaultdict[str, list[str]] = defaultdict(list)
     for mapping, key in places:
         if key:
@@ -124,4 +132,4 @@ async def _remove(connection: AsyncConnection, column: Any, places: Iterable[tup
     row = column.class_
     for mapping, keys in sorted(over.items()):
         for chunk in chunks(keys):
-            await connection.execute(delete(row).where(row.mapping == mapping, column.in_(chunk)))
+            await connection.execute(delete(row).where(row.mapping == mapping, column.in_(chunk), *only))

@@ -123,10 +123,10 @@ class SqlMemory:
     async def begin(self, changes: Sequence[Begun]) -> None:
         await begun.write(self._database, changes, self._now())
 
-    async def recover(self, couplings: Sequence[Coupling]) -> None:
-        await begun.recover(self._database, couplings, self._now())
+    async def recover(self, couplings: Sequence[Coupling], late: Sequence[Begun]) -> None:
+        await begun.recover(self._database, couplings, late, self._now())
 
-    async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Begun]:
+    async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Sequence[Begun]]:
         return await begun.read(self._database, mapping, bc_ids)
 
     async def numbers(self, sequence: str, count: int) -> int:

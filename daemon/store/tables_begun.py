@@ -24,8 +24,8 @@ class IntentRow(Base):
 
 
 class BegunRow(Base):
-    """A partner about to be changed (promises 2 and 3): where, what both halves will hold then, and because of which
-    version of the other."""
+    """A partner about to be changed (promises 2 and 3): where, what both halves will hold then, because of which
+    version of the other, and under which version of its own."""
 
     __tablename__ = "changes_begun"
 
@@ -36,6 +36,24 @@ class BegunRow(Base):
     cause: Mapped[dict[str, Any]]
     version: Mapped[str]
     sequence: Mapped[int] = mapped_column(BigInteger)
+    under: Mapped[str] = mapped_column(default="", server_default="")
+    created_at: Mapped[datetime]
+
+
+class LateRow(Base):
+    """A change that was begun and not found, and may be carried out yet: the partner has the version it was sent under
+    (promise 3)."""
+
+    __tablename__ = "changes_late"
+
+    mapping: Mapped[str] = mapped_column(primary_key=True)
+    bc_id: Mapped[str] = mapped_column(primary_key=True)
+    side: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    sent: Mapped[dict[str, Any]]
+    cause: Mapped[dict[str, Any]]
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    under: Mapped[str]
     created_at: Mapped[datetime]
 
 

@@ -8,11 +8,13 @@ from sqlalchemy import delete, exists, or_, select, update
 from daemon.store.database import Database
 from daemon.store.jobs import FINAL
 from daemon.store.tables import FailureRow, JobRow, RunRow
+from daemon.store.tables_begun import LateRow
 
 
 async def tidy(database: Database, before: datetime) -> int:
     """Removes runs that ended before then, unless a failure that is still open leads to one of their jobs
-    (business-central-sync 3.9); how many. Couplings and commands stay: promises 2 and 8 rest on them."""
+    (business-central-sync 3.9); how many. Couplings and commands stay: promises 2 and 8 rest on them. A write that was
+    lost before then comes no more."""
     run, job, failure = RunRow, JobRow, FailureRow
     needed = (
         select(job.id)
@@ -27,4 +29,5 @@ async def tidy(database: Database, before: datetime) -> int:
     async with database.write() as connection:
         await connection.execute(update(failure).where(*unsaid).values(again_at=failure.last_at))
         await connection.execute(delete(failure).where(failure.resolved_at < before))
+        await connection.execute(delete(LateRow).where(LateRow.created_at < before))
         return int((await connection.execute(delete(run).where(*old))).rowcount)

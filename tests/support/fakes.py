@@ -49,7 +49,10 @@ class FakeSide:
         self.writes: list[Write] = []
         self.reads = 0
         self.now = 0
-        self._faults: dict[str, list[tuple[ApiError, bool]]] = defaultdict(list)
+        self._faults: dict[str, list[tuple[ApiError | Killed, bool]]] = defaultdict(list)
+        self.slow = False  # a write that is not answered may be carried out later (`arrive`)
+        self.under_way: list[Write] = []
+        self.before_write: Callable[[], object] = lambda: None
         self.after_fault: Callable[[], object] = lambda: None
         self.read_faults: list[ApiError] = []
         self.stores: Callable[[Row], Row] = dict  # what the side makes of a row it is given
@@ -79,6 +82,11 @@ class FakeSide:
         """The next writes of this record (for a create in BC: of any, `ANY`) end in `error`."""
         self._faults[key] += [(error, applied)] * times
 
+    def arrive(self) -> None:
+        """What nobody waits for any more is carried out now, if that still may be: the oldest first."""
+        while self.under_way:
+            self._carried_out(self.under_way.pop(0))
+
     def _stamped(self, row: Row) -> Row:
         self.now += 1
         stamp = f"2026-01-01T{self.now // 3600:02d}:{self.now // 60 % 60:02d}:{self.now % 60:02d}Z"
@@ -86,6 +94,7 @@ class FakeSide:
         return {**self.stores(row), "@odata.etag": f'W/"{self.now}"', time: stamp}
 
     async def write(self, writes: Sequence[Write]) -> Sequence[Answer]:
+        self.before_write()
         return [self._written(write) for write in writes]
 
     def _written(self, write: Write) -> Answer:
@@ -95,6 +104,8 @@ class FakeSide:
         self.writes.append(write)
         faults = self._faults.get(write.id or ANY) or self._faults.get(ANY)
         error, applied = faults.pop(0) if faults else (None, True)
+        if error is not None and not applied and self.slow:
+            self.under_way.append(write)
         if isinstance(error, Killed):
             raise error
         answer = self._carried_out(write) if applied else None
@@ -184,6 +195,7 @@ class FakeMemory:
         self.left_alone: set[str] = set()
         self.begun: dict[tuple[str, str], Intent] = {}
         self.changing: dict[tuple[str, str], Begun] = {}
+        self.late: dict[tuple[str, str], list[Begun]] = {}
         self.only_coupled: dict[str, bool] = {}
         self.paused: set[str] = set()
         self.drawn: dict[str, int] = defaultdict(int)
@@ -263,13 +275,21 @@ class FakeMemory:
     async def begin(self, changes: Sequence[Begun]) -> None:
         self.changing |= {(one.mapping, one.bc_id): one for one in changes}
 
-    async def recover(self, couplings: Sequence[Coupling]) -> None:
+    async def recover(self, couplings: Sequence[Coupling], late: Sequence[Begun]) -> None:
         for one in couplings:
-            if self.changing.pop((one.mapping, one.bc.id), None):
-                self.kept[one.mapping, one.bc.id] = one
+            pair = (one.mapping, one.bc.id)
+            if self.changing.pop(pair, None) or pair in self.late:
+                self.kept[pair] = one
+                self.late.pop(pair, None)
+                if kept := [replace(b, late=True) for b in late if (b.mapping, b.bc_id) == pair]:
+                    self.late[pair] = kept
 
-    async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Begun]:
-        return {key: self.changing[mapping, key] for key in bc_ids if (mapping, key) in self.changing}
+    async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Sequence[Begun]]:
+        keys = [(mapping, key) for key in bc_ids]
+        found = {
+            key[1]: [*self.late.get(key, ()), *([self.changing[key]] if key in self.changing else ())] for key in keys
+        }
+        return {key: begun for key, begun in found.items() if begun}
 
     async def numbers(self, sequence: str, count: int) -> int:
         self.drawn[sequence] += count
@@ -297,6 +317,11 @@ class FakeMemory:
             self.begun.pop((one.mapping, one.change.key), None)
         if one.ends_change:
             self.changing.pop((one.mapping, one.ids()[0] or ""), None)
+        if one.moves_partner:
+            pair = (one.mapping, one.ids()[0] or "")
+            self.late[pair] = [b for b in self.late.pop(pair, ()) if b.side is one.change.side and not one.uncouple]
+            if not self.late[pair]:
+                del self.late[pair]
         if one.uncouple:
             held = self.coupling(one.change.side, one.change.key)
             del self.kept[one.mapping, held.bc.id]

@@ -8,7 +8,7 @@ from schemas.change import encode
 from schemas.errors import ApiError
 from schemas.outcome import Outcome
 from schemas.side import Side
-from tests.support.fakes import ANY, LOST, Killed
+from tests.support.fakes import ANY, LOST, FakeSide, Killed
 from tests.support.river import River
 
 BC, SALES = Side.BC, Side.SALES
@@ -52,6 +52,17 @@ class Pair:
             await self.river.deliver(self.source, [self.river.message(self.river.topic(self.source), value)])
         assert self.row(self.there)[CITY[self.there]] == "Graz"
         return value
+
+    async def given_up(self, city: str) -> FakeSide:
+        """People edit, the other side does not answer, and the record fails; the write is under way there."""
+        self.edit(self.source, **{CITY[self.source]: city})
+        there = self.river.sides[self.there]
+        there.slow = True
+        there.fail(ANY, LOST, times=99)
+        assert await self.echo(self.source) is Outcome.FAILED
+        there.slow = False
+        there._faults.clear()
+        return there
 
     def cities(self) -> tuple[object, object]:
         return self.row(self.source)[CITY[self.source]], self.row(self.there)[CITY[self.there]]
@@ -209,3 +220,49 @@ async def test_a_refused_change_costs_no_look_next_time(pair: Pair) -> None:
     pair.river.sides[pair.there].fail(ANY, ApiError(400, "wrong", "not this one"))
     assert await pair.echo(pair.source) is Outcome.FAILED
     assert pair.river.memory.changing == {}
+
+
+@POLICIES
+@SOURCES
+@pytest.mark.parametrize("moment", ["before the next edit", "after it", "between our look and our next write"])
+async def test_a_write_that_is_carried_out_late_is_known_as_ours(pair: Pair, moment: str) -> None:
+    """Given up for lost, looked for, and not there yet: it can come as long as its partner keeps its version."""
+    there = await pair.given_up("Graz")
+    assert await pair.echo(pair.there) is Outcome.UNCHANGED
+    if moment == "before the next edit":
+        there.arrive()
+    pair.edit(pair.source, **{CITY[pair.source]: "Wien"})
+    if moment == "after it":
+        there.arrive()
+    there.before_write = there.arrive
+    assert await pair.echo(pair.source) is Outcome.MODIFIED
+    assert pair.cities() == ("Wien", "Wien")
+    assert await pair.echo(pair.there) is Outcome.UNCHANGED
+    assert (pair.river.memory.changing, pair.river.memory.late) == ({}, {})
+
+
+@POLICIES
+@SOURCES
+async def test_a_write_that_comes_late_over_what_was_taken_back_is_undone(pair: Pair) -> None:
+    """Nothing had to be written when it was taken back, so nothing kept the late one off."""
+    there = await pair.given_up("Graz")
+    pair.edit(pair.source, **{CITY[pair.source]: "Linz"})
+    assert await pair.echo(pair.source) is Outcome.UNCHANGED
+    there.arrive()
+    assert pair.cities() == ("Linz", "Graz")
+    assert await pair.echo(pair.there) is Outcome.UNCHANGED
+    (again,) = await pair.river.take(*pair.river.told)
+    assert (again.outcome, again.change.side) == (Outcome.MODIFIED, pair.source)
+    assert pair.cities() == ("Linz", "Linz")
+
+
+@POLICIES
+@SOURCES
+async def test_what_is_lost_comes_no_more_once_its_partner_has_changed(pair: Pair) -> None:
+    """The service refuses what was sent under the version before: there is nothing to wait for."""
+    there = await pair.given_up("Graz")
+    pair.edit(pair.there, **{PHONE[pair.there]: "2"})
+    assert await pair.echo(pair.there) in (Outcome.MODIFIED, Outcome.CONFLICT)
+    assert pair.river.memory.late == {}
+    there.arrive()
+    assert pair.row(pair.there)[CITY[pair.there]] != "Graz"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.synchronise import Message
-from schemas.change import encode
+from schemas.change import Change, encode
 from schemas.outcome import Outcome
 from schemas.side import Side
 from tests.support.fakes import ANY, BUSY, LOST, Killed
@@ -23,7 +23,10 @@ FIELDS = {BC: {BC: "city", SALES: "address1_city"}, SALES: {BC: "phoneNumber", S
 
 sides = st.sampled_from([BC, SALES])
 edits = st.tuples(st.just("edit"), sides, st.sampled_from(["1", "2", "3"]))
-faults = st.sampled_from(["", "lose", "away", "kill", "lose and kill", "killed before it wrote"])
+faults = st.sampled_from(
+    ["", "lose", "away", "kill", "lose and kill", "killed before it wrote", "slow", "slow and killed", "late meanwhile"]
+)
+late = st.tuples(st.just("late"), sides, st.just(0))
 deliveries = st.tuples(faults, sides, st.integers(1, 3))
 losses = st.tuples(st.just("log lost"), sides, st.just(0))
 Story = list[tuple[str, Side, Any]]
@@ -51,7 +54,12 @@ class Pair:
             change = self.river.change(side, self.ids[side])
             if (side, change.version) not in self.seen:
                 self.seen.add((side, change.version))
-                self.waiting[side].append(self.river.message(self.river.topic(side), encode(change)))
+                self._put(change)
+        while self.river.told:
+            self._put(self.river.told.pop(0))
+
+    def _put(self, change: Change) -> None:
+        self.waiting[change.side].append(self.river.message(self.river.topic(change.side), encode(change)))
 
     def edit(self, side: Side, value: str) -> None:
         self.last[side] = value
@@ -70,6 +78,11 @@ class Pair:
             there.fail(ANY, BUSY, times=99)
         if fault == "killed before it wrote":
             there.fail(ANY, Killed())
+        if fault.startswith("slow"):
+            there.slow = True
+            there.fail(ANY, Killed() if fault == "slow and killed" else LOST, times=99)
+        if fault == "late meanwhile":
+            there.before_write = there.arrive
         self.river.memory.fail_record = [Killed()] if fault.endswith("kill") else []
         try:
             await self.river.deliver(side, batch)
@@ -79,6 +92,7 @@ class Pair:
             pass
         self.river.memory.fail_record = []
         there._faults.clear()
+        there.slow, there.before_write = False, lambda: None
 
     async def tell(self, story: Story) -> None:
         await self.begin()
@@ -87,8 +101,14 @@ class Pair:
                 self.edit(side, what)
             elif kind == "log lost":
                 self.lose_log(side)
+            elif kind == "late":
+                self.river.sides[side].arrive()
             else:
                 await self.deliver(kind, side, what)
+            self.capture()
+        await self.settle()
+        for side in Side:
+            self.river.sides[side].arrive()
             self.capture()
         await self.settle()
         # Failures that may pass are tried again: carried as they are now.
@@ -109,7 +129,7 @@ class Pair:
 
 
 @tries(200)
-@given(st.lists(edits | deliveries | losses, max_size=14), st.sampled_from(["merge", "bc_wins", "sales_wins"]))
+@given(st.lists(edits | deliveries | losses | late, max_size=14), st.sampled_from(["merge", "bc_wins", "sales_wins"]))
 def test_every_last_edit_is_on_both_sides(story: Story, policy: str) -> None:
     pair = Pair(policy)
     asyncio.run(pair.tell(story))

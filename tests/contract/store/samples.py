@@ -177,6 +177,12 @@ def _eighth(n: int) -> Rows:
     return {"notified": {"channel": "email", "kind": "CoupledFailuresGrowing", "about": f"M{n}", **told}}
 
 
+def _eleventh(n: int) -> Rows:
+    pair = {"mapping": "CUSTOMER", "bc_id": f"b{n}", "side": "sales", "version": 'W/"6"', "created_at": AT}
+    late = {"sent": {"address1_city": "Linz"}, "cause": {"city": "Linz"}, "sequence": 6, "under": 'W/"77"'}
+    return {"changes_begun": {"under": 'W/"77"'}, "changes_late": pair | late}
+
+
 # What each later revision has added, by table. Revisions are never edited, so neither are these.
 ADDED = {
     "0001": _first,
@@ -201,6 +207,7 @@ ADDED = {
             "sequence": 7,
         },
     },
+    "0011": _eleventh,
 }
 
 

@@ -1,5 +1,6 @@
 """What a batch leaves behind besides couplings: counters, failures, intents, progress, all or nothing."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -180,7 +181,7 @@ async def test_a_change_that_was_begun_is_known_until_it_is_recorded(store: Stor
     await store.memory.begin([first, other])
     await store.memory.begin([again])
     await store.memory.begin([])
-    assert await store.memory.changes_begun(CUSTOMER, ["b1", "b2", "b9"]) == {"b1": again, "b2": other}
+    assert await store.memory.changes_begun(CUSTOMER, ["b1", "b2", "b9"]) == {"b1": [again], "b2": [other]}
     assert await store.memory.changes_begun("OTHER", ["b1"]) == {}
 
     unknown = [failed("b1", partner="s1", transient=True), ended("b2", Outcome.UNCHANGED, partner="s2")]
@@ -198,13 +199,41 @@ async def test_what_was_recovered_is_stored_with_the_end_of_what_was_begun(store
     known = await store.memory.couplings([CUSTOMER], Side.BC, ["b1", "b2"])
     agreed = replace(known[CUSTOMER, "b1"].sales, version="", sequence=9, base={"address1_city": "Graz"})
     recovered = known[CUSTOMER, "b1"].with_half(Side.SALES, agreed)
-    await store.memory.recover([recovered])
-    await store.memory.recover([])
-    await store.memory.recover([replace(recovered, bc=replace(recovered.bc, id="b9"))])
-    await store.memory.recover([known[CUSTOMER, "b1"]])  # by one that has read before
+    await store.memory.recover([recovered], [])
+    await store.memory.recover([], [])
+    await store.memory.recover([replace(recovered, bc=replace(recovered.bc, id="b9"))], [])
+    await store.memory.recover([known[CUSTOMER, "b1"]], [change])  # by one that has read before
     expected = {**known, (CUSTOMER, "b1"): recovered}
     assert await store.memory.couplings([CUSTOMER], Side.BC, ["b1", "b2", "b9"]) == expected
     assert set(await store.memory.changes_begun(CUSTOMER, ["b1", "b2"])) == {"b2"}
+
+
+async def test_what_may_come_late_is_known_until_its_partner_has_another_version(store: Store) -> None:
+    """Promise 3: of each pair and side by itself; the oldest first, and what was begun last."""
+    await store.memory.record([coupled("b1", "s1"), coupled("b2", "s2")], NOWHERE)
+    one, two = (await store.memory.couplings([CUSTOMER], Side.BC, ["b1", "b2"])).values()
+    first = Begun(CUSTOMER, "b1", Side.SALES, {"address1_city": "Graz"}, {"city": "Graz"}, 'W/"7"', 7, 'W/"1"')
+    there = [first, replace(first, side=Side.BC), replace(first, bc_id="b2")]
+    await store.memory.begin([first, there[2]])
+    await store.memory.recover([one, two], [first, there[2]])
+    await store.memory.begin([there[1]])
+    await store.memory.recover([one], there[:2])
+    newer = replace(first, version='W/"8"', sequence=8)
+    await store.memory.begin([newer])
+    late = [replace(begun, late=True) for begun in there]
+    assert await _begun(store) == {"b1": [late[1], late[0], newer], "b2": [late[2]]}
+
+    unwritten = [ended("b1", Outcome.UNCHANGED, partner="s1"), failed("b2", partner="s2", refused=True)]
+    await store.memory.record(unwritten, NOWHERE)
+    assert await _begun(store) == {"b1": [late[1], late[0], newer], "b2": [late[2]]}
+
+    written = replace(coupled("b1", "s1"), outcome=Outcome.MODIFIED)
+    await store.memory.record([written, replace(coupled("b2", "s2"), uncouple=True, coupling=None)], NOWHERE)
+    assert await _begun(store) == {"b1": [late[1]]}
+
+
+async def _begun(store: Store) -> Mapping[str, Sequence[Begun]]:
+    return await store.memory.changes_begun(CUSTOMER, ["b1", "b2"])
 
 
 async def test_the_partner_that_came_of_an_intent_is_known_by_its_id(store: Store) -> None:
