@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from consumers import problems
 from consumers.owed import left_blank, owed_by
 from consumers.translate import (
     LeftOut,
@@ -131,15 +132,28 @@ def decide(
         return Deletion(change, mapping, coupling) if coupling else ignored
     if coupling and _outdated(change, coupling):
         return replace(ignored, outcome=Outcome.UNCHANGED, superseded=True)
-    if not mapping.table(change.side).filter.matches(change.after):
-        return ignored
+    too_large = _too_large(change, mapping)
     # What failed while it was to be created is still to be created, whatever the setting is by now.
-    if not coupling and flags.only_coupled and not change.retry:
+    left_alone = not coupling and flags.only_coupled and not change.retry
+    if left_alone or _outside(change, change.after, mapping, too_large):
         return ignored
+    if too_large:
+        return replace(ignored, outcome=Outcome.FAILED, problem=problems.too_large(change, too_large))
     try:
         return modify(change, mapping, coupling, lookups) if coupling else _create(change, mapping, lookups)
     except Untranslatable as error:
         return _without(ignored, error)
+
+
+def _outside(change: Change, row: rows.Row, mapping: TableMapping, too_large: set[str]) -> bool:
+    """Of the filter; a record whose filtered column was too large may be inside."""
+    unseen = not too_large.isdisjoint(mapping.filter_fields(change.side))
+    return not unseen and not mapping.table(change.side).filter.matches(row)
+
+
+def _too_large(change: Change, mapping: TableMapping) -> set[str]:
+    """The columns the mapping reads that are not there because no message would hold them."""
+    return set(change.left_out) & set(rows.select(change.side, change.table, [mapping])) if change.left_out else set()
 
 
 def _without(ignored: Settled, error: Untranslatable) -> Settled:

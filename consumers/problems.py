@@ -3,12 +3,14 @@
 What to do is true of a failed and of a skipped record alike: the same failure becomes the second by happening twice.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from schemas.change import Change
 from schemas.coupling import Coupling, Reference
 from schemas.errors import ApiError, KeepsChanging, Problem
 from schemas.field_mapping import FieldRule, Lookup
+from schemas.fitting import MOST_BYTES
 from schemas.mapping import TableMapping
 from schemas.side import Side
 from schemas.survey import shown
@@ -65,6 +67,16 @@ def not_transformable(rule: FieldRule, value: Any, error: Exception) -> Problem:
         "not-transformable",
         f"The field {rule.name} cannot be transformed: {value!r}: {error}.",
         f"Correct the value, or the field's transform in the mappings file, {_AGAIN}",
+    )
+
+
+def too_large(change: Change, fields: Collection[str]) -> Problem:
+    """Promise 7: Kafka takes no message that holds it."""
+    held = ", ".join(f"{name} ({change.left_out[name]:,} bytes)" for name in sorted(fields))
+    return Problem(
+        "too-large",
+        f"The record is too large to be carried: {held}; a change has at most {MOST_BYTES:,} bytes.",
+        f"Shorten it in {change.side.label}, or take the field out of the mappings file, {_AGAIN}",
     )
 
 

@@ -24,6 +24,7 @@ from schemas import command_outcome, dead_letter
 from schemas.change import Change, encode
 from schemas.command_outcome import CommandOutcome
 from schemas.errors import Unreachable
+from schemas.fitting import fitting
 from schemas.topics import Topics
 
 if TYPE_CHECKING:  # slow to import, and commands, which pass here too, do not need it
@@ -65,6 +66,13 @@ def _options(kafka: Kafka, bootstrap: str) -> dict[str, Any]:
 
 
 def unreachable(bootstrap: str, error: Exception) -> Unreachable:
+    if isinstance(error, MessageSizeTooLargeError):
+        return Unreachable(
+            "kafka-refuses",
+            f"Kafka at {bootstrap} refuses a message for its size: {error}.",
+            "Let the broker and the topics take what is usual, and `coupled` never exceeds: message.max.bytes and "
+            "max.message.bytes at 1048588.",
+        )
     return Unreachable(
         "kafka-unreachable",
         f"Kafka at {bootstrap} does not answer: {error}.",
@@ -139,7 +147,7 @@ class KafkaLog:
         """See `producers.ports.Log.publish`. Unreachable if Kafka does not acknowledge in time."""
         if not changes:
             return Published(topic, {})
-        return await self._waited(partial(self._publish, topic, changes, packed))
+        return await self._waited(lambda: self._publish(topic, [fitting(change) for change in changes], packed))
 
     def _publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
         try:

@@ -6,6 +6,7 @@ fields are compared with what the encoders write, so that none can be added or r
 
 import io
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from importlib.metadata import version
 from typing import Any, get_args
@@ -166,7 +167,10 @@ def _schemas() -> Node:
     return found | {
         "Change": _record(orjson.loads(change.encode(CHANGE)), _CHANGE_FIELDS, _told(Change)),
         "Source": _record(
-            orjson.loads(change.encode(SWEPT))["source"], _SOURCE_FIELDS, "", ("job", "mapping", "retry")
+            orjson.loads(change.encode(replace(SWEPT, left_out={"description": 2_000_000})))["source"],
+            _SOURCE_FIELDS,
+            "",
+            ("job", "mapping", "retry", "left_out"),
         ),
         "CommandOutcome": _record(orjson.loads(command_outcome.encode(DONE)), _OUTCOME_FIELDS, ""),
         "Job": _record(job_dict(JOB), _JOB_FIELDS, _told(Job)),
@@ -215,6 +219,8 @@ _SOURCE_FIELDS: Node = {
     "version": _ID | {"description": "The side's etag."},
     "sequence": _WHOLE | {"description": "Orders the versions of one record."},
     "ts_ms": _WHOLE | {"description": "When its side says it changed, in ms since 1970."},
+    "left_out": {"type": "object", "additionalProperties": _WHOLE}
+    | {"description": "The fields that were too large for a message, which `after` is without, and their bytes."},
     "job": _or_null({"type": "integer", "minimum": 1, "maximum": change.LARGEST_JOB})
     | {"description": "The job whose sweep read it."},
     "mapping": _ID | {"description": "The one mapping it is for; absent: all of its table."},

@@ -32,6 +32,7 @@ class Change:
 
     `version` is the side's etag; `sequence` orders the versions of one record: Sales' versionnumber, BC's
     last-modified time in ms. `ts_ms` is when the side says it changed, `captured_ms` when we read it.
+    `left_out`: the fields that were too large for a message, and their bytes; `after` is without them.
     A sweep names its `job` and the one `mapping` it is for. `retry`: the record has failed before under that mapping.
     `trace` is the W3C `traceparent` that came with its message, no part of the envelope; empty without one.
     """
@@ -48,6 +49,7 @@ class Change:
     job: int | None = None
     mapping: str | None = None
     retry: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
     trace: str = field(default="", compare=False)
 
     @property
@@ -87,6 +89,8 @@ def _envelope(change: Change) -> dict[str, Any]:
         "sequence": change.sequence,
         "ts_ms": change.ts_ms,
     }
+    if change.left_out:
+        source["left_out"] = dict(change.left_out)
     if change.mapping is not None:
         source |= {"job": change.job, "mapping": change.mapping, "retry": change.retry}
     return {
@@ -114,6 +118,7 @@ def _change(envelope: Any) -> Change:
             job=_job(source.get("job")),
             mapping=None if source.get("mapping") is None else _name(source["mapping"]),
             retry=source.get("retry") is True,
+            left_out={_name(name): _number(size) for name, size in (source.get("left_out") or {}).items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"the message is not a change envelope: {error!r}") from error

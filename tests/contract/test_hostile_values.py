@@ -94,11 +94,11 @@ class Saying(httpx.AsyncBaseTransport):
     """A side whose answers hold something that nobody could write to the simulator."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, said: bytes) -> None:
-        self._inner, self._said = inner, said
+        self._inner, self.said = inner, said
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         answer = await self._inner.handle_async_request(request)
-        content = (await answer.aread()).replace(b"PLACEHOLDER", self._said)
+        content = (await answer.aread()).replace(b"PLACEHOLDER", self.said)
         headers = [(name, value) for name, value in answer.headers.raw if name.lower() != b"content-length"]
         return httpx.Response(answer.status_code, headers=headers, content=content)
 
@@ -121,6 +121,28 @@ async def test_what_a_side_says_harms_no_other_record(tmp_path: Path, side: Side
         theirs = values(stage)[1 if side is Side.BC else 0]
         name, other = ("Beside", "Beside as well") if side is Side.BC else ("Beside as well", "Beside")
         assert theirs == sorted([(name, arrived), (other, "")])
+        assert await stage.errors() == []
+
+
+@pytest.mark.parametrize("side", Side)
+async def test_a_row_of_50_mb_fails_alone_and_is_carried_once_it_is_shortened(tmp_path: Path, side: Side) -> None:
+    stage = Stage(tmp_path, house.BC, house.SALES)
+    answers = Saying(stage.lines[side], b"7" * 50_000_000)
+    stage.lines[side] = answers  # type: ignore[assignment]
+    async with stage:
+        await stage.live()
+        customer(stage, "Beside", addressLine1="PLACEHOLDER" if side is Side.BC else "")
+        account(stage, "Beside as well", address1_line1="PLACEHOLDER" if side is Side.SALES else "")
+        await stage.full_sync(*CUSTOMERS)
+        await stage.live()
+        name, other = ("Beside", "Beside as well") if side is Side.BC else ("Beside as well", "Beside")
+        assert values(stage)[1 if side is Side.BC else 0] == [(other, "")]
+        [failure] = await stage.errors()
+        assert failure.problem.code == "too-large"
+        answers.said = b"short"
+        await stage.command("retry", mappings=["CUSTOMER"])
+        await stage.live()
+        assert values(stage)[1 if side is Side.BC else 0] == sorted([(name, "short"), (other, "")])
         assert await stage.errors() == []
 
 

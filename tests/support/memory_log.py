@@ -15,6 +15,7 @@ from schemas import command as commands
 from schemas import command_outcome, dead_letter
 from schemas.change import Change, encode
 from schemas.command_outcome import CommandOutcome
+from schemas.fitting import fitting
 from schemas.topics import Topics
 
 Headers = list[tuple[str, bytes]]
@@ -38,7 +39,7 @@ class MemoryLog:
     async def publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
         count = self._counts[topic]
         groups: dict[int, list[Change]] = {}
-        for change in changes:
+        for change in map(fitting, changes):
             groups.setdefault((murmur2(change.key.encode()) & 0x7FFFFFFF) % count, []).append(change)
         offsets: dict[int, int] = {}
         for partition, group in groups.items():

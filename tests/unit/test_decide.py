@@ -210,3 +210,29 @@ def test_clear_on_failure_writes_a_blank_instead() -> None:
     decision = decide(change, mapped, replace(held, sales=dollar), {}, OPEN)
     assert isinstance(decision, Modify)
     assert dict(decision.fields) == {"transactioncurrencyid": None}
+
+
+def without(mapped: TableMapping, column: str, **row: Any) -> Decision:
+    """BC's coupled record has so much in a column that no message held it."""
+    made = replace(change_of(mapped, Side.BC, bc_row(at=11, **row)), left_out={column: 2_000_000})
+    return decide(made, mapped, agreed(mapped), {}, OPEN)
+
+
+def test_promise_7_a_record_too_large_for_a_message_fails_and_says_by_which_field() -> None:
+    failed = settled(without(mapping(), "city", displayName="Adatum & Co"))
+    assert (failed.outcome, failed.coupling, failed.transient) == (Outcome.FAILED, None, False)
+    assert failed.problem
+    assert "city (2,000,000 bytes)" in failed.problem.message
+
+
+def test_what_a_mapping_does_not_read_may_be_as_large_as_it_likes() -> None:
+    made = without(mapping(), "comment", displayName="Adatum & Co", city="Graz")
+    assert isinstance(made, Modify)
+    assert made.fields == {"name": "Adatum & Co"}
+
+
+def test_outside_the_filter_it_is_ignored_and_where_nobody_can_tell_it_fails() -> None:
+    filtered = mapping(bc={"table": "customers", "filter": "blocked eq '_x0020_'"})
+    assert settled(without(filtered, "city", blocked="All", displayName="Adatum")).outcome is Outcome.IGNORED
+    untold = settled(without(filtered, "blocked", displayName="Adatum", city="Graz"))
+    assert untold.outcome is Outcome.FAILED

@@ -7,7 +7,7 @@ import os
 import signal
 import uuid
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,11 @@ from daemon.kafka import PACK_RECORDS, KafkaLog, ensure_topics
 from daemon.settings import Kafka
 from daemon.wiring import Log
 from schemas import command, command_outcome
-from schemas.change import Change, Op, decode
+from schemas.change import Change, Op, decode, encode
 from schemas.command_outcome import CommandOutcome
 from schemas.dead_letter import letter, stuck
 from schemas.errors import Unreachable
+from schemas.fitting import MOST_BYTES
 from schemas.job import RunState
 from schemas.side import Side
 from schemas.topics import Topics
@@ -124,6 +125,27 @@ async def test_a_long_page_is_several_messages_below_the_limit(subject: Subject)
     messages = [message for message, _ in subject.read(subject.table, 2)]
     assert [len(decode(message.value)) for message in messages] == [PACK_RECORDS, PACK_RECORDS]
     assert set(told.offsets.values()) == {1}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_promise_7_of_a_record_too_large_for_a_message_the_rest_is_published(
+    subject: Subject, packed: bool
+) -> None:
+    large = replace(change(KEYS[0]), after={"id": KEYS[0], "memo": "é" * 3_000_000, "name": "Ada"})
+    told = await subject.log.publish(subject.table, [large, change(KEYS[1])], packed=packed)
+    found = {one.key: one for _, one in placed(subject, sum(one + 1 for one in told.offsets.values()))}
+    assert found[KEYS[1]] == change(KEYS[1])
+    assert found[KEYS[0]].after == {"id": KEYS[0], "name": "Ada"}
+    assert found[KEYS[0]].left_out == {"memo": 6_000_000 + len('{"memo":""}')}
+
+
+async def test_what_just_fits_is_published_whole(subject: Subject) -> None:
+    room = MOST_BYTES - len(encode(change(KEYS[0]))) - len(',"memo":""')
+    large = replace(change(KEYS[0]), after={**(change(KEYS[0]).after or {}), "memo": "x" * room})
+    assert len(encode(large)) == MOST_BYTES
+    await subject.log.publish(subject.table, [large], packed=False)
+    await subject.log.publish(subject.table, [large], packed=True)
+    assert [one for _, one in placed(subject, 2)] == [large, large]
 
 
 async def test_nothing_to_publish_is_nothing_published(subject: Subject) -> None:
