@@ -68,7 +68,7 @@ audit: setup  ## are all locked packages still what was locked: hashes, versions
 bench: setup  ## measure on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: setup  ## kill the daemon 500 times at named steps, and check what is left (ARGS="--kills 40", ARGS="--seed 7" replays a world)
+chaos: setup  ## kill the daemon 500 times, at named steps and at any moment, and check what is left (ARGS="--kills 40 --jobs 1", ARGS="--seed 7" replays a world)
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 proof: setup  ## the figures of docs/promises.md: 500 kills and 20,000 steps of the state machine, which takes hours (ARGS="--kills 40 --steps 2000")

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import structlog
 
-from tests.chaos.__main__ import Tally, run
+from tests.chaos.harness import IN_VAIN
+from tests.chaos.steps import ANY_MOMENT
+from tests.chaos.worlds import Tally, run
 from tests.machine.test_state_machine import faults, go, happened
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "promises.md"
@@ -28,12 +30,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--jobs", type=int, default=2, help="how many worlds are killed in at once")
     wanted = parser.parse_args()
     # What the state machine's daemon logs says nothing here; those that are killed log to files of their own.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     print(f"{wanted.steps:,} steps of the state machine; then {wanted.kills} kills, told as worlds end", flush=True)
     go(wanted.steps, derandomize=False, deadline=None)
-    done = run(wanted.kills)
+    done = run(wanted.kills, jobs=wanted.jobs)
     if done.wrong:
         return 1
     text = PAGE.read_text(encoding="utf-8")
@@ -54,9 +57,10 @@ def table(done: Tally, steps: Counter[str], faults: Counter[str]) -> str:
 def _rows(done: Tally, steps: Counter[str], faults: Counter[str]) -> Iterator[tuple[str, int]]:
     yield "kills survived (SIGKILL)", done.kills.total()
     for step, number in sorted(done.kills.items()):
-        yield f"… {'at' if step == 'some moment' else 'around'} {step}", number
+        yield f"… {'at' if step in (ANY_MOMENT, IN_VAIN) else 'around'} {step}", number
     yield "edits, new records and deletions between the kills", done.edits
-    yield "outcomes of records checked after kills", done.records
+    yield "… values written last that were looked for, on either side, after the kills", done.compared
+    yield "outcomes of jobs that were counted against what the jobs published", done.records
     yield "times the daemon was let live, and everything compared", done.checks
     yield "steps of the state machine", steps["steps"]
     yield from ((f"… {what}", number) for what, number in sorted(steps.items()) if what != "steps")

@@ -41,10 +41,10 @@ class Nursery:
 class Child:
     """`coupled run`, killed at that step if it comes by."""
 
-    def __init__(self, nursery: Nursery, config: Path, log: Path, step: str = "", number: int = 1) -> None:
+    def __init__(self, nursery: Nursery, config: Path, log: Path, step: str = "", when: float = 1) -> None:
         argv = ["run", "--config", str(config)]
         self.log = log
-        self.pid = nursery.ask(argv=argv, log=str(log), step=step, number=number)
+        self.pid = nursery.ask(argv=argv, log=str(log), step=step, when=when)
         self._ended = Event()
         Thread(target=self._wait, args=(nursery,), daemon=True).start()
 

@@ -1,6 +1,6 @@
 """Daemons to be killed, forked from a process that has already imported all they need: a start costs no four seconds.
 
-Each line on stdin asks for one: {"argv", "log", "step", "number"} (no step: it is killed by nobody here). Answered by
+Each line on stdin asks for one: {"argv", "log", "step", "when"} (no step: it is killed by nobody here). Answered by
 its pid, and by another line when it has ended. When stdin ends, so do we, and with us the daemon.
 """
 
@@ -27,7 +27,7 @@ def _live(wanted: dict[str, Any]) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     if wanted["step"]:
-        arm(wanted["step"], wanted["number"])
+        arm(wanted["step"], wanted["when"])
     sys.argv = ["coupled", *wanted["argv"]]
     main()
 

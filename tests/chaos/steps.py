@@ -1,7 +1,8 @@
 """The steps of the daemon between which it is killed, by name (promises 1, 2, 5, 6 and 8).
 
-Each is one method of the daemon's own: a kill comes right before its n-th call, or right after it has returned. Only
-the process that is to be killed is changed; the daemon's code knows nothing of it.
+Each is one method of the daemon's own: a kill comes right before its n-th call, or right after it has returned. One is
+no step but any moment: wherever the daemon is after so much work. Only the process that is to be killed is changed; the
+daemon's code knows nothing of it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
+from random import Random
 from typing import Any, cast
 
 import httpx
@@ -26,18 +28,50 @@ from daemon.store.memory import SqlMemory
 from daemon.store.positions import SqlPositions
 
 Deadly = Callable[[], None]
+# How much of the processor a daemon uses before a kill at any moment, in seconds: it has started after about one, and a
+# full synchronisation is through after about three.
+_WORK = (0.3, 4.0)
 
 
 @dataclass(frozen=True)
-class Step:
-    """`run`: it is met only while a synchronisation run is at work."""
+class _Counted:
+    """The kill comes when the step comes by for the n-th time.
+
+    `run`: it is met only while a synchronisation run is at work; `asked`: only if the run has to ask whether to keep or
+    restore; `times`: how often it is sure to come by, and the n-th time is drawn from.
+    """
+
+    after: bool
+    run: bool = False
+    times: int = 3
+    asked: bool = False
+
+    def when(self, random: Random) -> float:
+        """At which time."""
+        return random.randint(1, self.times)
+
+    def arm(self, when: float) -> None:
+        times = count(1)
+
+        def die() -> None:
+            if next(times) == when:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        self.wrap(die)
+
+    def wrap(self, die: Deadly) -> None:
+        """Lets the step call `die`, each time."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(_Counted):
+    """A method of the daemon's."""
 
     owner: type
     method: str
-    after: bool
-    run: bool = False
 
-    def arm(self, die: Deadly) -> None:
+    def wrap(self, die: Deadly) -> None:
         whole = getattr(self.owner, self.method)
         setattr(self.owner, self.method, self._deadly(whole, die))
 
@@ -62,13 +96,10 @@ class Step:
 
 
 @dataclass(frozen=True)
-class WriteStep:
+class WriteStep(_Counted):
     """A request that changes a record: sent to its last byte, or answered."""
 
-    after: bool
-    run: bool = False
-
-    def arm(self, die: Deadly) -> None:
+    def wrap(self, die: Deadly) -> None:
         whole = httpx.AsyncHTTPTransport.handle_async_request
 
         async def step(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
@@ -89,36 +120,50 @@ class WriteStep:
         cast(Any, httpx.AsyncHTTPTransport).handle_async_request = step
 
 
-STEPS: dict[str, Step | WriteStep] = {
-    "read": Step(KafkaLog, "publish", after=False),
-    "publish": Step(KafkaLog, "_acknowledged", after=False),
-    "acknowledge": Step(KafkaLog, "publish", after=True),
-    "position": Step(SqlPositions, "published", after=True),
-    "take": Step(Synchronise, "batch", after=False),
-    "decide": Step(Push, "carry_out", after=False),
-    "intent stored": Step(SqlMemory, "intend", after=True),
+@dataclass(frozen=True)
+class Moment:
+    """After so many seconds of the processor, which a daemon uses where it works: half-way through anything.
+
+    The kernel ends the process by SIGPROF, which nothing handles: at once and without a word to it, as by SIGKILL. Time
+    of the processor, since seconds of the clock mean another place in the work on a busy machine.
+    """
+
+    run: bool = True
+    asked: bool = False
+
+    def when(self, random: Random) -> float:
+        return random.uniform(*_WORK)
+
+    def arm(self, when: float) -> None:
+        signal.setitimer(signal.ITIMER_PROF, when)
+
+
+ANY_MOMENT = "any moment"
+STEPS: dict[str, Step | WriteStep | Moment] = {
+    ANY_MOMENT: Moment(),
+    "read": Step(owner=KafkaLog, method="publish", after=False),
+    "publish": Step(owner=KafkaLog, method="_acknowledged", after=False),
+    "acknowledge": Step(owner=KafkaLog, method="publish", after=True),
+    "position": Step(owner=SqlPositions, method="published", after=True),
+    "take": Step(owner=Synchronise, method="batch", after=False),
+    "decide": Step(owner=Push, method="carry_out", after=False),
+    "intent stored": Step(owner=SqlMemory, method="intend", after=True),
     "write sent": WriteStep(after=False),
     "write applied": WriteStep(after=True),
-    "coupling stored": Step(SqlMemory, "record", after=True),
-    "offset committed": Step(AIOKafkaConsumerThread, "_commit", after=True),
-    "command stored": Step(Commands, "receive", after=True, run=True),
-    "run created": Step(Jobs, "create_run", after=True, run=True),
-    "job begun": Step(Jobs, "start_job", after=True, run=True),
-    "job swept": Step(Jobs, "swept", after=True, run=True),
-    "job finished": Step(Jobs, "finish_job", after=True, run=True),
-    "run advanced": Step(Jobs, "set_run", after=True, run=True),
-    "answer stored": Step(Jobs, "answer", after=True, run=True),
-    "outcome told": Step(KafkaLog, "announce", after=True, run=True),
-    "outcome noted": Step(Commands, "announced", after=True, run=True),
+    "coupling stored": Step(owner=SqlMemory, method="record", after=True),
+    "offset committed": Step(owner=AIOKafkaConsumerThread, method="_commit", after=True),
+    "command stored": Step(owner=Commands, method="receive", after=True, run=True, times=1),
+    "run created": Step(owner=Jobs, method="create_run", after=True, run=True, times=1),
+    "job begun": Step(owner=Jobs, method="start_job", after=True, run=True),
+    "job swept": Step(owner=Jobs, method="swept", after=True, run=True),
+    "job finished": Step(owner=Jobs, method="finish_job", after=True, run=True),
+    "run advanced": Step(owner=Jobs, method="set_run", after=True, run=True, times=2),
+    "answer stored": Step(owner=Jobs, method="answer", after=True, run=True, times=1, asked=True),
+    "outcome told": Step(owner=KafkaLog, method="announce", after=True, run=True),
+    "outcome noted": Step(owner=Commands, method="announced", after=True, run=True),
 }
 
 
-def arm(name: str, number: int) -> None:
-    """This process is killed when the step comes by for that time."""
-    times = count(1)
-
-    def die() -> None:
-        if next(times) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    STEPS[name].arm(die)
+def arm(name: str, when: float) -> None:
+    """This process is killed at that step, when it comes by for that time, or after so much work."""
+    STEPS[name].arm(when)

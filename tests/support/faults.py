@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_KINDS = {"drop": "connection cut", "truncate": "answer cut short", "html": "a page as the answer"}
+_KINDS = {
+    "drop": "connection cut",
+    "truncate": "answer cut short",
+    "html": "a page as the answer",
+    "half": "half an answer",
+    "repeat": "the answer twice",
+}
 
 
 def called(fault: Mapping[str, Any]) -> str:

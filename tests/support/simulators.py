@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import httpx
@@ -171,10 +171,25 @@ class Side:
             self._client.close()
 
 
-class Simulators:
-    """Business Central and Sales, seeded, on ports of their own."""
+def with_person(systems: Systems) -> Systems:
+    """People are not the daemon: what either does is not held against the other."""
+    person = {PERSON: SECRET}
+    return Systems(
+        replace(systems.bc, clients={**systems.bc.clients, **person}),
+        replace(systems.sales, clients={**systems.sales.clients, **person}),
+    )
 
-    def __init__(self, customers: int = 15, seed: int = 1, systems: Systems = Systems()) -> None:  # noqa: B008 — frozen
+
+class Simulators:
+    """Business Central and Sales, seeded, on ports of their own; the stranger signs in as `user`."""
+
+    def __init__(
+        self,
+        customers: int = 15,
+        seed: int = 1,
+        systems: Systems = Systems(),  # noqa: B008 — frozen
+        user: str = CLIENT,
+    ) -> None:
         self.places = Places(free_port(), free_port(), customers, seed)
         self.apps = apps(self.places, systems.bc, systems.sales)
         ports = (self.places.bc_port, self.places.sales_port)
@@ -182,9 +197,9 @@ class Simulators:
         self._threads = [threading.Thread(target=one.run, daemon=True) for one in self._servers]
         bc_host = f"http://{LOOPBACK}:{self.places.bc_port}"
         company = f"{self.places.bc_url}/api/v2.0/companies({COMPANY})/"
-        self.bc = Side("bc", bc_host, company, BC_AUDIENCE)
+        self.bc = Side("bc", bc_host, company, BC_AUDIENCE, client=user)
         api, url = f"{self.places.sales_url}/api/data/v9.2/", self.places.sales_url
-        self.sales = Side("sales", url, api, url)
+        self.sales = Side("sales", url, api, url, client=user)
 
     @property
     def resources(self) -> str:

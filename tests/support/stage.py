@@ -7,7 +7,6 @@ wires them; the log is in memory. Nothing runs beside a test: work is done insid
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -40,7 +39,7 @@ from schemas.side import Side as Name
 from schemas.topics import Topics
 from tests.support.in_process import Clock, Daemons, Strangers, Systems, Traffic, without_threads
 from tests.support.memory_log import MemoryLog
-from tests.support.simulators import BC_AUDIENCE, CLIENT, COMPANY, PERSON, SECRET, TENANT, Side
+from tests.support.simulators import BC_AUDIENCE, CLIENT, COMPANY, PERSON, SECRET, TENANT, Side, with_person
 from tests.support.stage_mappings import Changes, standard
 
 HOST = "http://localhost"
@@ -79,7 +78,7 @@ class Stage:
         beside: Stage | None = None,
     ) -> None:
         self.clock = beside.clock if beside else Clock()
-        systems = _with_person(systems or Systems())
+        systems = with_person(systems or Systems())
         apps = {
             Name.BC: business_central.create_app(systems.bc, bc, self.clock.now, wire=wire),
             Name.SALES: beside.apps[Name.SALES]
@@ -296,15 +295,6 @@ async def _empty_store(file: Path) -> bytes:
         await store.close()
         _EMPTY.append(file.read_bytes())  # noqa: ASYNC240
     return _EMPTY[0]
-
-
-def _with_person(systems: Systems) -> Systems:
-    """People are not the daemon: what either does is not held against the other."""
-    person = {PERSON: SECRET}
-    return Systems(
-        replace(systems.bc, clients={**systems.bc.clients, **person}),
-        replace(systems.sales, clients={**systems.sales.clients, **person}),
-    )
 
 
 def jobs(told: CommandOutcome) -> Jobs:

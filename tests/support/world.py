@@ -51,7 +51,9 @@ mappings: {mappings}
 
 
 class World:
-    """Both systems and a coupled.yaml between them. `bootstrap` is `embedded` or the address of a broker."""
+    """Both systems and a coupled.yaml between them. `bootstrap` is `embedded` or the address of a broker; `user` is who
+    makes and looks at records in either system, the daemon's own unless another is named.
+    """
 
     def __init__(
         self,
@@ -61,9 +63,10 @@ class World:
         customers: int = 15,
         poll: float = 0.5,
         systems: Systems = Systems(),  # noqa: B008 — frozen
+        user: str = CLIENT,
     ) -> None:
         self.folder = folder
-        self.simulators = Simulators(customers, systems=systems)
+        self.simulators = Simulators(customers, systems=systems, user=user)
         self.bc, self.sales = self.simulators.bc, self.simulators.sales
         self.expected: dict[str, int] = {}
         self.prefix = f"t-{uuid.uuid4().hex[:12]}"
