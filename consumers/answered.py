@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from consumers import problems
-from consumers.decide import Create, Decision, Delete, Modify, unagreed
+from consumers.decide import Create, Decision, Delete, Modify
+from consumers.opened import unagreed
 from consumers.resolve import known_version
 from consumers.translate import rules_for
 from schemas import rows

@@ -14,9 +14,12 @@ from consumers.decide import Create, Decision
 from consumers.existing import bears, generated, numbered, uncoupled
 from consumers.lost import sent
 from consumers.matching import keys, take_up
-from consumers.ports import Memory, Row, Target
+from consumers.opened import is_open, kept, unagreed
+from consumers.ports import Applied, Memory, Row, Target
 from schemas import rows
 from schemas.canonical import is_code
+from schemas.change import Change
+from schemas.coupling import Half
 from schemas.errors import ApiError
 from schemas.field_mapping import FieldRule
 from schemas.mapping import TableMapping
@@ -54,12 +57,16 @@ class Creation:
         return prepared
 
     async def intend(self, items: Sequence[Item], now: datetime) -> list[Item]:
-        """Before each write, what BC is asked to create is written down in place of an earlier try, which left nothing.
+        """Before each write, what BC is asked to create is written down in place of an earlier try, which left nothing;
+        what Sales is asked to create again, in the coupling that it is to take over.
 
         A kill loses the answer, so until one is noted the creation counts as lost at this moment.
         """
+        creates = [item for item in items if isinstance(item, Create)]
         if self._side is Side.BC:
-            await self._memory.intend([sent(item, now) for item in items if isinstance(item, Create)])
+            await self._memory.intend([sent(item, now) for item in creates])
+        elif restored := [unagreed(one) for item in creates if (one := item.replaces) and not is_open(one)]:
+            await self._memory.record(kept(restored), Applied("", ""))
         return [replace(item, sent=None) if isinstance(item, Create) else item for item in items]
 
     async def echoes(self, mapping: TableMapping, creates: Sequence[Create]) -> set[str]:
@@ -70,9 +77,23 @@ class Creation:
         if not creates:
             return set()
         if self._side is Side.BC:
-            return set(await uncoupled(self._memory, mapping, self._side, (await self._own(mapping, creates)).values()))
+            own = await self._own(mapping, creates)
+            coupled = await self._memory.couplings([mapping.name], self._side, own)
+            return {key for key in own if is_open(coupled.get((mapping.name, key)))}
         begun = await self._memory.open_intents(mapping.name)
         return {item.change.key for item in creates if any(_came_of(one, item) for one in begun)}
+
+    async def left(self, mapping: TableMapping, deletions: Sequence[Change]) -> dict[str, Row]:
+        """The partners, by the source's id, that a try whose record never came has made for records that are gone now.
+        Those in BC are known by the intent, those in Sales by the id. One that may have been there before is none."""
+        gone = {one.key: Create(one, mapping, Half(one.key), {}) for one in deletions}
+        if self._side is Side.SALES:
+            found = await self._own(mapping, list(gone.values())) if gone else {}
+            free = await uncoupled(self._memory, mapping, self._side, found.values()) if found else {}
+            return {key: row for key, row in found.items() if key in free}
+        begun = await self._memory.intents(mapping.name, gone) if gone else {}
+        made = {key: one for key, one in begun.items() if one.fields and not (one.bc_id and mapping.couple_existing)}
+        return await self._own_in_bc(mapping, [_begun(gone[key], one, None) for key, one in made.items()])
 
     async def find(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
         """The partners that exist already, by the source's id, for the creates that want a look."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from consumers import problems
+from consumers.opened import unagreed
 from consumers.owed import left_blank, owed_by
 from consumers.translate import (
     LeftOut,
@@ -183,12 +184,6 @@ def restore(change: Change, mapping: TableMapping, coupling: Coupling, lookups: 
         partner = coupling.half(change.side.other).id
         end = Settled(change, mapping.name, Outcome.IGNORED, unagreed(coupling), partner=partner)
         return _without(end, error)
-
-
-def unagreed(coupling: Coupling) -> Coupling:
-    """As if the two had never agreed on anything: the survivor's next carry finds its partner gone, and restores it."""
-    bc, sales = (replace(coupling.half(side), version="", sequence=0, base={}) for side in (Side.BC, Side.SALES))
-    return replace(coupling, bc=bc, sales=sales)
 
 
 def modify(

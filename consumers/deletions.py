@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from consumers import problems
-from consumers.decide import Create, Delete, Deletion, Modify, restore, unagreed
+from consumers.decide import Create, Delete, Deletion, Modify, restore
+from consumers.opened import unagreed
 from schemas import rows
 from schemas.answers import is_missing, is_stale
 from schemas.change import Change, Op

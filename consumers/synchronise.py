@@ -19,6 +19,7 @@ from consumers.ports import Applied, Memory, Overtaken, Publish, Records, nowher
 from consumers.push import Push
 from consumers.recovering import Recovery
 from consumers.survivors import Survivors
+from consumers.unrecorded import Unrecorded
 from schemas.change import Change, Op, decode
 from schemas.coupling import Coupling, Lookups
 from schemas.errors import CoupledError
@@ -75,6 +76,7 @@ class Synchronise:
         targets = {side: push.target for side, push in pushes.items()}
         self._lookups = LookUps(mappings, memory, targets)
         self._recovery = Recovery(memory, targets, publish, records)
+        self._unrecorded = Unrecorded(memory, targets)
         self._survivors = Survivors(mappings, memory, pushes, self._lookups, publish, records or targets)
         self._observe = observe
 
@@ -157,6 +159,7 @@ class Synchronise:
             couplings = await self._memory.couplings([mapping.name], side, newest)
             if not flags.paused:
                 couplings = await self._recovery.couplings(mapping, couplings, max(one.captured_ms for one in changes))
+                couplings = await self._unrecorded.couplings(mapping, newest, superseded, couplings)
             known = await self._lookups.known(mapping, list(newest.values()))
             newest = await self._tried_again(mapping, side, newest)
 

@@ -7,7 +7,7 @@ is looked at anew, so it may be repeated at any moment, and what has healed mean
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from consumers.decide import unagreed
+from consumers.opened import kept, unagreed
 from consumers.ports import Applied
 from consumers.recovering import Recovery
 from consumers.survey.context import Context
@@ -18,7 +18,6 @@ from schemas import rows
 from schemas.change import Change
 from schemas.coupling import Coupling
 from schemas.mapping import OnDelete
-from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 from schemas.survey import Finding
 
@@ -89,10 +88,5 @@ async def _begun(context: Context, found: Sequence[Finding]) -> list[Change]:
 
 
 async def _record(context: Context, couplings: Sequence[Coupling]) -> None:
-    """No outcome of any change: failures stay as they are."""
-    settled = [
-        Settled(rows.deletion(context.mapping.bc, one.bc.id, context.now_ms()), one.mapping, Outcome.IGNORED, one)
-        for one in couplings
-    ]
-    if settled:
-        await context.memory.record(settled, _NO_TOPIC)
+    if couplings:
+        await context.memory.record(kept(couplings), _NO_TOPIC)

@@ -114,11 +114,12 @@ async def end(connection: AsyncConnection, settled: Iterable[Settled]) -> None:
     """What became of these is known, or they will not happen: nothing is left to find."""
     ended = list(settled)
     await _remove(connection, IntentRow.sales_id, [(one.mapping, one.change.key) for one in ended if one.ends_intent])
-    await _remove(connection, BegunRow.bc_id, [(one.mapping, one.ids()[0]) for one in ended if one.ends_change])
+    changed = [(one.mapping, key) for one in ended if one.ends_change for key in (one.ids()[0], one.gone)]
+    await _remove(connection, BegunRow.bc_id, changed)
     moved = [one for one in ended if one.moves_partner]
     for side in Side:
         there = [one for one in moved if one.uncouple or one.change.side.other is side]
-        pairs = [(one.mapping, one.ids()[0]) for one in there]
+        pairs = [(one.mapping, key) for one in there for key in (one.ids()[0], one.gone)]
         await _remove(connection, LateRow.bc_id, pairs, LateRow.side == side.value)
 
 

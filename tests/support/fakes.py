@@ -182,8 +182,8 @@ def _folded(value: Any, fold: bool) -> Any:
 class FakeMemory:
     """The store: couplings strictly 1:1, one record per batch, numbers never drawn twice.
 
-    `fail_record` is raised by the next records; `unstorable` names the keys that no store can hold. `before_record` is
-    what another worker does before the next record.
+    `fail_record` is raised by the next records (None: that one goes through); `unstorable` names the keys that no store
+    can hold. `before_record` is what another worker does before the next record.
     """
 
     def __init__(self) -> None:
@@ -199,7 +199,7 @@ class FakeMemory:
         self.only_coupled: dict[str, bool] = {}
         self.paused: set[str] = set()
         self.drawn: dict[str, int] = defaultdict(int)
-        self.fail_record: list[BaseException] = []
+        self.fail_record: list[BaseException | None] = []
         self.unstorable: set[str] = set()
         self.before_record: list[Callable[[], object]] = []
         self.turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -298,8 +298,8 @@ class FakeMemory:
     async def record(self, settled: Sequence[Settled], applied: Applied) -> Sequence[Settled]:
         if self.before_record:
             self.before_record.pop(0)()
-        if self.fail_record:
-            raise self.fail_record.pop(0)
+        if self.fail_record and (error := self.fail_record.pop(0)):
+            raise error
         if self.unstorable & {one.change.key for one in settled}:
             raise ValueError("what is this?")
         held = self.progress[applied.topic, applied.log_id]
@@ -316,7 +316,8 @@ class FakeMemory:
         if one.ends_intent:
             self.begun.pop((one.mapping, one.change.key), None)
         if one.ends_change:
-            self.changing.pop((one.mapping, one.ids()[0] or ""), None)
+            for key in (one.ids()[0], one.gone):
+                self.changing.pop((one.mapping, key or ""), None)
         if one.moves_partner:
             pair = (one.mapping, one.ids()[0] or "")
             self.late[pair] = [b for b in self.late.pop(pair, ()) if b.side is one.change.side and not one.uncouple]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from consumers.patience import Patience
@@ -41,13 +41,13 @@ class River:
         pushes = {side: Push(self.sides[side], self.memory, side, at_once, Patience((1, 1)), self.now) for side in Side}
         self.synchronise = Synchronise(self.mappings, self.memory, pushes, self.observed.extend, self._tell)
         self._offsets: dict[str, int] = {}
+        self.hours = 0  # that have passed
 
     async def _tell(self, changes: Sequence[Change]) -> None:
         self.told += changes
 
-    @staticmethod
-    def now() -> datetime:
-        return datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, 12, 0, tzinfo=UTC) + timedelta(hours=self.hours)
 
     def table(self, side: Side) -> Table:
         return self.mapping.table(side)

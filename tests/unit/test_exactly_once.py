@@ -99,7 +99,8 @@ def test_every_record_has_exactly_one_partner(story: Story) -> None:
 
 
 async def test_what_was_created_for_a_record_that_is_deleted_before_it_is_recorded_gets_a_partner_of_its_own() -> None:
-    river = River()
+    """Where a deletion only uncouples."""
+    river = River(on_delete="uncouple")
     born = river.message(river.topic(SALES), encode(river.new(SALES, name="Adatum")))
     river.memory.fail_record = [Killed()]
     with pytest.raises(Killed):
