@@ -4,12 +4,13 @@ A command is stored before it takes effect, and its effect is idempotent by the 
 mended by taking it again at the next start.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from consumers.starting import Started, one_way_jobs, run_of
+from consumers.pairing import check_use
+from consumers.starting import Started, one_way_jobs, run_of, starts
 from schemas import command as commands
 from schemas.command import Answer, Command, Couple, FullSync, Match, Pause, Resume, Retry, Sync, Uncouple, Verify
 from schemas.command_outcome import CommandOutcome
@@ -69,6 +70,9 @@ class Failures(Protocol):
     async def retry(
         self, mappings: Iterable[str], records: Iterable[str] | None = None, causes: Iterable[str] | None = None
     ) -> int: ...
+
+    async def hitting(self, mappings: Iterable[str], causes: Iterable[str]) -> Collection[str]:
+        """Those of the mappings in which records fail for these causes now."""
 
 
 class Pairs(Protocol):
@@ -156,7 +160,7 @@ class Control:
         except Refused as error:
             await self._announce(CommandOutcome(command.id, command.command, RunState.REFUSED, error=error.problem))
             return
-        run = command.id if isinstance(command, Started) else getattr(command, "run", None)
+        run = command.id if starts(command) else getattr(command, "run", None)
         await self._announce(CommandOutcome(command.id, command.command, state, run=run))
         self._woken()
 
@@ -165,8 +169,15 @@ class Control:
             case FullSync(dry_run=False):
                 await self._full_sync(command)
                 return RunState.ACCEPTED
+            case Uncouple(causes=list() as causes) if causes:
+                await self._hit([command.mapping], causes)
+                await self._start(command)
+                return RunState.ACCEPTED
             case FullSync() | Sync() | Match() | Uncouple() | Verify():
                 await self._start(command)
+                return RunState.ACCEPTED
+            case Retry(use=Side() as winner, causes=list()):
+                await self._carry_causes(command, winner)
                 return RunState.ACCEPTED
             case Answer():
                 await self._answer(command)
@@ -205,6 +216,23 @@ class Control:
         else:
             raise Refused("nothing-chosen", "Which records are to take the other side's values?", "Name the records.")
 
+    async def _carry_causes(self, command: Retry, winner: Side) -> None:
+        if command.records is not None:
+            hint = "Send one command for the records, and one for the causes."
+            raise Refused("choice-ambiguous", "Values are carried for records, or for causes, not for both.", hint)
+        names = await self._hit(self._names(command.mappings), command.causes or ())
+        for name in names:
+            check_use(self._mappings[name], Use(winner.value))
+        await self._start(command.model_copy(update={"mappings": names}))
+
+    async def _hit(self, names: Sequence[str], causes: Sequence[str]) -> list[str]:
+        """The mappings that these causes are of."""
+        hit = await self._failures.hitting(names, causes)
+        if not hit:
+            hint = "`coupled errors` tells the causes of what fails now."
+            raise Refused("cause-unknown", "No record fails for this cause now.", hint)
+        return [name for name in names if name in hit]
+
     async def _answer(self, command: Answer) -> None:
         run = await self._runs.run(command.run)
         if run is None or run.kind is not RunKind.FULL:
@@ -241,7 +269,7 @@ class Control:
     async def _check_pauses(self, command: Command) -> None:
         """Of a paused mapping nothing is carried, so a command that names one would end well and have done nothing."""
         match command:
-            case Sync() | FullSync(dry_run=False) | Verify(repair=True):
+            case Sync() | FullSync(dry_run=False) | Verify(repair=True) | Retry(use=Side(), causes=list()):
                 states = await self._states.all() if command.mappings else {}
             case _:
                 return

@@ -135,7 +135,7 @@ class Pairing:
         recorded = await self._memory.record(settled, _NOWHERE)
         if refused := next((one.problem for one in recorded if one.outcome is Outcome.FAILED and one.problem), None):
             raise Refused(refused.code, refused.message, refused.hint)
-        for side in _publishing(pairs[0].mapping, use):
+        for side in publishing(pairs[0].mapping, use):
             await self._publish(changes[side])
 
     async def _coupling(self, pair: Pair, use: Use) -> Coupling:
@@ -184,7 +184,7 @@ def _unfinished(standing: Coupling) -> bool:
     return not (standing.bc.base and standing.sales.base)
 
 
-def _publishing(mapping: TableMapping, use: Use) -> Sequence[Side]:
+def publishing(mapping: TableMapping, use: Use) -> Sequence[Side]:
     """The winner's record, then the loser's if some of its fields travel its way only."""
     if use is Use.NOTHING:
         return ()

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from consumers.named import is_id
-from schemas.command import FullSync, Match, Sync, Uncouple, Verify
+from schemas.command import Command, FullSync, Match, Retry, Sync, Uncouple, Verify
 from schemas.errors import Refused
 from schemas.job import Run, RunKind, RunState
 from schemas.mapping import Mappings
 from schemas.side import Direction
 
-Started = FullSync | Sync | Match | Uncouple | Verify
+Started = FullSync | Sync | Match | Uncouple | Verify | Retry
 Jobs = Sequence[tuple[str, Direction]]
 _KINDS = {
     FullSync: RunKind.FULL,
@@ -18,9 +18,18 @@ _KINDS = {
     Match: RunKind.MATCH,
     Uncouple: RunKind.UNCOUPLE,
     Verify: RunKind.VERIFY,
+    Retry: RunKind.CARRY,
 }
 # Those that take both directions of a mapping as one job.
 _WHOLE = (RunKind.PREVIEW, RunKind.MATCH, RunKind.UNCOUPLE, RunKind.VERIFY)
+
+
+def starts(command: Command) -> bool:
+    """Is there a run for it? A retry is one where a side's values are carried for all records of causes, however many;
+    else it is done at once."""
+    if isinstance(command, Retry):
+        return command.use is not None and command.causes is not None
+    return isinstance(command, FullSync | Sync | Match | Uncouple | Verify)
 
 
 def run_of(command: Started, mappings: Mappings, now: datetime, cleared: Sequence[str] = ()) -> tuple[Run, Jobs]:
@@ -39,6 +48,8 @@ def run_of(command: Started, mappings: Mappings, now: datetime, cleared: Sequenc
         created=now,
         options=_options(command),
     )
+    if isinstance(command, Retry) and command.use:
+        return run, [(name, Direction.from_side(command.use)) for name in names]
     if kind in _WHOLE:
         return run, [(name, Direction.BOTH) for name in names]
     return run, one_way_jobs(mappings, names)
@@ -80,12 +91,21 @@ def _options(command: Started) -> dict[str, object]:
         case Verify():
             return {"repair": command.repair}
         case Uncouple():
-            if command.all == bool(command.records):
-                raise Refused("nothing-chosen", "Which records are to be uncoupled?", "Name records, or say all.")
-            chosen: dict[str, object] = {} if command.all else {"records": _ids(command.records or ())}
-            return {"mapping": command.mapping, **chosen}
+            return {"mapping": command.mapping, **_uncoupled(command)}
+        case Retry():
+            return {"use": command.use, "causes": list(command.causes or ())}
         case _:
             return {}
+
+
+def _uncoupled(command: Uncouple) -> dict[str, object]:
+    """All, the named ones, or those of a cause: one of these."""
+    if [command.all, bool(command.records), bool(command.causes)].count(True) != 1:
+        hint = "Name records or causes, or say all."
+        raise Refused("nothing-chosen", "Which records are to be uncoupled?", hint)
+    if command.causes:
+        return {"causes": list(command.causes)}
+    return {} if command.all else {"records": _ids(command.records or ())}
 
 
 def _ids(records: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from consumers.uncouple import Uncoupling
+from daemon.carrying import carrying
 from daemon.sides import Sides
 from daemon.store.definitions import Definitions
 from daemon.store.engine import Store
@@ -28,6 +29,8 @@ from schemas.topics import Topics
 
 # How the side's clock stood to ours when a mark was made, and how far it had been before it was set back.
 _AHEAD, _BEFORE = "ahead", "before"
+# Nothing is carried of a mapping that is paused.
+_CARRYING = (RunKind.FULL, RunKind.MODIFIED, RunKind.CARRY)
 
 
 class StoredWorks:
@@ -60,7 +63,10 @@ class StoredWorks:
         match run.kind:
             case RunKind.UNCOUPLE:
                 store = self._store
-                return Uncoupling(self._sides.mappings, store.memory, store.standing, run, job, self._sides.now_ms)
+                kept = (store.memory, store.standing, store.retries, store.findings)
+                return Uncoupling(self._sides.mappings, *kept, run, job, self._sides.now_ms)
+            case RunKind.CARRY:
+                return carrying(self._sides, self._store, self._part, run, job)
             case RunKind.PREVIEW | RunKind.MATCH:
                 return await surveying(self._sides, self._store, self._part, run, job)
             case RunKind.VERIFY:
@@ -71,7 +77,7 @@ class StoredWorks:
                 return await self._sweeping(run, job)
 
     async def left_out(self, run: Run, job: Job) -> str:
-        carries = run.kind in (RunKind.FULL, RunKind.MODIFIED) or (run.kind is RunKind.VERIFY and run.options["repair"])
+        carries = run.kind in _CARRYING or (run.kind is RunKind.VERIFY and run.options["repair"])
         if job.state is not JobState.WAITING or not carries:
             return ""
         state = (await self._store.states.all()).get(job.mapping)

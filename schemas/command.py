@@ -76,7 +76,7 @@ class Retry(_Command):
     """Failed and skipped records are carried again: all of the mappings, or those of `records` (either side's id), of
     `causes` (their ids, as `coupled errors` tells them), or of both.
 
-    With `use`, coupled ones among `records` take that side's values, whatever the other side has.
+    With `use`, coupled ones among `records`, or of `causes`, take that side's values, whatever the other side has.
     """
 
     command: Literal["retry"]
@@ -109,11 +109,14 @@ class Couple(_Command):
 
 
 class Uncouple(_Command):
-    """These records (either side's ids), or all of the mapping, are no longer coupled; both sides keep their data."""
+    """These records (either side's ids), those that fail for `causes`, or all of the mapping, are no longer coupled;
+    both sides keep their data.
+    """
 
     command: Literal["uncouple"]
     mapping: Text
     records: Records | None = None
+    causes: Names | None = None
     all: StrictBool = False
 
 

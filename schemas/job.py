@@ -19,11 +19,12 @@ class RunKind(StrEnum):
     MATCH = "match"
     VERIFY = "verify"
     UNCOUPLE = "uncouple"
+    CARRY = "carry"
 
     @property
     def command(self) -> str:
         """The name of the command that asks for it."""
-        return RunKind.FULL.value if self is RunKind.PREVIEW else self.value
+        return {RunKind.PREVIEW: RunKind.FULL.value, RunKind.CARRY: "retry"}.get(self, self.value)
 
 
 class RunState(StrEnum):

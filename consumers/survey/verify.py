@@ -75,9 +75,9 @@ def in_filter(context: Context, pair: Pair) -> bool:
 async def _compare(context: Context, couplings: Sequence[Coupling], counts: Counter[str]) -> None:
     pairs = [await _fresh(context, pair) for pair in await _recalled(context, await _staged(context, couplings))]
     whole = [pair for pair in pairs if not pair.gone and in_filter(context, pair)]
-    findings = [_gone(context, pair) for pair in pairs if pair.gone]
+    findings = [gone(context, pair) for pair in pairs if pair.gone]
     for pair, told in zip(whole, await compared(context, whole), strict=True):
-        findings += [_differing(context, pair, told)] if told or pair.half else []
+        findings += [differing(context, pair, told)] if told or pair.half else []
     counts.update(str(one.kind) for one in findings)
     out = len(pairs) - len(whole) - sum(bool(pair.gone) for pair in pairs)
     counts[OUTSIDE] += out
@@ -132,7 +132,7 @@ async def _lookups(context: Context, now: Iterable[Halves]) -> Lookups:
     return await LookUps(context.mappings, context.memory, context.readers).of(context.mapping, wanted)
 
 
-def _gone(context: Context, pair: Pair) -> Finding:
+def gone(context: Context, pair: Pair) -> Finding:
     coupling = pair.coupling
     called = next((label(context.mapping, side, row) for side, row in pair.seen.items()), None)
     texts = (value for half in (coupling.bc, coupling.sales) for value in half.base.values() if isinstance(value, str))
@@ -144,8 +144,10 @@ def _gone(context: Context, pair: Pair) -> Finding:
     return _finding(kind, coupling, called or next(texts, coupling.bc.id), detail)
 
 
-def _differing(context: Context, pair: Pair, told: Sequence[Drift]) -> Finding:
-    kind = Kind.CONFLICT if any(one.winner is None for one in told) else Kind.HALF if pair.half else Kind.DRIFT
+def differing(context: Context, pair: Pair, told: Sequence[Drift], kind: Kind | None = None) -> Finding:
+    """Without a kind it says what there is to do about it."""
+    if kind is None:
+        kind = Kind.CONFLICT if any(one.winner is None for one in told) else Kind.HALF if pair.half else Kind.DRIFT
     detail = {"fields": [_told(pair, pair.now(context), one) for one in told]}
     return _finding(kind, pair.coupling, label(context.mapping, Side.BC, pair.seen[Side.BC]), detail)
 

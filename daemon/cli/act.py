@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from daemon.cli import client
+from daemon.cli.by_cause import confirm_causes
 from daemon.cli.completion import complete_answerable
 from daemon.cli.desk import desk_of
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, RecordOption
@@ -117,20 +118,28 @@ def retry(
     names: NamesArgument = None,
     record: RecordOption = None,
     use: Annotated[
-        Side | None, typer.Option("--use", help="With --record: carry this side's values over the other's.")
+        Side | None,
+        typer.Option("--use", help="With --record or --cause: carry this side's values over the other's."),
     ] = None,
     cause: Annotated[
         list[str] | None, typer.Option("--cause", help="The records of this cause in `coupled errors`; repeatable.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="The failed records of all mappings.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --use and --cause: do not ask.")] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Carry failed and skipped records again: of the named mappings, of a cause, one by one, or all of them."""
+    """Carry failed and skipped records again: of the named mappings, of a cause, one by one, or all of them.
+
+    With `--use` and `--cause` it says how many records it will change, and asks first; its job lists each with the
+    values of both sides.
+    """
     if not (names or record or cause or everything):
         raise typer.BadParameter("name mappings, causes or records, or say --all")
-    if use and not record:
-        raise typer.BadParameter("--use needs --record")
+    if use and bool(record) == bool(cause):
+        raise typer.BadParameter("--use needs --record or --cause, not both")
+    if use and cause and not yes:
+        confirm_causes(config, cause, f"Carry {use.label}'s values over {use.other.label}'s for")
     chosen = {"mappings": names or None, "records": record or None, "causes": cause or None}
     command = Retry(id=client.new_id(), command="retry", use=use, requested_by=who(), **chosen)
     finish(send(config, command, False, json), json)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from daemon.cli import client
+from daemon.cli.by_cause import confirm_causes
 from daemon.cli.options import ConfigOption, JsonOption, NameArgument, NamesArgument, NoWaitOption
 from daemon.cli.sending import finish, send, who
 from schemas.command import Couple, Uncouple, Verify
@@ -40,6 +41,10 @@ def uncouple(
     records: Annotated[
         list[str] | None, typer.Argument(metavar="[ID]...", help="Records, by either side's id.", show_default=False)
     ] = None,
+    cause: Annotated[
+        list[str] | None,
+        typer.Option("--cause", help="The coupled records of this cause in `coupled errors`; repeatable."),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All couplings of the mapping.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     no_wait: NoWaitOption = False,
@@ -49,17 +54,21 @@ def uncouple(
     """End couplings. Both records stay as they are; nothing is carried between them any more.
 
     Records that refer to them (a customer's contacts) are uncoupled too, as `uncouple_with` of their mapping says.
+    `coupled findings RUN` lists both ids of each pair, to couple it again.
     """
-    if everything == bool(records):
-        raise typer.BadParameter("name records, or say --all")
+    if [everything, bool(records), bool(cause)].count(True) != 1:
+        raise typer.BadParameter("name records or causes, or say --all")
     typer.echo(WARNING, err=True)
     if everything and not yes:
         _confirm(name)
+    if cause and not yes:
+        confirm_causes(config, cause, f"Uncouple, in {name},")
     command = Uncouple(
         id=client.new_id(),
         command="uncouple",
         mapping=name,
         records=records or None,
+        causes=cause or None,
         all=everything,
         requested_by=who(),
     )

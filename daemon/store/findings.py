@@ -1,11 +1,11 @@
 """What surveys find (`consumers.survey.ports.Findings`), to act on and to look at later."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
-from daemon.store.database import Database
+from daemon.store.database import Database, chunks
 from daemon.store.tables import FindingRow, JobRow
 from schemas.side import Direction
 from schemas.survey import Finding
@@ -28,6 +28,15 @@ class Findings:
             return
         async with self._database.write() as connection:
             await connection.execute(insert(FindingRow), [_row(job, mapping, one) for one in findings])
+
+    async def known(self, job: int, bc_ids: Iterable[str]) -> frozenset[str]:
+        """Those of these records that findings of the job name."""
+        row, found = FindingRow, set[str]()
+        async with self._database.read() as connection:
+            for chunk in chunks(sorted(bc_ids)):
+                query = select(row.bc_id).where(row.job_id == job, row.bc_id.in_(chunk))
+                found |= {key for key in await connection.scalars(query) if key}
+        return frozenset(found)
 
     async def seal(self, job: int, found: Mapping[str, int]) -> None:
         async with self._database.write() as connection:

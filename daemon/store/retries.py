@@ -1,6 +1,6 @@
 """Which failed records are due again, and which are left alone (`producers.retry.Failures`, promise 7)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import chain, groupby, zip_longest
 from typing import Any
@@ -16,6 +16,10 @@ from daemon.store.tables import FailureRow, OwedReferenceRow
 from daemon.store.waking import LateWakes
 from producers.retry import Due
 from schemas.side import Direction, Side
+
+_PAGE = 500
+# Of a record in Business Central, and in Sales.
+Ids = tuple[str | None, str | None]
 
 
 class Retries:
@@ -76,6 +80,30 @@ class Retries:
                 query = select(row.source_key, row.version).where(*here, row.source_key.in_(chunk))
                 found.update(dict((await connection.execute(query)).all()))
         return found
+
+    async def hitting(self, mappings: Iterable[str], causes: Iterable[str]) -> frozenset[str]:
+        row = FailureRow
+        query = select(row.mapping).where(row.mapping.in_(list(mappings)), row.cause.in_(list(causes)))
+        async with self._database.read() as connection:
+            return frozenset(await connection.scalars(query.where(row.resolved_at.is_(None)).distinct()))
+
+    async def hit(self, mapping: str, causes: Iterable[str], until: datetime | None) -> AsyncIterator[list[Ids]]:
+        """Both ids of the records of a mapping that fail for these causes, page by page, as far as they are known. What
+        ends meanwhile, and what began to fail after `until`, is left out.
+        """
+        row = FailureRow
+        for cause in causes:  # in the order of an index, which there is within each
+            after = 0
+            query = select(row.id, row.bc_id, row.sales_id).where(row.mapping == mapping, row.cause == cause)
+            query = query.where(row.resolved_at.is_(None), *(() if until is None else (row.first_at <= until,)))
+            query = query.order_by(row.id).limit(_PAGE)
+            while True:
+                async with self._database.read() as connection:
+                    found = (await connection.execute(query.where(row.id > after))).all()
+                if not found:
+                    break
+                after = found[-1].id
+                yield [(one.bc_id, one.sales_id) for one in found]
 
     async def retry(
         self, mappings: Iterable[str], records: Iterable[str] | None = None, causes: Iterable[str] | None = None

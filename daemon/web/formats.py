@@ -38,6 +38,7 @@ _KINDS = {
     "match": "Match",
     "verify": "Comparison",
     "uncouple": "Uncoupling",
+    "carry": "One side’s values",
 }
 
 

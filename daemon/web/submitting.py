@@ -56,6 +56,7 @@ def _command(form: FormData) -> commands.Command:
     # Without either it means every failed record, which no button of ours does.
     if form.get("command") == "retry" and not (form.getlist("records") or form.getlist("causes")):
         raise Refused("nothing-chosen", "No record was chosen.", "Press the button of a record or a cause.")
+    _check_causes(form)
     data = _asked()
     data |= {name: form[name] for name in _FIELDS if form.get(name)}
     if form.get("dry_run"):
@@ -77,6 +78,17 @@ def _of_chosen(form: FormData) -> commands.Command:
 
 def _asked() -> dict[str, object]:
     return {"id": str(uuid4()), "requested_by": "console"}
+
+
+def _check_causes(form: FormData) -> None:
+    """What changes records, or ends couplings, of however many at once is confirmed; a retry changes nothing."""
+    changes = form.get("use") or form.get("command") == "uncouple"
+    if form.getlist("causes") and changes and form.get("confirmed") != "yes":
+        raise Refused(
+            "not-confirmed",
+            "What is to be done with all records of a cause was not confirmed.",
+            "Open it on the page of the cause: it says what it does, and how it is taken back.",
+        )
 
 
 def _check_full_sync(form: FormData) -> None:

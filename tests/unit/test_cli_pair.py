@@ -66,6 +66,14 @@ def run(*words: str) -> Any:
             lambda c: isinstance(c, Sync) and (c.mappings, c.records) == (["CUSTOMER"], [ID]),
         ),
         (
+            ("uncouple", "CUSTOMER", "--cause", "c0ffee", "--yes"),
+            lambda c: isinstance(c, Uncouple) and (c.records, c.causes, c.all) == (None, ["c0ffee"], False),
+        ),
+        (
+            ("retry", "--cause", "c0ffee", "--use", "sales", "--yes"),
+            lambda c: isinstance(c, Retry) and (c.records, c.causes, c.use) == (None, ["c0ffee"], Side.SALES),
+        ),
+        (
             ("retry", "--record", ID, "--use", "bc"),
             lambda c: isinstance(c, Retry) and (c.records, c.use) == ([ID], Side.BC),
         ),
@@ -84,6 +92,10 @@ def test_words_become_a_command(line: Line, words: tuple[str, ...], right: Calla
         ("uncouple", "CUSTOMER", ID, "--all"),
         ("uncouple", "CUSTOMER", "--all"),  # nobody is there to confirm
         ("retry", "CUSTOMER", "--use", "bc"),
+        ("retry", "--cause", "c0ffee", "--record", ID, "--use", "bc", "--yes"),
+        ("retry", "--cause", "c0ffee", "--use", "bc"),
+        ("uncouple", "CUSTOMER", "--cause", "c0ffee"),
+        ("uncouple", "CUSTOMER", ID, "--cause", "c0ffee", "--yes"),
         ("couple", "CUSTOMER", "10000", "Adatum", "--use", "both"),
     ],
 )

@@ -33,11 +33,13 @@
     const focused = live.contains(document.activeElement) ? document.activeElement : null;
     const scrolled = before.map((each) => each.scrollLeft);
     const place = before.indexOf(focused);
+    const opened = [...live.querySelectorAll("details[open]")].map((each) => each.id);
     const ticked = [...live.querySelectorAll("input[type=checkbox]:checked")].map((each) => each.id);
     live.innerHTML = text;
     localise(live);
     const after = [...live.querySelectorAll(".scroll")];
     after.forEach((each, index) => { each.scrollLeft = scrolled[index] || 0; });
+    for (const id of opened) { const part = id && document.getElementById(id); if (part) part.open = true; }
     for (const id of ticked) { const box = document.getElementById(id); if (box) box.checked = true; }
     const again = place >= 0 ? after[place] : focused?.id && document.getElementById(focused.id);
     if (again) again.focus({ preventScroll: true });

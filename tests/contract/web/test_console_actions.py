@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import pytest
 
+from daemon.web.ports import CommandStatus
 from schemas.command import Couple, FullSync, Match, Retry, Uncouple
 from schemas.errors import Problem
 from schemas.job import Run, RunKind, RunState
+from schemas.outcome import Outcome
 from schemas.side import Side
 from schemas.use import Use
 
-from .conftest import ago, foretold
+from .conftest import NOW, ago, foretold
 from .test_console import submit, token
 
 OWES = {"coupled full-sync CUSTOMER": ["bc.filter", "field city"]}
@@ -124,6 +126,49 @@ async def test_no_ticked_record_or_an_unknown_wish_is_refused(world, browser, ch
     assert (await browser.post("/records", data=data | changed)).status_code == 400
     assert (await browser.post("/records", data=data | {"token": "0"})).status_code == 403
     assert world.submitted == []
+
+
+@pytest.mark.parametrize(
+    ("button", "expected"),
+    [
+        ("all-bc", {"command": "retry", "mappings": ["CUSTOMER"], "causes": ["c0ffee"], "use": "bc"}),
+        ("all-sales", {"command": "retry", "mappings": ["CUSTOMER"], "causes": ["c0ffee"], "use": "sales"}),
+        ("all-uncouple", {"command": "uncouple", "mapping": "CUSTOMER", "causes": ["c0ffee"]}),
+    ],
+)
+async def test_a_whole_cause_is_settled_at_once_if_it_is_confirmed(world, browser, button, expected):
+    text = (await browser.get("/errors?cause=c0ffee")).text
+    (form,) = re.findall(rf'<form (?:(?!</form>).)*id="{button}".*?</form>', text, re.S)
+    assert "all 12 records" in form
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    assert (await browser.post("/commands", data=fields | {"confirmed": ""})).status_code == 400
+    assert world.submitted == []
+    assert (await browser.post("/commands", data=fields)).status_code == 303
+    (command,) = world.submitted
+    sent = command.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    assert {name: value for name, value in sent.items() if name not in ("id", "requested_by")} == expected
+
+
+async def test_a_cause_of_one_record_says_so(browser):
+    text = (await browser.get("/errors?cause=deadbeef")).text
+    assert "the one record that fails for this cause" in text
+
+
+async def test_what_was_uncoupled_is_coupled_again_from_its_list(world, browser):
+    done = replace(foretold(), found={"uncouple": 60}, counters={Outcome.UNCOUPLED: 60})
+    world.reader.job_list.append(done)
+    assert f'<a href="/jobs/{done.id}/findings?kind=uncouple">60</a>' in (await browser.get(f"/jobs/{done.id}")).text
+    text = (await browser.get(f"/jobs/{done.id}/findings")).text
+    (form,) = re.findall(r'<form (?:(?!</form>).)*id="again-b7".*?</form>', text, re.S)
+    await browser.post("/commands", data=dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)))
+    (command,) = world.submitted
+    assert isinstance(command, Couple)
+    assert (command.mapping, command.bc_id, command.sales_id, command.use) == ("CUSTOMER", "b7", "s7", Use.NOTHING)
+
+
+async def test_a_notice_leads_to_the_jobs_of_its_run(world, browser):
+    world.reader.commands["c-1"] = CommandStatus("c-1", "retry", RunState.RUNNING, NOW, run="c-1")
+    assert '<a href="/jobs?run=c-1">its jobs</a>' in (await browser.get("/errors?command=c-1")).text
 
 
 async def test_two_records_are_coupled_by_a_form(world, browser):

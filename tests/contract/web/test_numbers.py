@@ -77,6 +77,7 @@ async def _filled(grown: Grown) -> None:
     await _run(grown, Run(OVER, RunKind.FULL, RunState.DONE, ("CUSTOMER",)), ["ended-a", "ended-b"])
     await _run(grown, Run(RUNNING, RunKind.FULL, RunState.RUNNING, ("CUSTOMER",)), ["going-a", "going-b", "going-c"])
     await _dry_run(grown)
+    await _uncoupling(grown)
 
 
 def _failed(key: str, code: str) -> Settled:
@@ -125,6 +126,19 @@ async def _dry_run(grown: Grown) -> None:
         await findings.add(job.id, "CUSTOMER", [Finding(kind, way, f"b{n}", f"s{n}", "Lonely") for n in range(number)])
     counts = {"to_sales.insert": 52, "to_bc.insert": 3, "to_sales.unchanged": 9, "duplicate": 2, "uncoupled_bc": 60}
     await findings.seal(job.id, counts)
+    await jobs.finish_job(job.id, JobState.FINISHED, grown.now)
+
+
+async def _uncoupling(grown: Grown) -> None:
+    jobs, findings, keys = grown.store.jobs, grown.store.findings, [f"pair-{n}" for n in range(3)]
+    run = Run("ended", RunKind.UNCOUPLE, RunState.DONE, ("CUSTOMER",), created=grown.now)
+    await jobs.create_run(run, [("CUSTOMER", Direction.BOTH)])
+    (job,) = await jobs.jobs_of(run.id)
+    listed = [Finding(Kind.UNCOUPLE, Direction.BOTH, key, f"s-{key}", "Lonely") for key in keys]
+    await findings.add(job.id, "CUSTOMER", listed)
+    changes = [replace(ended(key).change, job=job.id) for key in keys]
+    await grown.settled(*(Settled(one, "CUSTOMER", Outcome.UNCOUPLED, uncouple=True) for one in changes))
+    await findings.seal(job.id, {"uncouple": len(keys)})
     await jobs.finish_job(job.id, JobState.FINISHED, grown.now)
 
 
