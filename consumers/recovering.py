@@ -144,6 +144,8 @@ def known(mapping: TableMapping, coupling: Coupling, begun: Begun, row: rows.Row
     """Of every field that holds what we sent, both sides have agreed on that; what is older than that says nothing."""
     here, there = begun.side.other, begun.side
     now, mine, theirs = rows.half(mapping, there, row), coupling.half(here), coupling.half(there)
+    if now.version == begun.under:
+        return coupling  # nothing has been carried out
 
     def arrived(names: Sequence[str]) -> bool:
         three = [(begun.sent.get(name), theirs.base.get(name), now.base.get(name)) for name in names]

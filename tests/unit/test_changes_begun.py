@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from consumers.opened import unagreed
 from schemas.change import encode
 from schemas.errors import ApiError
 from schemas.outcome import Outcome
@@ -154,12 +155,17 @@ async def test_a_write_that_was_never_carried_out_is_no_edit(pair: Pair) -> None
     assert pair.river.memory.changing == {}
 
 
-async def test_a_number_near_ours_that_was_held_all_the_while_is_not_what_became_of_it() -> None:
-    """Sales rounds what it is sent (wire-protocols B2). The kill came between our note and the write."""
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_a_number_near_ours_that_was_held_all_the_while_is_not_what_became_of_it(agreed: bool) -> None:
+    """Sales rounds what it is sent (wire-protocols B2). The kill came between our note and the write. Where nothing is
+    agreed on (a repair, a restored record) the coupling does not tell what was held before."""
     pair = Pair(BC, "merge")
     await pair.begin()
     pair.edit(BC, creditLimit=1)
     assert await pair.echo(BC) is Outcome.MODIFIED
+    if not agreed:
+        ((_, coupling),) = pair.river.memory.kept.items()
+        pair.river.memory.couple(unagreed(coupling))
     pair.edit(BC, creditLimit=1.004)
     pair.river.sales.fail(ANY, Killed())
     with pytest.raises(Killed):
