@@ -67,6 +67,20 @@ MUTANTS = {
         "        pass\n",
         "tests/unit/test_changes_begun.py",
     ),
+    "a change that is carried out late is forgotten": Mutant(
+        3,
+        "consumers/recovering.py",
+        "        return list({(one.side, one.version): one for one in may_come}.values())\n",
+        "        return []\n",
+        "tests/unit/test_changes_begun.py",
+    ),
+    "nobody looks for the partner of a record that is deleted too soon": Mutant(
+        2,
+        "consumers/synchronise.py",
+        "                couplings = await self._unrecorded.couplings(mapping, newest, superseded, couplings)\n",
+        "",
+        "tests/unit/test_unrecorded.py",
+    ),
     "another log's position is believed": Mutant(
         5,
         "daemon/store/positions.py",
