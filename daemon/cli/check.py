@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import typer
 
-from daemon.cli.options import ConfigOption, JsonOption, examine_mappings
+from daemon.cli.desk import desk_of
+from daemon.cli.options import ConfigOption, JsonOption
 from daemon.cli.output import print_json
 from schemas.checkup import Checked, State, exit_of
 
@@ -17,13 +17,11 @@ _COLOURS = {State.OK: typer.colors.GREEN, State.WARNING: typer.colors.YELLOW, St
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Check everything before the first run: both sides, Kafka, the store, the mappings. Changes nothing.
 
+    With `--url` the daemon there checks its own configuration, from where it runs.
+
     Exit 0: nothing to mend; 2: something is, as told; 3: a side, Kafka or the store cannot be reached.
     """
-    from daemon.checkup.now import check_now
-    from daemon.cli.client import settings_of
-
-    settings = settings_of(config)
-    found = asyncio.run(check_now(settings, examine_mappings(settings.mappings)))
+    found = desk_of(config).check()
     code = exit_of(found)
     if json:
         print_json({"exit": int(code), "findings": [one.as_dict() for one in found]})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import typer
 
 if TYPE_CHECKING:  # slow to import, and `--help` does not need them
+    from schemas.checkup import Checked
     from schemas.command import Command
     from schemas.command_outcome import CommandOutcome
     from schemas.explanation import Explanation
@@ -17,7 +18,7 @@ if TYPE_CHECKING:  # slow to import, and `--help` does not need them
 # What `--url` or COUPLED_URL says for the command that runs now.
 _url: ContextVar[str] = ContextVar("url", default="")
 # These are about this machine or its files, whatever daemon is asked elsewhere.
-_HERE = frozenset({"run", "demo", "sandbox", "check", "notify", "mappings"})
+_HERE = frozenset({"run", "demo", "sandbox", "notify", "mappings"})
 Row = dict[str, Any]
 
 
@@ -31,6 +32,10 @@ class Desk(Protocol):
 
     def standing(self) -> Row:
         """The newest runs and every mapping, as `daemon.cli.standing` tells them."""
+        ...
+
+    def check(self) -> Sequence[Checked]:
+        """What has to be right before the first run, looked at anew from where the daemon is, or is to be."""
         ...
 
     def jobs(self, limit: int) -> list[Row]: ...

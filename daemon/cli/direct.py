@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from daemon.cli import client, failures, findings, rows
 from daemon.cli.desk import Row
-from daemon.cli.options import load_mappings, read_mappings
+from daemon.cli.options import examine_mappings, load_mappings, read_mappings
 from daemon.cli.standing import standing
 from schemas.command_outcome import job_dict
 from schemas.topics import Topics
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from daemon.letters import Letters
     from daemon.settings import Settings
     from daemon.store.engine import Store
+    from schemas.checkup import Checked
     from schemas.command import Command
     from schemas.command_outcome import CommandOutcome
     from schemas.explanation import Explanation
@@ -37,6 +38,11 @@ class Direct:
 
     def standing(self) -> Row:
         return self._read(lambda store: standing(store, self._settings))
+
+    def check(self) -> Sequence[Checked]:
+        from daemon.checkup.now import check_now
+
+        return asyncio.run(check_now(self._settings, examine_mappings(self._settings.mappings)))
 
     def jobs(self, limit: int) -> list[Row]:
         async def read(store: Store) -> list[Row]:

@@ -17,16 +17,17 @@ from daemon.cli.desk import Row
 from daemon.cli.http import LARGEST_PAGE, Api
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
+from schemas.checkup import Checked
 from schemas.command import Command
 from schemas.command_outcome import CommandOutcome, job_dict
 from schemas.errors import Problem, Unreachable
 from schemas.explanation import Explanation
-from schemas.job import Job, RunState
+from schemas.job import Job, JobState, RunState
 from schemas.outcome import Outcome
 
 _PAUSE = 0.3
 _failure, _cause, _blank = TypeAdapter(Failure), TypeAdapter(FailureCause), TypeAdapter(Blank)
-_job, _explanation = TypeAdapter(Job), TypeAdapter(Explanation)
+_job, _explanation, _checked = TypeAdapter(Job), TypeAdapter(Explanation), TypeAdapter(Checked)
 
 
 class Remote:
@@ -74,6 +75,16 @@ class Remote:
             ],
             "mappings": [_standing(one) for one in self._api.items("/api/mappings")],
         }
+
+    def watched(self) -> Row:
+        """What `coupled status --watch` draws: `standing`, the jobs that run, and how the daemon is."""
+        running = self._jobs("/api/jobs", state=JobState.RUNNING.value)
+        waiting = self._api.items("/api/jobs", state=JobState.WAITING.value)
+        daemon = self._api.sure("/api/status")
+        return {**self.standing(), "jobs": running[::-1], "waiting": len(waiting), "daemon": daemon}
+
+    def check(self) -> Sequence[Checked]:
+        return [_checked.validate_python(one) for one in self._api.post("/api/set-up", {})["findings"]]
 
     def jobs(self, limit: int) -> list[Row]:
         return self._jobs("/api/jobs", limit)
@@ -132,8 +143,8 @@ class Remote:
         done = [self._api.post("/api/dead-letters/replay", {"letters": part}) for part in parts]
         return {name: [one for part in done for one in part[name]] for name in ("replayed", "left")}
 
-    def _jobs(self, path: str, limit: int | None = None) -> list[Row]:
-        return [_job_row(one) for one in self._api.items(path, limit)]
+    def _jobs(self, path: str, limit: int | None = None, **given: object) -> list[Row]:
+        return [_job_row(one) for one in self._api.items(path, limit, **given)]
 
     def _of(self, names: Sequence[str], path: str, limit: int, **given: object) -> list[Any]:
         for name in names:

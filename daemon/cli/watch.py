@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,35 +31,47 @@ if TYPE_CHECKING:
     from daemon.settings import Settings
     from daemon.store.engine import Store
 
+# What is drawn, seen anew.
+Look = Callable[[], Awaitable[dict[str, Any]]]
 _QUIT = frozenset("qQ\x04")
 
 
 def watch(config: Path | None, seconds: float, json: bool) -> None:
     """Until the user has seen enough. CoupledError if there is nothing to look at; later that is only told."""
-    from daemon.cli.client import settings_of
-
-    if address():
-        raise typer.BadParameter("--watch cannot ask by --url: look at the console there")
     if json:
         raise typer.BadParameter("--watch and --json exclude each other")
     if not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise typer.BadParameter("--watch needs a terminal; without one ask `coupled status --json` now and then")
-    settings = settings_of(config)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_watch(settings, seconds))
+        asyncio.run(_watch(config, seconds))
 
 
-async def _watch(settings: Settings, seconds: float) -> None:
-    from daemon.store.engine import open_readonly
-
+async def _watch(config: Path | None, seconds: float) -> None:
     enough = asyncio.Event()
-    async with await open_readonly(settings.store.address().get_secret_value()) as store:
-        with closing(Here(settings)) as worker, _keys(enough.set):
-            shown = await look(store, settings, worker)
+    async with _eyes(config) as seen:
+        with _keys(enough.set):
+            shown = await seen()
             with Live(view(shown, datetime.now().astimezone()), screen=True, auto_refresh=False) as live:
                 while not await _told(enough, seconds):
-                    shown = await _again(store, settings, worker, shown)
+                    shown = await _again(seen, shown)
                     live.update(view(shown, datetime.now().astimezone()), refresh=True)
+
+
+@asynccontextmanager
+async def _eyes(config: Path | None) -> AsyncIterator[Look]:
+    """At the daemon of `--url`, or at the store and the worker of the configuration."""
+    if url := address():
+        from daemon.cli.remote import Remote
+
+        yield partial(asyncio.to_thread, Remote(url, config).watched)
+        return
+    from daemon.cli.client import settings_of
+    from daemon.store.engine import open_readonly
+
+    settings = settings_of(config)
+    async with await open_readonly(settings.store.address().get_secret_value()) as store:
+        with closing(Here(settings)) as worker:
+            yield partial(look, store, settings, worker)
 
 
 async def look(store: Store, settings: Settings, worker: Worker) -> dict[str, Any]:
@@ -74,10 +87,10 @@ async def look(store: Store, settings: Settings, worker: Worker) -> dict[str, An
     return {**found, "jobs": running, "waiting": waiting, "daemon": daemon}
 
 
-async def _again(store: Store, settings: Settings, worker: Worker, before: dict[str, Any]) -> dict[str, Any]:
+async def _again(seen: Look, before: dict[str, Any]) -> dict[str, Any]:
     """What was seen last stays, with what keeps us from seeing more."""
     try:
-        return await look(store, settings, worker)
+        return await seen()
     except CoupledError as error:
         return {**before, "trouble": str(error)}
 

@@ -77,6 +77,8 @@ def test_a_daemon_is_driven_by_its_address_alone(at_work: World) -> None:
     for words in (*same, ["dead-letters", "list"], ["dead-letters", "replay", "99", "--yes"]):
         here, there = (coupled(at_work, *words, env=env) for env in ({}, elsewhere))
         assert (there.returncode, there.stdout, there.stderr) == (here.returncode, here.stdout, here.stderr)
+    here, there = (coupled(at_work, "check", "--json", env=env) for env in ({}, elsewhere))
+    assert (there.returncode, document(there)) == (here.returncode, document(here))
     nobody = coupled(at_work, "--url", "http://127.0.0.1:1", "status")
     assert (nobody.returncode, "does not answer" in nobody.stderr) == (3, True)
 
@@ -149,9 +151,15 @@ def test_tail_shows_a_change_as_it_happens(at_work: World) -> None:
     assert told["ended_ms"] >= told["changed_ms"]
 
 
-@pytest.mark.parametrize("keys", ["q", "\x03"], ids=["q", "Ctrl-C"])
-def test_status_is_watched_in_a_terminal_until_one_has_seen_enough(at_work: World, keys: str) -> None:
-    command = [*COUPLED, "status", "--watch", "--interval", "0.5", "--config", str(at_work.config)]
+@pytest.mark.parametrize(
+    ("keys", "elsewhere"), [("q", False), ("\x03", False), ("q", True)], ids=["q", "Ctrl-C", "by address"]
+)
+def test_status_is_watched_in_a_terminal_until_one_has_seen_enough(at_work: World, keys: str, elsewhere: bool) -> None:
+    note = at_work.note()
+    assert note
+    whom = ["--url", note["web"]] if elsewhere else []
+    given = [] if elsewhere else ["--config", str(at_work.config)]
+    command = [*COUPLED, *whom, "status", "--watch", "--interval", "0.5", *given]
     with Terminal(command, at_work.folder) as terminal:
         terminal.shows("CUSTOMER")
         terminal.shows("ITEM-PRODUCT")

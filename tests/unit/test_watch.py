@@ -94,20 +94,19 @@ def test_without_a_daemon_or_a_store_it_says_so_and_shows_what_it_last_saw() -> 
     assert "8,412" in text
 
 
-async def test_a_store_that_goes_away_meanwhile_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def away(*_: object) -> dict[str, Any]:
+async def test_a_store_that_goes_away_meanwhile_ends_nothing() -> None:
+    async def away() -> dict[str, Any]:
         raise Unreachable("store-away", "The store is away.", "")
 
-    monkeypatch.setattr(watch, "look", away)
-    found = await watch._again(None, None, None, {"runs": []})  # type: ignore[arg-type]
-    assert found == {"runs": [], "trouble": "The store is away."}
+    assert await watch._again(away, {"runs": []}) == {"runs": [], "trouble": "The store is away."}
 
 
 @pytest.mark.parametrize(
     ("words", "said"), [([], "needs a terminal"), (["--json"], "--watch and --json exclude each other")]
 )
-def test_without_a_terminal_it_says_what_to_do_instead(words: list[str], said: str) -> None:
-    answer = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["status", "--watch", *words])
+@pytest.mark.parametrize("address", [[], ["--url", "http://127.0.0.1:1"]], ids=["here", "elsewhere"])
+def test_without_a_terminal_it_says_what_to_do_instead(words: list[str], said: str, address: list[str]) -> None:
+    answer = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*address, "status", "--watch", *words])
     assert answer.exit_code == 2
     assert said in answer.stderr
 

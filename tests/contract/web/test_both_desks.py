@@ -10,14 +10,18 @@ from typer.testing import CliRunner
 
 from daemon.cli import rows
 from daemon.cli.app import app
+from daemon.cli.client import settings_of
 from daemon.cli.direct import Direct
 from daemon.cli.http import Api
+from daemon.cli.remote import Remote
+from daemon.cli.watch import look
 from daemon.web_desk import LetterBox
-from schemas.errors import ConfigurationError
+from schemas.checkup import away, fine, warning, wrong
+from schemas.errors import ConfigurationError, Exit
 from tests.support.letters import kept
 
 from .conftest import LETTERS
-from .grown import Served, failed
+from .grown import BEGIN, Served, failed
 
 AUTH = "{tenant: t, client_id: c, client_secret: s}"
 CONFIG = f"""
@@ -185,7 +189,7 @@ def test_nothing_is_put_back_unasked_or_by_a_mistake(config, by_url, letters, wo
     assert (here[0], letters.asked) == (2, [])
 
 
-@pytest.mark.parametrize("words", [["run"], ["check"], ["mappings", "show"], ["notify"]])
+@pytest.mark.parametrize("words", [["run"], ["mappings", "show"], ["notify"]])
 def test_what_asks_no_daemon_takes_no_address(by_url, words):
     done = CliRunner().invoke(app, [*by_url, *words])
     assert done.exit_code == 2
@@ -197,12 +201,59 @@ def test_what_asks_no_daemon_does_not_mind_the_variable():
     assert (done.exit_code, "CUSTOMER" in done.stdout) == (0, True)
 
 
-@pytest.mark.parametrize("words", [["status", "--watch"]])
-@pytest.mark.parametrize("variable", [False, True])
-def test_what_cannot_ask_by_address_asks_nobody_else(words, variable):
-    env = {"COUPLED_URL": URL} if variable else {}
-    done = CliRunner(env=env).invoke(app, words if variable else ["--url", URL, *words])
-    assert done.exit_code == 2
+FINDINGS = [
+    fine("Sales", "connection", "Signed in."),
+    warning("Kafka", "encryption", "In the clear.", "Encrypt it."),
+    wrong("Sales", "privileges", "contacts cannot be written.", "Give the user the role."),
+    away("Business Central", "connection", "No answer.", "Is it up?"),
+]
+
+
+@pytest.mark.parametrize("form", ["--json", None])
+@pytest.mark.parametrize(("number", "ends"), [(1, Exit.DONE), (2, Exit.DONE), (3, Exit.USAGE), (4, Exit.UNREACHABLE)])
+def test_the_set_up_is_checked_anew_each_time_and_ends_the_same(
+    config, by_url, served, monkeypatch, number, ends, form
+):
+    asked = []
+
+    async def check(*_):
+        asked.append(0)
+        return FINDINGS[:number]
+
+    monkeypatch.setattr("daemon.checkup.now.check_now", check)
+    asked_there = []
+
+    async def check_there():
+        asked_there.append(0)
+        return FINDINGS[:number]
+
+    monkeypatch.setattr(served.world, "checking", check_there)
+    words = ["check", *([form] if form else [])]
+    here = said(*words, "--config", str(config))
+    there = said(*by_url, *words)
+    assert (here[:2], there[0]) == (there[:2], ends)
+    assert FINDINGS[number - 1].says in here[1]
+    assert (len(asked), len(asked_there)) == (1, 1)
+
+
+def test_who_watches_sees_the_same(served, config, by_url):
+    """But for what only a terminal shows: how it is drawn is one and the same."""
+
+    class Worker:
+        daemon = served.get("/api/status")
+
+        def ask(self, *_):
+            return self.daemon
+
+    async def here():
+        jobs = [job for run in ("r1", "r2") for job in await served.store.jobs.jobs_of(run)]
+        for job in jobs[1:3]:
+            await served.store.jobs.start_job(job.id, BEGIN)
+        return await look(served.store, settings_of(config), Worker())
+
+    here, there = served.loop.run(here()), Remote(URL, None).watched()
+    assert there == here
+    assert (len(there["jobs"]), there["waiting"] > 0, len(there["daemon"]["sides"])) == (2, True, 2)
 
 
 @pytest.mark.parametrize("form", ["--json", "--failed"])
