@@ -1,5 +1,6 @@
 """The dead letters of a Kafka, with kafka-python: read from first to last, and put back where they came from."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from schemas.errors import Refused
 from schemas.topics import Topics
 
 _SECONDS_TO_ANSWER = 20
-# A broker may say that the topic ends before its last batch (DESIGN 7): nothing for so long is the end as well.
-_QUIET_MS = 1000
+# The embedded broker may say that the topic ends before its last batch: nothing for so long is the end as well.
+_QUIET_SECONDS = 1.0
+_STEP_MS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Letters:
                         f"Kafka at {self.bootstrap} has no topic {self.topics.dead_letters}.",
                         "The daemon makes it when it starts. Is `kafka.topic_prefix` in coupled.yaml the right one?",
                     )
-                for one in _all_of(consumer, TopicPartition(self.topics.dead_letters, 0), newest, before):
+                place = TopicPartition(self.topics.dead_letters, 0)
+                for one in _all_of(consumer, place, newest, before, low=self.kafka.embedded):
                     yield letter(one.offset, one.timestamp, one.key, one.value, one.headers)
         except (KafkaError, OSError, TimeoutError) as error:
             raise unreachable(self.bootstrap, error) from error
@@ -112,16 +115,34 @@ class Letters:
 
 
 def _all_of(
-    consumer: KafkaConsumer, partition: TopicPartition, newest: int | None, before: int | None
+    consumer: KafkaConsumer,
+    partition: TopicPartition,
+    newest: int | None,
+    before: int | None,
+    *,
+    low: bool,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Any]:
+    """`low`: the broker tells an end that is low by up to a batch (DESIGN 7)."""
     consumer.assign([partition])
-    end = consumer.end_offsets([partition])[partition]
-    end = end if before is None else min(end, before)
+    told = consumer.end_offsets([partition])[partition]
     first = consumer.beginning_offsets([partition])[partition]
-    consumer.seek(partition, first if newest is None else max(first, end - newest))
-    while True:
-        records = consumer.poll(timeout_ms=_QUIET_MS).get(partition, ())
+    end = told if before is None else min(told, before)
+    reached = start = first if newest is None else max(first, end - newest)
+    consumer.seek(partition, start)
+    heard = clock()
+
+    def over() -> bool:
+        """Nothing came any more, where there is at most one batch to come, and that as a whole: it has come, or the
+        broker has answered that there is nothing, or it has been quiet for long."""
+        empty = reached == start and consumer.highwater(partition) is not None
+        return reached > told or (reached == told and (empty or clock() - heard > _QUIET_SECONDS))
+
+    while (low or reached < told) and (before is None or reached < before):
+        records = consumer.poll(timeout_ms=_STEP_MS).get(partition, ())
         yield from (record for record in records if before is None or record.offset < before)
         reached = consumer.position(partition)
-        if (not records and reached >= end) or (before is not None and reached >= before):
+        if records:
+            heard = clock()
+        elif low and over():
             return
