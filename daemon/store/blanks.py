@@ -67,8 +67,13 @@ def _standing() -> tuple[ColumnElement[bool], ...]:
 
 
 def still_coupled() -> ColumnElement[bool]:
-    """Is the record that owes the look-up coupled now?"""
+    """Is the record that owes the look-up coupled now? Asked of each way by itself: PostgreSQL finds two alternatives
+    in one question by no index, and compares every record with every coupling."""
     row, pair = OwedReferenceRow, CouplingRow
     ids = ((Direction.TO_SALES, pair.bc_id), (Direction.TO_BC, pair.sales_id))
-    coupled = or_(*(and_(row.direction == way.value, row.source_key == column) for way, column in ids))
-    return exists().where(pair.mapping == row.mapping, coupled)
+    return or_(
+        *(
+            and_(row.direction == way.value, exists().where(pair.mapping == row.mapping, column == row.source_key))
+            for way, column in ids
+        )
+    )

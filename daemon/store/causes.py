@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, String, column, func, select, values
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.tables import FailureRow
@@ -30,12 +30,32 @@ async def numbers(
     return [(cause, -number) for number, cause in ordered if not after or (number, cause) > (-after[0], after[1:])]
 
 
-def newest(cause: Cause, once_each: Wanted) -> Select[Any]:
-    """The last open failures of one cause, as examples."""
+async def examples(connection: AsyncConnection, causes: Sequence[Cause], once_each: Wanted) -> dict[Cause, list[Any]]:
+    """The last open failures of each, newest first. Of one that is over meanwhile there are none.
+
+    Two questions however many causes there are: each by itself would cost more than to count all failures.
+    """
+    if not causes:
+        return {}
+    row, found = FailureRow, dict[Cause, list[Any]]()
+    numbers = await connection.execute(_newest(causes, once_each))
+    ids = [number for numbers_of_one in numbers for number in numbers_of_one if number is not None]
+    query = select(*row.__table__.columns).where(row.id.in_(ids)).order_by(row.last_at.desc(), row.id.desc())
+    for one in await connection.execute(query):
+        if one.resolved_at is None:  # not asked for: PostgreSQL would look through all that are open
+            found.setdefault(_cause(one), []).append(one)
+    return found
+
+
+def _newest(causes: Sequence[Cause], once_each: Wanted) -> Select[Any]:
+    """A row for each cause, of the numbers of its last failures, found in the index."""
     row = FailureRow
-    place = [column == value for column, value in zip(_OF, cause, strict=True)]
-    query = select(*row.__table__.columns).where(*place, row.resolved_at.is_(None), *once_each)
-    return query.order_by(row.last_at.desc(), row.id.desc()).limit(EXAMPLES)
+    columns = [column(name, String) for name in ("mapping", "direction", "code", "cause")]
+    given = values(*columns, name="given").data(list(causes)).cte("given")
+    place = [own == one for own, one in zip(_OF, given.c, strict=True)]
+    query = select(row.id).where(*place, row.resolved_at.is_(None), *once_each)
+    query = query.order_by(row.last_at.desc(), row.id.desc()).limit(1)
+    return select(*(query.offset(back).scalar_subquery() for back in range(EXAMPLES))).select_from(given)
 
 
 def _counted(wanted: Wanted) -> Select[str, str, str, str, int]:

@@ -190,9 +190,19 @@ def _engine(target: URL, readonly: bool) -> AsyncEngine:
     )
     if _is_sqlite(target):
         _tune_sqlite(engine, readonly)
-    elif readonly:
-        engine = engine.execution_options(postgresql_readonly=True)
-    return engine
+        return engine
+    _tune_postgres(engine)
+    return engine.execution_options(postgresql_readonly=True) if readonly else engine
+
+
+def _tune_postgres(engine: AsyncEngine) -> None:
+    """Compiling a query costs PostgreSQL more than any of ours takes: it guesses from what it thinks of their cost."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("SET jit = off")
+        connection.commit()
 
 
 class _Connection(sqlite3.Connection):

@@ -249,10 +249,8 @@ async def _with_examples(
     connection: AsyncConnection, counted: Sequence[tuple[by_cause.Cause, int]]
 ) -> list[FailureCause]:
     """Without those that were over before their records were read."""
-    found = [
-        ((await connection.execute(by_cause.newest(cause, once_each(True)))).all(), number) for cause, number in counted
-    ]
-    return [_cause(rows, number) for rows, number in found if rows]
+    found = await by_cause.examples(connection, [cause for cause, _ in counted], once_each(True))
+    return [_cause(found[cause], number) for cause, number in counted if cause in found]
 
 
 def _cause(rows: Sequence[Row[Any]], number: int) -> FailureCause:

@@ -48,7 +48,9 @@ class StoreReader:
 
     async def mappings(self) -> Sequence[MappingStatus]:
         views = self.store.views
-        couplings, counts = await asyncio.gather(views.coupling_counts(), views.failure_counts())
+        couplings, counts, blanks = await asyncio.gather(
+            views.coupling_counts(), views.failure_counts(), self.store.blanks.counts()
+        )
         failed, states = failures(counts), await self.store.states.all()
         late = lags(self.mapped, await views.positions())
         owed = {name: owed_commands(name, one.owed) for name, one in (await self.store.definitions.known()).items()}
@@ -56,7 +58,6 @@ class StoreReader:
             _status(each, states.get(each.name), couplings.get(each.name, 0), failed[each.name, "open"], late)
             for each in self.mapped.all
         )
-        blanks = await self.store.blanks.counts()
         last = {job.mapping: _last_run(job) for job in await views.last_jobs()}
         return [
             replace(each, owes=owed.get(each.name, {}), blanks=blanks.get(each.name, 0), last_run=last.get(each.name))

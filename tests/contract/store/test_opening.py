@@ -4,12 +4,13 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pydantic import SecretStr
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from daemon.settings import Store as StoreSettings
 from daemon.store.columns import Base
@@ -159,3 +160,11 @@ def _said(error: CoupledError) -> str:
         told.append(f"{one!r} {one}")
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
     return "\n".join(told)
+
+
+@pytest.mark.parametrize("opening", [open_store, open_readonly])
+async def test_postgresql_compiles_no_queries_for_us(postgres_database: str, opening: Any) -> None:
+    """It would take longer than most of them."""
+    await (await open_store(postgres_database)).close()
+    async with await opening(postgres_database) as store, store.database.read() as connection:
+        assert (await connection.execute(text("SHOW jit"))).scalar_one() == "off"
