@@ -1,12 +1,18 @@
-"""Measures, prints a table, writes benchmarks/latest.json. Some minutes with the defaults."""
+"""Measures, prints a table, writes benchmarks/latest.json. Some minutes with the defaults.
+
+Exit 1: a page of the console took longer than it may.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +23,7 @@ from rich.table import Table
 
 from benchmarks import crowded, pure, running
 from benchmarks.world import world
+from tests.support.postgres import PostgresServer, PostgresUnavailable
 
 LATEST = Path(__file__).with_name("latest.json")
 POLL_SECONDS = 1.0
@@ -44,27 +51,40 @@ def main() -> None:
     _show(console, found)
     LATEST.write_bytes(orjson.dumps(_rounded(found), option=orjson.OPT_INDENT_2) + b"\n")
     console.print(f"\n{NOTE}\nWritten to {LATEST.name} after {time.monotonic() - started:.0f} s.")
+    if slow := list(_too_slow(found["console"])):
+        sys.exit("\n".join(slow))
+
+
+def _too_slow(measured: dict[str, Any]) -> Iterator[str]:
+    """A line for each page of the console that takes longer than it may."""
+    for store, one in measured["stores"].items():
+        for page, taken in one["milliseconds"].items():
+            if taken > crowded.LIMIT:
+                yield f"Too slow: {page} on {store} took {taken:.0f} ms, more than {crowded.LIMIT} ms."
 
 
 def _measured(options: argparse.Namespace) -> dict[str, Any]:
     customers, edits, failures = options.customers, options.edits, options.failures
-    with (
-        tempfile.TemporaryDirectory(prefix="coupled-bench-") as folder,
-        world(Path(folder), customers, POLL_SECONDS) as up,
-    ):
+    with _folder() as folder, world(folder, customers, POLL_SECONDS) as up:
         first = running.full_synchronisation(up)
         second = running.full_synchronisation(up)
         live = running.live(up, edits, POLL_SECONDS)
         peak = up.peak_rss_mb()
-        empty = crowded.pages(up.settings)
-        crowded.fail(up.settings, failures)
+        of = crowded.subjects(up.settings)
+        empty = crowded.pages(up.web, of)
+        crowded.fail(up.settings, failures, of.job)
         beside = _beside(
             second, live, running.full_synchronisation(up), running.live(up, edits, POLL_SECONDS, "Later edit")
         )
         if crowded.failures(up.settings) != failures:
             raise RuntimeError("not all of the failed records are in the store that was measured")
+        crowded.find(up.settings, failures, of.job)
         crowded.couple(up.settings, options.couplings)
-        full = crowded.pages(up.settings)
+        stores = {"SQLite": _compared(crowded.pages(up.web, of), empty)}
+    try:
+        stores["PostgreSQL"] = _on_postgres(options)
+    except PostgresUnavailable as error:
+        print(f"PostgreSQL is left out: {error}", file=sys.stderr)
     return {
         "note": NOTE,
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -77,12 +97,39 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
         "console": {
             "couplings": options.couplings,
             "failures": failures,
-            "milliseconds": full,
-            "times_as_slow_as_almost_empty": {page: full[page] / empty[page] for page in full},
+            "stores": stores,
         },
         "decide_microseconds": pure.microseconds(),
         "daemon_peak_rss_mb": peak,
     }
+
+
+def _on_postgres(options: argparse.Namespace) -> dict[str, Any]:
+    """The console alone, beside as much. PostgresUnavailable if there is none here."""
+    with (
+        PostgresServer() as server,
+        _folder() as folder,
+        contextlib.chdir(folder),  # where a daemon without SQLite notes its addresses
+        world(folder, options.customers, POLL_SECONDS, server.new_database()) as up,
+    ):
+        running.full_synchronisation(up)
+        of = crowded.subjects(up.settings)
+        empty = crowded.pages(up.web, of)
+        crowded.fail(up.settings, options.failures, of.job)
+        crowded.find(up.settings, options.failures, of.job)
+        crowded.couple(up.settings, options.couplings)
+        return _compared(crowded.pages(up.web, of), empty)
+
+
+def _compared(full: dict[str, float], empty: dict[str, float]) -> dict[str, Any]:
+    slower = {page: full[page] / empty[page] for page in full}
+    return {"milliseconds": full, "times_as_slow_as_almost_empty": slower}
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="coupled-bench-") as folder:
+        yield Path(folder)
 
 
 def _beside(run: dict[str, Any], live: dict[str, Any], run_then: dict[str, Any], live_then: dict[str, Any]) -> Any:
@@ -118,11 +165,12 @@ def _show(console: Console, found: dict[str, Any]) -> None:
     table.add_row(f"[bold]Beside {beside['failures']:,} failed records[/]", "as many times as much as without:")
     table.add_row("  CPU of a full synchronisation", f"{beside['cpu_of_a_full_synchronisation']:.2f}")
     table.add_row("  propagation, p50", f"{beside['propagation_p50']:.2f}")
-    console_costs = found["console"]
-    table.add_row(f"[bold]Console, {console_costs['couplings']:,} couplings too[/]", "and almost none:")
-    for page, taken in console_costs["milliseconds"].items():
-        slower = console_costs["times_as_slow_as_almost_empty"][page]
-        table.add_row(f"  {page}", f"{taken:.0f} ms, {slower:.1f} times as much")
+    for store, costs in found["console"]["stores"].items():
+        beside = f"{found['console']['couplings']:,} couplings too"
+        table.add_row(f"[bold]Console on {store}, {beside}[/]", "and almost none:")
+        for page, taken in costs["milliseconds"].items():
+            slower = costs["times_as_slow_as_almost_empty"][page]
+            table.add_row(f"  {page}", f"{taken:.0f} ms, {slower:.1f} times as much")
     table.add_row("Daemon, peak memory", f"{found['daemon_peak_rss_mb']:.0f} MB")
     console.print(table)
 

@@ -6,6 +6,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -13,28 +14,64 @@ from typing import Any
 import httpx
 from sqlalchemy import insert
 
-from daemon.broker import read_runtime, runtime_file
 from daemon.settings import Settings
 from daemon.store.columns import Base
 from daemon.store.engine import open_readonly, open_store
-from daemon.store.tables import CouplingReferenceRow, CouplingRow, FailureRow
+from daemon.store.failing import waiting_for
+from daemon.store.tables import CouplingReferenceRow, CouplingRow, FailureRow, FindingRow, OwedReferenceRow
+from schemas.coupling import Reference
+from schemas.side import Side
+from schemas.survey import Kind
 
 _CHUNK = 5000
 # Beyond those that were made by synchronising.
 _FIRST = 10_000_000
-# The first pages of the console, by their addresses.
+# The first pages of the console, by their addresses, of a job and a pair.
 PAGES = (
-    *("/", "/full-sync", "/mappings", "/jobs", "/errors", "/errors?cause=number-taken", "/couplings"),
-    "/couplings?mapping=CUSTOMER",
+    *("/", "/full-sync", "/mappings", "/jobs", "/jobs/{job}", "/jobs/{job}/findings"),
+    *("/errors", "/errors?mapping=CUSTOMER", "/errors?cause=number-taken", "/blanks", "/dead-letters"),
+    *("/couplings", "/couplings?mapping=CUSTOMER", "/couplings/CUSTOMER/{record}"),
 )
-_LOOKS = 5
+# What a page may take at most, in milliseconds: as issued, whatever the machine.
+LIMIT = 300
+_LOOKS = 9
+# Every other failed record has a cause of its own with so many others.
+_OF_ONE_CAUSE = 10
 Rows = Iterator[dict[str, Any]]
 
 
-def fail(settings: Settings, count: int) -> None:
-    """So many skipped records of the mapping CUSTOMER, half of them in either direction."""
+@dataclass(frozen=True)
+class Subjects:
+    """A job, and a record that is coupled and both sides have."""
+
+    job: int
+    record: str
+
+
+def subjects(settings: Settings) -> Subjects:
+    """Of what has been synchronised so far."""
+
+    async def ask() -> Subjects:
+        async with await open_readonly(_url(settings)) as store:
+            (job, *_) = [one for one in await store.views.recent_jobs() if one.mapping == "CUSTOMER"]
+            (pair,) = await store.views.couplings("CUSTOMER", limit=1)
+            return Subjects(job.id, pair.coupling.bc.id)
+
+    return asyncio.run(ask())
+
+
+def fail(settings: Settings, count: int, job: int) -> None:
+    """So many skipped records of the mapping CUSTOMER, half of them in either direction and half of them of one cause,
+    all in a job."""
     now = datetime.now(UTC)
-    asyncio.run(_fill(_url(settings), FailureRow, (_failure(number, now) for number in range(count))))
+    asyncio.run(_fill(_url(settings), FailureRow, (_failure(number, now, job) for number in range(count))))
+
+
+def find(settings: Settings, count: int, job: int) -> None:
+    """So many findings of a job, and a tenth as many records that went across with a blank."""
+    url = _url(settings)
+    asyncio.run(_fill(url, FindingRow, (_finding(number, job) for number in range(count))))
+    asyncio.run(_fill(url, OwedReferenceRow, (_owed(2 * number + 1) for number in range(count // 10))))
 
 
 def couple(settings: Settings, count: int) -> None:
@@ -54,12 +91,15 @@ def failures(settings: Settings) -> int:
     return asyncio.run(ask())
 
 
-def pages(settings: Settings) -> dict[str, float]:
+def pages(web: str, of: Subjects) -> dict[str, float]:
     """What the console takes for each of PAGES, in milliseconds: the median of some."""
-    note = read_runtime(runtime_file(settings.store.url.get_secret_value()))
-    assert note
-    with httpx.Client(base_url=note["web"], timeout=60) as console:
-        return {page: 1000 * statistics.median(_seconds(console, page) for _ in range(_LOOKS)) for page in PAGES}
+    given = {"job": of.job, "record": of.record}
+    with httpx.Client(base_url=web, timeout=60) as console:
+        return {page: _milliseconds(console, page.format(**given)) for page in PAGES}
+
+
+def _milliseconds(console: httpx.Client, page: str) -> float:
+    return 1000 * statistics.median(_seconds(console, page) for _ in range(_LOOKS))
 
 
 def _seconds(console: httpx.Client, page: str) -> float:
@@ -80,8 +120,9 @@ async def _fill(url: str, table: type[Base], rows: Rows) -> None:
     await store.close()
 
 
-def _failure(number: int, now: datetime) -> dict[str, Any]:
-    from_bc = number % 2 == 0
+def _failure(number: int, now: datetime, job: int) -> dict[str, Any]:
+    from_bc, alone = number % 2 == 0, number % 4 > 1
+    cause = f"cause-{number // (4 * _OF_ONE_CAUSE)}-{number % 2}" if alone else "number-taken"
     return {
         "mapping": "CUSTOMER",
         "direction": "to_sales" if from_bc else "to_bc",
@@ -98,7 +139,30 @@ def _failure(number: int, now: datetime) -> dict[str, Any]:
         "skipped_at": now,
         "first_at": now - timedelta(hours=1),
         "last_at": now - timedelta(milliseconds=number),
-        "cause": "number-taken",
+        "cause": cause,
+        "job_id": job,
+    }
+
+
+def _finding(number: int, job: int) -> dict[str, Any]:
+    return {
+        "job_id": job,
+        "mapping": "CUSTOMER",
+        "kind": str(Kind.MATCHED),
+        "direction": "both",
+        "bc_id": f"{number:08}-aaaa-4bbb-8ccc-0123456789ab",
+        "sales_id": f"{number:08}-dddd-4eee-8fff-0123456789ab",
+        "label": f"Firm {number}",
+        "detail": {"partner": f"Firm {number}"},
+    }
+
+
+def _owed(number: int) -> dict[str, Any]:
+    return {
+        "mapping": "CONTACTS",
+        "direction": "to_sales",
+        "source_key": f"{number:08}-aaaa-4bbb-8ccc-0123456789ab",
+        "waits_for": waiting_for(Reference("CUSTOMER", Side.BC, "number", f"none-{number}")),
     }
 
 

@@ -26,6 +26,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 @dataclass(frozen=True)
 class World:
     settings: Settings
+    web: str
     daemon_pid: int
     bc_host: str
     sales_host: str
@@ -56,16 +57,17 @@ class World:
 
 
 @contextlib.contextmanager
-def world(folder: Path, customers: int, poll_seconds: float) -> Iterator[World]:
+def world(folder: Path, customers: int, poll_seconds: float, store: str = "sqlite:///coupled.db") -> Iterator[World]:
     """Up and answering; RuntimeError with the end of the log if a process does not start."""
     places = Places(free_port(), free_port(), customers)
     config = folder / "coupled.yaml"
-    config.write_text(configuration(places, free_port(), poll_seconds), encoding="utf-8")
+    written = configuration(places, free_port(), poll_seconds).replace("sqlite:///coupled.db", store)
+    config.write_text(written, encoding="utf-8")
     settings = load(config, {})
     me = [sys.executable, "-m", "daemon"]
     ports = ["--bc-port", str(places.bc_port), "--sales-port", str(places.sales_port), "--customers", str(customers)]
     bc_host = places.bc_url.partition("/v2.0")[0]
-    note = runtime_file(settings.store.url.get_secret_value())
+    note = folder / runtime_file(settings.store.url.get_secret_value())
     with contextlib.ExitStack() as stack:
         sandbox = TiedProcess([*me, "sandbox", *ports], log=folder / "sandbox.log")
         daemon = TiedProcess([*me, "run", "--config", str(config)], log=folder / "daemon.log")
@@ -78,7 +80,9 @@ def world(folder: Path, customers: int, poll_seconds: float) -> Iterator[World]:
             if not wait_until(ready, lambda process=process: process.alive, _START_SECONDS):  # type: ignore[misc]
                 raise RuntimeError((folder / log).read_text(encoding="utf-8", errors="replace")[-2000:])
         time.sleep(poll_seconds)  # the first look of capture at every table is not what is measured
-        yield World(settings, daemon.pid or 0, bc_host, places.sales_url)
+        noted = read_runtime(note)
+        assert noted
+        yield World(settings, str(noted["web"]), daemon.pid or 0, bc_host, places.sales_url)
 
 
 def _answers(host: str) -> bool:
