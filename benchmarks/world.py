@@ -16,7 +16,7 @@ import httpx
 from daemon.broker import free_port, read_runtime, runtime_file
 from daemon.child import TiedProcess, wait_until
 from daemon.config import load
-from daemon.sandbox.serve import Places, configuration
+from daemon.sandbox.serve import Places, configuration, configure
 from daemon.settings import Settings
 
 _START_SECONDS = 60.0
@@ -60,9 +60,8 @@ class World:
 def world(folder: Path, customers: int, poll_seconds: float, store: str = "sqlite:///coupled.db") -> Iterator[World]:
     """Up and answering; RuntimeError with the end of the log if a process does not start."""
     places = Places(free_port(), free_port(), customers)
-    config = folder / "coupled.yaml"
     written = configuration(places, free_port(), poll_seconds).replace("sqlite:///coupled.db", store)
-    config.write_text(written, encoding="utf-8")
+    config = configure(folder, written)
     settings = load(config, {})
     me = [sys.executable, "-m", "daemon"]
     ports = ["--bc-port", str(places.bc_port), "--sales-port", str(places.sales_port), "--customers", str(customers)]

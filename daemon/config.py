@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from daemon import written_out
 from daemon.settings import Settings
 from schemas import yaml_lines
 from schemas.errors import ConfigurationError
@@ -41,6 +42,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """
     written = _read(path)
     tree: Tree = {key: value for key, value in _plain(written).items() if value is not None}
+    _without_secrets(path, written, tree)
     variables = _override(tree, environ)
     try:
         tree = _expand(tree, (), environ, variables)
@@ -84,6 +86,14 @@ def _read(path: Path) -> Mapping[str, Any]:
     if not isinstance(tree, Mapping):
         raise ConfigurationError("configuration-invalid", f"{path}, line 1: it holds no settings.", _HINT)
     return tree
+
+
+def _without_secrets(path: Path, written: Mapping[str, Any], tree: Tree) -> None:
+    """Also where a variable takes its place: it stands in the file all the same."""
+    place = written_out.secret_in(tree)
+    if place is not None:
+        wrong = _Wrong(place, "a secret is written out here, and the file takes none", written_out.remedy(place))
+        raise _error(path, written, {}, wrong)
 
 
 def _plain(node: Any) -> Any:
@@ -132,7 +142,8 @@ def _expand(node: Any, place: tuple[str, ...], environ: Mapping[str, str], varia
         if not match[0].endswith("}") or not _NAME.fullmatch(name):
             raise _Wrong(place, "a variable is written ${NAME}")
         if name not in environ:
-            hint = f"Set it: export {name}=…, or write the value into the file."
+            other = "name a file that holds it" if written_out.is_secret(place) else "write the value into the file"
+            hint = f"Set it: export {name}=…, or {other}."
             raise _Wrong(place, f"the environment variable {name} is not set", hint)
         return environ[name]
 

@@ -22,7 +22,7 @@ from daemon.cli import client
 from daemon.cli.progress import RunProgress
 from daemon.config import load
 from daemon.demo_edits import Edit, edits, sign_in
-from daemon.sandbox.serve import Places, configuration
+from daemon.sandbox.serve import Places, configuration, configure
 from daemon.settings import Settings
 from schemas.command import FullSync
 from schemas.command_outcome import CommandOutcome
@@ -55,8 +55,7 @@ def demo(once: bool, customers: int, seed: int, port: int) -> Exit:
 @contextlib.contextmanager
 def _processes(folder: Path, places: Places, port: int) -> Iterator[Settings]:
     """The simulators and the daemon, up and answering; both end with this process, however it ends."""
-    config = folder / "coupled.yaml"
-    config.write_text(configuration(places, port), encoding="utf-8")
+    config = configure(folder, configuration(places, port))
     settings = load(config, {})
     me = [sys.executable, "-m", "daemon"]
     ports = ["--bc-port", str(places.bc_port), "--sales-port", str(places.sales_port)]

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from starlette.applications import Starlette
 
@@ -11,6 +12,9 @@ from daemon.sandbox.business_central import BcSettings
 from daemon.sandbox.dataverse import DataverseSettings
 from daemon.sandbox.seed import seed
 from daemon.sandbox.serving import LOOPBACK, server
+
+CLIENT = "coupled"
+SECRET_FILE = "sandbox-secret"  # noqa: S105 — the name of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +56,28 @@ async def serve(places: Places, latency: float = 0) -> None:
     await asyncio.gather(server(bc, places.bc_port).serve(), server(sales, places.sales_port).serve())
 
 
+def secret() -> str:
+    """What the simulators ask of the daemon: in the documentation, and so no secret at all."""
+    return BcSettings().clients[CLIENT]
+
+
+def configure(folder: Path, text: str) -> Path:
+    """The coupled.yaml with this text, from `configuration`, and what has to be beside it."""
+    (folder / SECRET_FILE).write_text(secret(), encoding="utf-8")
+    config = folder / "coupled.yaml"
+    config.write_text(text, encoding="utf-8")
+    return config
+
+
 def configuration(places: Places, web_port: int, poll_seconds: float = 1, bootstrap: str = "embedded") -> str:
-    """A coupled.yaml for these simulators."""
-    tenant, client = BcSettings().tenant, "coupled"
-    secret = BcSettings().clients[client]
+    """A coupled.yaml for these simulators, with a file `SECRET_FILE` beside it."""
+    tenant = BcSettings().tenant
     auth = (
-        f"{{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: %s/{tenant}/oauth2/v2.0/token}}"
+        f"{{tenant: {tenant}, client_id: {CLIENT}, client_secret_file: {SECRET_FILE},"
+        f" token_url: %s/{tenant}/oauth2/v2.0/token}}"
     )
     bc_host = f"http://{LOOPBACK}:{places.bc_port}"
-    return f"""# Both sides are the simulators of coupled itself.
+    return f"""# Both sides are the simulators of coupled itself. Their secret: echo {secret()} > {SECRET_FILE}
 business_central:
   url: {places.bc_url}
   company: {BcSettings().company_name}

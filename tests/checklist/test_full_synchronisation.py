@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from daemon.cli import act, client
 from daemon.cli.app import app
-from daemon.sandbox.serve import Places, configuration
+from daemon.sandbox.serve import Places, configuration, configure
 from schemas.command import FullSync
 from schemas.command_outcome import CommandOutcome
 from schemas.job import RunState
@@ -45,8 +45,7 @@ def test_row_003_and_027_without_a_yes_a_dry_run_is_all_that_is_asked_of_the_dae
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool, said: str, asked: list[bool]
 ) -> None:
     """At the one place where commands leave for Kafka: is each a dry run?"""
-    config, sent = tmp_path / "coupled.yaml", list[bool]()
-    config.write_text(configuration(Places(1, 2), web_port=0), encoding="utf-8")
+    config, sent = configure(tmp_path, configuration(Places(1, 2), web_port=0)), list[bool]()
 
     def submit(_: object, command: FullSync) -> Iterator[CommandOutcome]:
         sent.append(command.dry_run)

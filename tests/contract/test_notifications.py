@@ -160,14 +160,15 @@ def test_the_command_sends_a_test_on_each_and_says_what_did_not_go(posts: Posts,
 
 def configured(folder: Path, url: str, port: int) -> Path:
     file = folder / "coupled.yaml"
+    (folder / "url").write_text(url, encoding="utf-8")
     file.write_text(
         f"""business_central:
   url: https://api.businesscentral.dynamics.com/v2.0/production
   company: CRONUS
-  auth: {{tenant: t, client_id: c, client_secret: s}}
-sales: {{url: https://contoso.crm.dynamics.com, auth: {{tenant: t, client_id: c, client_secret: s}}}}
+  auth: {{tenant: t, client_id: c, client_secret_file: coupled.yaml}}
+sales: {{url: https://contoso.crm.dynamics.com, auth: {{tenant: t, client_id: c, client_secret_file: coupled.yaml}}}}
 notify:
-  webhook: {{url: "{url}"}}
+  webhook: {{url_file: url}}
   email: {{host: localhost, port: {port}, security: none, from: coupled@example.com, to: [admin@example.com]}}
 """,
         encoding="utf-8",

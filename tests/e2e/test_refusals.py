@@ -36,17 +36,29 @@ def _edited(world: World, old: str, new: str) -> World:
     return world
 
 
+def _with_secret(world: World, value: str) -> None:
+    """The first client secret in the file itself."""
+    _edited(world, f"client_secret_file: {world.secret}", f"client_secret: {value}")
+
+
 def test_a_file_that_is_no_yaml_is_a_usage_error_with_its_line(still: World) -> None:
     _edited(still, "sales:", "sales: [")
     _refused(coupled(still, "run"), 2, "coupled.yaml", "line")
 
 
 def test_a_secret_that_is_there_twice_or_is_no_yaml_is_not_shown(still: World) -> None:
-    good = still.config.read_text(encoding="utf-8")
     for wrong in (f"other, client_secret: {SECRET}", f"*{SECRET}", f"!!int {SECRET}"):
-        still.config.write_text(good, encoding="utf-8")
-        _edited(still, SECRET, wrong)
+        still.configure()
+        _with_secret(still, wrong)
         _refused(coupled(still, "run"), 2, "coupled.yaml, line ", "it is not YAML")
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_secret_that_is_written_out_is_a_usage_error_and_not_shown(still: World, command: str) -> None:
+    _with_secret(still, SECRET)
+    done = coupled(still, command)
+    _refused(done, 2, "coupled.yaml, line 4, business_central.auth.client_secret: a secret is written out")
+    assert "→ Name a file in client_secret_file, or write ${NAME}" in done.stderr
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(still: World) -> None:
@@ -60,7 +72,7 @@ def test_an_unknown_setting_is_a_usage_error_that_names_the_right_one(still: Wor
 
 
 def test_a_missing_environment_variable_is_a_usage_error(still: World) -> None:
-    _edited(still, SECRET, '"${COUPLED_TEST_MISSING}"')
+    _with_secret(still, '"${COUPLED_TEST_MISSING}"')
     _refused(coupled(still, "run"), 2, "COUPLED_TEST_MISSING")
 
 
@@ -100,7 +112,8 @@ def test_a_wrong_secret_is_told_and_never_shown(still: World, side: str) -> None
     text = still.config.read_text(encoding="utf-8")
     before, mark, after = text.partition(f"{side}:")
     wrong = "not-the-right-secret"
-    still.config.write_text(before + mark + after.replace(SECRET, wrong, 1), encoding="utf-8")
+    (still.folder / "other").write_text(wrong, encoding="utf-8")
+    still.config.write_text(before + mark + after.replace(str(still.secret), "other", 1), encoding="utf-8")
     done = coupled(still, "run")
     _refused(done, 3, "Business Central" if side == "business_central" else "Sales")
     assert wrong not in done.stderr

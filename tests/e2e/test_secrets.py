@@ -73,10 +73,13 @@ def world(tmp_path: Path, postgres: str, tokens: list[str], monkeypatch: pytest.
     """On PostgreSQL, with a console password and webhooks; everything is logged."""
     monkeypatch.chdir(tmp_path)  # where the daemon leaves its note
     port = free_port()
-    store = postgres.replace("coupled@", f"coupled:{STORE.replace('/', '%2F')}@", 1)
-    with World(tmp_path, store=store) as made:
+    with World(tmp_path, store=postgres) as made:
         made.configure(port=port, public_url=f"http://127.0.0.1:{port}")
-        text = made.config.read_text("utf-8").replace(f"port: {port}}}", f'port: {port}, password: "{CONSOLE}"}}')
+        text = made.config.read_text("utf-8")
+        for name, before, secret in (("store", f'url: "{postgres}"', STORE), ("web", f"port: {port}", CONSOLE)):
+            (tmp_path / f"{name}-password").write_text(secret, "utf-8")
+            assert before in text
+            text = text.replace(before, f"{before}, password_file: {name}-password")
         made.config.write_text(f"{text}logs: {{level: DEBUG}}\n", "utf-8")
         yield made
 
@@ -140,7 +143,10 @@ def command_lines(world: World) -> list[tuple[str, bytes]]:
     done += [coupled(world, *words, env=wrong) for words in (["check"], ["mappings", "check"], ["run"])]
     assert {one.returncode for one in done} == {0, 1, 2, 3}
     assert "AADSTS7000215" in done[-1].stderr
-    gone = {"COUPLED_STORE__URL": f"postgresql://coupled:{WRONG}@127.0.0.1:{free_port()}/none"}
+    gone = {
+        "COUPLED_STORE__URL": f"postgresql://coupled@127.0.0.1:{free_port()}/none",
+        "COUPLED_STORE__PASSWORD": WRONG,
+    }
     done += [coupled(world, *words, env=gone) for words in (["status"], ["check"], ["run"])]
     assert [one.returncode for one in done[-3:]] == [3, 3, 3]
     return [(f"the output of {' '.join(one.args[3:-2])}", f"{one.stdout}{one.stderr}".encode()) for one in done]
@@ -149,6 +155,7 @@ def command_lines(world: World) -> list[tuple[str, bytes]]:
 def test_no_secret_is_written_anywhere(world: World, tokens: list[str], postgres: str) -> None:
     known = {"the client secret": SECRET, "the store's password": STORE, "the console's password": CONSOLE}
     written = Written({**known, "a wrong client secret": WRONG, "a wrong password": GUESS})
+    kept = [world.secret, *world.folder.glob("*-password")]
     with DaemonProcess(world) as daemon:
         wait_until(lambda: len(client_states(world)) == 6, 60, "six subscriptions")
         states = client_states(world)
@@ -162,7 +169,7 @@ def test_no_secret_is_written_anywhere(world: World, tokens: list[str], postgres
         written.add(messages(str(note["bootstrap"])))
         assert daemon.terminate() == 0
     written.add(tables(postgres))
-    files = [path for path in world.folder.iterdir() if path.is_file() and path != world.config]
+    files = [path for path in world.folder.iterdir() if path.is_file() and path not in (world.config, *kept)]
     written.add([(path.name, path.read_bytes()) for path in files])
     written.secrets |= {f"client state {number}": state for number, state in enumerate(states)}
     written.secrets |= {f"token {number}": token for number, token in enumerate(tokens)}

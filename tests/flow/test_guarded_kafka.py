@@ -167,6 +167,9 @@ def _world(folder: Path, told: dict[str, Any]) -> World:
     """Its coupled.yaml with these settings of Kafka, those that World writes itself left out."""
     world = World(folder, str(told.pop("bootstrap_servers")))
     told.pop("session_seconds")
+    for name in [name for name in told if name.endswith("password")]:
+        (folder / name).write_text(told.pop(name), encoding="utf-8")
+        told[f"{name}_file"] = folder / name
     world.configure(guarded="".join(f", {name}: {json.dumps(str(value))}" for name, value in told.items()))
     return world
 

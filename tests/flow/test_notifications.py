@@ -30,7 +30,8 @@ def test_a_pause_is_told_once_and_its_end_once_whatever_happens_to_the_daemon(
     monkeypatch.setattr(alerts, "CALM", 0.5)
     monkeypatch.setattr(notifier, "SECONDS", 0.1)
     with World(tmp_path, customers=1) as world:
-        world.config.write_text(f"{world.config.read_text()}notify: {{webhook: {{url: '{posts.url}'}}}}\n")
+        (world.folder / "url").write_text(posts.url)
+        world.config.write_text(f"{world.config.read_text()}notify: {{webhook: {{url_file: url}}}}\n")
         with world.daemon():
             world.command("pause", mappings=["CUSTOMER"])
             wait_until(lambda: posts.received, 20, "the message")

@@ -36,12 +36,12 @@ _START_SECONDS = 60
 _TEXT = """business_central:
   url: {bc}
   company: CRONUS
-  auth: {{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: "{bc_token}"}}
+  auth: {{tenant: {tenant}, client_id: {client}, client_secret_file: {secret}, token_url: "{bc_token}"}}
   webhooks: {{public_url: {public_url}}}
   late_seconds: {late}
 sales:
   url: {sales}
-  auth: {{tenant: {tenant}, client_id: {client}, client_secret: {secret}, token_url: "{sales_token}"}}
+  auth: {{tenant: {tenant}, client_id: {client}, client_secret_file: {secret}, token_url: "{sales_token}"}}
 kafka: {{bootstrap_servers: "{bootstrap}", topic_prefix: {prefix}, partitions: 2, session_seconds: {session}{guarded}}}
 store: {{url: "{store}"}}
 capture: {{poll_seconds: {poll}, webhook_poll_seconds: {seldom}, deletions_minutes: {deletions}}}
@@ -71,6 +71,8 @@ class World:
         self.expected: dict[str, int] = {}
         self.prefix = f"t-{uuid.uuid4().hex[:12]}"
         self.config = folder / "coupled.yaml"
+        self.secret = folder / "secret"
+        self.secret.write_text(SECRET, encoding="utf-8")
         self._values: dict[str, Any] = {
             "bootstrap": bootstrap,
             "session": 2,
@@ -97,7 +99,7 @@ class World:
             "sales": places.sales_url,
             "tenant": TENANT,
             "client": CLIENT,
-            "secret": SECRET,
+            "secret": self.secret,
             "bc_token": f"{self.bc.host}/{TENANT}/oauth2/v2.0/token",
             "sales_token": f"{self.sales.host}/{TENANT}/oauth2/v2.0/token",
             "prefix": self.prefix,

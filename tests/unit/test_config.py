@@ -11,6 +11,7 @@ from daemon import config
 from daemon.checkup.parts import unguarded
 from daemon.config import load
 from daemon.settings import Settings
+from daemon.written_out import is_secret
 from schemas.errors import ConfigurationError
 from tests.support.certificates import Authority
 
@@ -24,9 +25,10 @@ sales:
   auth:
     tenant: contoso
     client_id: sales-app
-    client_secret: plain-secret
+    client_secret: ${SALES_SECRET}
 """
-ENVIRON = {"BC_SECRET": "s3cret-of-bc"}
+OF_SALES = "client_secret: ${SALES_SECRET}"
+ENVIRON = {"BC_SECRET": "s3cret-of-bc", "SALES_SECRET": "plain-secret", "PW": "hidden-pw"}
 
 
 @pytest.fixture
@@ -78,7 +80,8 @@ def test_variables_override_any_key(write):
 
 
 def test_a_variable_stands_in_for_an_unset_reference(write):
-    settings = load(write(SIDES), {"COUPLED_BUSINESS_CENTRAL__AUTH__CLIENT_SECRET": "x"})
+    other = {"SALES_SECRET": "y", "COUPLED_BUSINESS_CENTRAL__AUTH__CLIENT_SECRET": "x"}
+    settings = load(write(SIDES), other)
     assert settings.business_central.auth.secret().get_secret_value() == "x"
 
 
@@ -86,7 +89,7 @@ def test_paths_are_relative_to_the_file(write, tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     (tmp_path / "secret.txt").write_text("from-file\n")
     (tmp_path / "mine.yaml").write_text("mappings: []")
-    text = SIDES.replace("client_secret: plain-secret", "client_secret_file: secret.txt")
+    text = SIDES.replace(OF_SALES, "client_secret_file: secret.txt")
     settings = load(write(text + "mappings: mine.yaml\nstore: {url: sqlite+aiosqlite:///data/x.db}\n"), ENVIRON)
     assert settings.sales.auth.secret().get_secret_value() == "from-file"
     assert settings.mappings == str(tmp_path / "mine.yaml")
@@ -95,7 +98,7 @@ def test_paths_are_relative_to_the_file(write, tmp_path, monkeypatch):
 
 def test_a_variable_wins_over_the_secret_file(write, tmp_path):
     (tmp_path / "secret.txt").write_text("from-file")
-    text = SIDES.replace("client_secret: plain-secret", "client_secret_file: secret.txt")
+    text = SIDES.replace(OF_SALES, "client_secret_file: secret.txt")
     settings = load(write(text), ENVIRON | {"COUPLED_SALES__AUTH__CLIENT_SECRET": "from-variable"})
     assert settings.sales.auth.secret().get_secret_value() == "from-variable"
 
@@ -169,7 +172,7 @@ def test_a_kafka_elsewhere_in_the_clear_is_warned_of(write, kafka, warned):
 )
 def test_a_secret_file_has_a_secret_in_it(write, tmp_path, content, said):
     (tmp_path / "secret.txt").write_bytes(content)
-    text = refused(write(SIDES.replace("client_secret: plain-secret", "client_secret_file: secret.txt")))
+    text = refused(write(SIDES.replace(OF_SALES, "client_secret_file: secret.txt")))
     assert said in text
     assert "s3cret" not in text
     assert "0x" not in text
@@ -177,7 +180,7 @@ def test_a_secret_file_has_a_secret_in_it(write, tmp_path, content, said):
 
 def test_a_mark_at_the_begin_of_a_secret_file_is_none_of_it(write, tmp_path):
     (tmp_path / "secret.txt").write_bytes("plain-secret\r\n".encode("utf-8-sig"))
-    settings = load(write(SIDES.replace("client_secret: plain-secret", "client_secret_file: secret.txt")), ENVIRON)
+    settings = load(write(SIDES.replace(OF_SALES, "client_secret_file: secret.txt")), ENVIRON)
     assert settings.sales.auth.secret().get_secret_value() == "plain-secret"
 
 
@@ -187,15 +190,16 @@ def test_a_key_has_to_be_that_of_the_certificate_and_its_password_right(write, t
     tls = "kafka: {security_protocol: SSL, ssl_certfile: %s, ssl_keyfile: %s%s}\n"
     assert load(write(SIDES + tls % (one, one, "")), ENVIRON).kafka.tls
     assert "the key is not that of the certificate" in refused(write(SIDES + tls % (one, other, "")))
-    assert load(write(SIDES + tls % (locked, locked, ", ssl_key_password: hunter2")), ENVIRON).kafka.tls
-    for wrong in ("", ", ssl_key_password: hunter3"):
-        text = refused(write(SIDES + tls % (locked, locked, wrong)))
+    path = write(SIDES + tls % (locked, locked, ", ssl_key_password: '${PW}'"))
+    assert load(path, ENVIRON | {"PW": "hunter2"}).kafka.tls
+    for wrong in ("", ", ssl_key_password: '${PW}'"):
+        text = refused(write(SIDES + tls % (locked, locked, wrong)), ENVIRON | {"PW": "hunter3"})
         assert "ssl_key_password" in text
         assert "hunter" not in text
 
 
 def test_secrets_are_not_shown(write):
-    settings = load(write(SIDES + "store: {url: postgresql://me:hidden-pw@db/coupled}\n"), ENVIRON)
+    settings = load(write(SIDES + "store: {url: 'postgresql://me:${PW}@db/coupled'}\n"), ENVIRON)
     shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
     for secret in ("s3cret-of-bc", "plain-secret", "hidden-pw"):
         assert secret not in shown
@@ -216,7 +220,7 @@ def test_sections_left_empty_have_their_defaults(write):
         ("kafka: {security_protocol: SASL_SSL}", 11, "kafka: SASL needs"),
         ("kafka: {ssl_cafile: no.pem}", 11, "kafka.ssl_cafile: "),
         ("kafka: {ssl_cafile: coupled.yaml}", 11, "kafka: ssl_* needs security_protocol SSL or SASL_SSL"),
-        ("kafka: {ssl_key_password: x}", 11, "kafka: ssl_* needs security_protocol SSL or SASL_SSL"),
+        ("kafka: {ssl_key_password: '${PW}'}", 11, "kafka: ssl_* needs security_protocol SSL or SASL_SSL"),
         ("kafka: {security_protocol: SSL, ssl_keyfile: coupled.yaml}", 11, "kafka: a key needs its certificate"),
         ("kafka: {security_protocol: SSL, ssl_cafile: coupled.yaml}", 11, "kafka: ssl_cafile: "),
         (
@@ -225,10 +229,14 @@ def test_sections_left_empty_have_their_defaults(write):
             "kafka: ssl_certfile: no certificate and key",
         ),
         ("kafka: {sasl_password_file: coupled.yaml}", 11, "kafka: sasl_* needs security_protocol"),
-        ("kafka: {sasl_password: x, sasl_password_file: coupled.yaml}", 11, "kafka: give either sasl_password or"),
+        (
+            "kafka: {sasl_password: '${PW}', sasl_password_file: coupled.yaml}",
+            11,
+            "kafka: give either sasl_password or",
+        ),
         ("store: {url: mysql://x}", 11, "store.url: the store is SQLite or PostgreSQL"),
-        ("store: {password: x}", 11, "store: only PostgreSQL takes a password"),
-        ("store: {url: 'postgresql://a:b@h/d', password: x}", 11, "store: the password is in url already"),
+        ("store: {password: '${PW}'}", 11, "store: only PostgreSQL takes a password"),
+        ("store: {url: 'postgresql://a:${PW}@h/d', password: '${PW}'}", 11, "store: the password is in url already"),
         ("store: {url: 'postgresql://a@h/d', password_file: no}", 11, "store.password_file: "),
         ("mappings: no.yaml", 11, "mappings: "),
         ("mappings: ${NOPE}", 11, "mappings: the environment variable NOPE is not set"),
@@ -274,13 +282,70 @@ def test_a_missing_reference_is_named_with_its_line(write):
         f"{path}, line 4, business_central.auth.client_secret: the environment variable BC_SECRET is not set."
     )
     assert "export BC_SECRET=" in text
+    assert "or name a file" in text
+
+
+NOTIFY = "notify: {webhook: {%s}, email: {%s}}"
+
+
+@pytest.mark.parametrize(
+    ("added", "field", "fix"),
+    [
+        ("web: {password: hunter2}", "web.password", "password_file"),
+        ("kafka: {sasl_password: hunter2}", "kafka.sasl_password", "sasl_password_file"),
+        ("kafka: {ssl_key_password: hunter2}", "kafka.ssl_key_password", "ssl_key_password_file"),
+        ("store: {password: hunter2}", "store.password", "password_file"),
+        ("store: {url: 'postgresql://me:hunter2@db/d'}", "store.url", "store.password_file"),
+        ("store: {url: 'postgresql://me@db/d?password=hunter2'}", "store.url", "store.password_file"),
+        ("store: {url: 'postgresql://me:${PW}@db/d?sslpassword=hunter2'}", "store.url", "store.password_file"),
+        (NOTIFY % ("url: 'https://x.example.com/hunter2'", ""), "notify.webhook.url", "url_file"),
+        (NOTIFY % ("secret: hunter2", ""), "notify.webhook.secret", "secret_file"),
+        (NOTIFY % ("headers: {X-A: hunter2}", ""), "notify.webhook.headers.X-A", "${NAME}"),
+        (NOTIFY % ("", "password: hunter2"), "notify.email.password", "password_file"),
+    ],
+)
+def test_a_secret_that_is_written_out_is_refused(write, added, field, fix):
+    path = write(SIDES + added + "\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, ENVIRON)
+    assert str(caught.value).startswith(f"{path}, line 11, {field}: a secret is written out here")
+    assert fix in caught.value.problem.hint
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_that_a_variable_takes_the_place_of_is_refused_all_the_same(write):
+    path = write(SIDES.replace("${SALES_SECRET}", "hunter2"))
+    text = refused(path, ENVIRON | {"COUPLED_SALES__AUTH__CLIENT_SECRET": "x"})
+    assert text.startswith(f"{path}, line 10, sales.auth.client_secret: a secret is written out here")
+
+
+def test_a_secret_may_have_a_variable_within_it(write):
+    added = NOTIFY % ("url: 'https://x.example.com/${PW}', headers: {Authorization: 'Bearer ${PW}'}", "")
+    webhook = load(write(SIDES + added + "\n"), ENVIRON).notify.webhook
+    assert webhook.address().get_secret_value() == "https://x.example.com/hidden-pw"
+    assert webhook.headers["Authorization"].get_secret_value() == "Bearer hidden-pw"
+
+
+def test_every_secret_can_come_from_a_file(write):
+    """A new one without `…_file` could only come from the environment."""
+    for place, names in _secrets(Settings, ()):
+        assert place in (("store", "url"), ("notify", "webhook", "headers")) or f"{place[-1]}_file" in names
+
+
+def _secrets(part, place):
+    for name, field in part.model_fields.items():
+        if _is_table(field.annotation):
+            yield from _secrets(field.annotation, (*place, name))
+        elif is_secret((*place, name)):
+            yield (*place, name), part.model_fields
 
 
 def test_no_error_shows_a_value(write):
     secret = "extremely-secret"
     for text in (
-        SIDES.replace("plain-secret", f"[{secret}]"),
-        SIDES.replace("plain-secret", f"{{a: {secret}}}"),
+        SIDES.replace("${SALES_SECRET}", f"[{secret}]"),
+        SIDES.replace("${SALES_SECRET}", f"{{a: {secret}}}"),
+        SIDES.replace("${SALES_SECRET}", secret),
         SIDES + f"store: {{url: 'mysql://me:{secret}@x/y'}}",
         SIDES.replace("https://contoso.crm.dynamics.com", f"https://me:{secret}@contoso"),
     ):
@@ -312,7 +377,7 @@ def test_no_error_shows_a_value(write):
 )
 def test_what_is_not_yaml_is_told_without_what_stands_there(write, value, said):
     """promise 10"""
-    path = write(SIDES.replace("plain-secret", value))
+    path = write(SIDES.replace("${SALES_SECRET}", value))
     text = refused(path)
     assert said in text
     assert "hunter2" not in text
@@ -323,7 +388,7 @@ def test_what_is_not_yaml_is_told_without_what_stands_there(write, value, said):
 
 def test_an_anchor_that_is_there_twice_is_not_shown(write, recwarn):
     """A secret that begins with & would be: what is left of it is nothing, and told as that."""
-    text = SIDES.replace("client_id: sales-app", "client_id: &hunter2 app").replace("plain-secret", "&hunter2")
+    text = SIDES.replace("client_id: sales-app", "client_id: &hunter2 app").replace("${SALES_SECRET}", "&hunter2")
     refused(write(text))
     assert not [str(one.message) for one in recwarn]
 

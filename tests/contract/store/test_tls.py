@@ -18,7 +18,9 @@ from tests.support.certificates import Authority
 from tests.support.postgres import PostgresServer
 from tests.support.real_parts import POSTGRES
 
-_SIDE = "url: http://127.0.0.1, auth: {client_id: c, client_secret: s, token_url: http://127.0.0.1/token}"
+_SIDE = (
+    "url: http://127.0.0.1, auth: {client_id: c, client_secret_file: coupled.yaml, token_url: http://127.0.0.1/token}"
+)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from tests.support.letters import kept
 from .conftest import LETTERS
 from .grown import BEGIN, Served, failed
 
-AUTH = "{tenant: t, client_id: c, client_secret: s}"
+AUTH = "{tenant: t, client_id: c, client_secret_file: coupled.yaml}"
 CONFIG = f"""
 business_central: {{url: "https://bc.example.com/v2.0/production", company: CRONUS, auth: {AUTH}}}
 sales: {{url: "https://sales.example.com", auth: {AUTH}}}
