@@ -5,8 +5,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from schemas.errors import Unreachable
 
-# At most, of one worker.
+# At most, of one worker; those it waits on for its turn with a mapping are beside them.
 CONNECTIONS = 15
+# As docs/operate.md and docs/scale.md tell it too.
+USED = f"up to {CONNECTIONS}, and one for each mapping"
 # PostgreSQL's class of what is too large for it: a name too long for an index.
 _TOO_LARGE = "54"
 READ_ONLY = "25006"
@@ -24,7 +26,7 @@ _POSTGRES = {
     READ_ONLY: "PostgreSQL takes no writes now: it is a standby, or default_transaction_read_only is on. Turn that "
     f"off, or lead store.url to the primary. {_GOES_ON}",
     "53100": f"Make room on the disk of PostgreSQL. {_GOES_ON}",
-    "53300": f"Raise max_connections of PostgreSQL, or end others that use it: a worker uses up to 25. {_GOES_ON}",
+    "53300": f"Raise max_connections of PostgreSQL, or end others that use it: a worker uses {USED}. {_GOES_ON}",
     "57P03": f"PostgreSQL is starting, recovering or stopping: wait for it. {_GOES_ON}",
 }
 # When it lets nobody in, PostgreSQL's library repeats what the server said, and not its code.

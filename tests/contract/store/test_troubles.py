@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event, text
 from consumers.ports import Applied
 from daemon.store import engine
 from daemon.store.engine import Store, open_store
-from daemon.store.trouble import CONNECTIONS
+from daemon.store.trouble import CONNECTIONS, unreachable
 from schemas.errors import Unreachable
 
 from .made import CUSTOMER, NOWHERE, TOPIC, coupled
@@ -72,6 +72,13 @@ async def test_without_a_connection_left_it_is_told_and_goes_on_as_soon_as_one_i
         assert "answers too slowly" in caught.value.problem.hint
     await _recorded_whole(store)
     await store.close()
+
+
+def test_how_many_a_worker_uses_is_told_alike_wherever_it_is_told() -> None:
+    used = f"uses up to {CONNECTIONS}, and one for each mapping"
+    assert used in unreachable("postgresql://h/d", Exception("FATAL: sorry, too many clients already")).problem.hint
+    for page in ("operate.md", "scale.md"):
+        assert used in (Path(__file__).parents[3] / "docs" / page).read_text(encoding="utf-8"), page
 
 
 @pytest.fixture
