@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from schemas.change import Change, Op, encode
+from schemas.errors import ApiError
 from schemas.side import Side
 from tests.support import house
 from tests.support.house import CUSTOMERS, TO_BC, TO_SALES, account, customer, pair
@@ -143,6 +144,33 @@ async def test_a_row_of_50_mb_fails_alone_and_is_carried_once_it_is_shortened(tm
         await stage.command("retry", mappings=["CUSTOMER"])
         await stage.live()
         assert values(stage)[1 if side is Side.BC else 0] == sorted([(name, "short"), (other, "")])
+        assert await stage.errors() == []
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    "said", [b'", "deep": ' + b"[" * 5000 + b"]" * 5000 + b', "end": "', b"\xff"], ids=["deep", "no-utf-8"]
+)
+async def test_a_page_that_cannot_be_read_holds_up_its_own_table_and_says_so(
+    tmp_path: Path, side: Side, said: bytes
+) -> None:
+    stage = Stage(tmp_path, house.BC, house.SALES)
+    stage.lines[side] = line = Saying(stage.lines[side], said)  # type: ignore[assignment]
+    here = side is Side.SALES
+    streets, tables = ("addressLine1", "address1_line1"), ("customers", "accounts")
+    async with stage:
+        odd, calm = await pair(stage), await pair(stage, "Beside")
+        mine, theirs = (stage.sales, stage.bc) if here else (stage.bc, stage.sales)
+        mine.edit(odd[here], **{streets[here]: "PLACEHOLDER"})
+        theirs.edit(calm[not here], **{streets[not here]: "carried"})
+        await stage.live()
+        assert mine.get(calm[here])[streets[here]] == "carried"
+        [capture] = [one for *place, one in stage.captures if place == [side, tables[here]]]
+        with pytest.raises(ApiError, match="the body is not a JSON object"):
+            await capture.once()
+        line.said = b"read at last"
+        await stage.live()
+        assert theirs.get(odd[not here])[streets[not here]] == "read at last"
         assert await stage.errors() == []
 
 
