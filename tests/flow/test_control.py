@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from itertools import product
+from random import Random
 from typing import Any
 
 import pytest
 
+from tests.support.commands import FINAL
 from tests.support.waiting import wait_until
 from tests.support.world import CAPTURED, World
 
+# The last is in words of a newer version.
+POISON = (b"{not json", b"", json.dumps({"op": "t", "source": {"side": "bc", "table": "customers"}}).encode())
 WITHOUT_CUSTOMERS = CAPTURED - {"bc:customers", "sales:accounts"}
 
 
@@ -72,6 +78,43 @@ def test_a_message_nobody_can_read_goes_to_the_dead_letters_and_the_rest_goes_on
         for letter in letters:
             assert dict(letter.headers)["reason"]
             assert letter.key == row["id"].encode()
+
+
+def test_poison_on_every_topic_and_commands_in_any_order_stop_nothing(synced: World) -> None:
+    bc, sales, _ = synced.pair(8, "customers", "accounts")
+    topics = [*(name.replace(":", ".") for name in sorted(CAPTURED)), "control"]
+    wanted = {
+        "sync": {"mappings": ["CURRENCY"]},
+        "pause": {"mappings": ["ITEM-PRODUCT"]},
+        "resume": {"mappings": ["ITEM-PRODUCT"]},
+        "retry": {"mappings": ["CURRENCY"]},
+    }
+    ids = {name: f"{synced.prefix}-shuffled-{name}" for name in wanted}
+    sent = [*wanted] * 3
+    Random(7).shuffle(sent)
+    with synced.commands() as commands:
+        for topic, value in product(topics, POISON):
+            commands.send(value, b"poison", topic)
+        for name in sent:
+            commands.command(name, command_id=ids[name], **wanted[name])
+        assert [commands.end(one)["state"] for one in ids.values()] == ["done"] * len(ids)
+        # Was taken after all of them, whichever of pause and resume came last.
+        assert commands.run("resume", mappings=["ITEM-PRODUCT"])["state"] == "done"
+        synced.bc.edit(bc, city="Turku")
+        synced.shows(synced.sales, sales, address1_city="Turku")
+
+        def put_aside() -> Counter[str]:
+            commands.read()
+            told = [dict(one.headers) for one in commands.dead_letters if one.key == b"poison"]
+            assert all(one["reason"] for one in told)
+            return Counter(one["topic"].decode().removeprefix(f"{synced.prefix}.") for one in told)
+
+        # A command in words of a newer version is answered, and not put aside.
+        expected = dict.fromkeys(topics, len(POISON)) | {"control": len(POISON) - 1}
+        wait_until(lambda: put_aside() == expected, 60, "what nobody can read to be put aside")
+        ends = Counter(one["id"] for one in commands.read() if one["state"] in FINAL)
+    assert {one: ends[one] for one in ids.values()} == dict.fromkeys(ids.values(), 1)
+    synced.quiet()
 
 
 def test_what_is_edited_while_everything_that_reads_a_table_is_paused_arrives_after_resuming(synced: World) -> None:
