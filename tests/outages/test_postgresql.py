@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 
+from daemon.store.revisions import KNOWN
 from schemas.outcome import Outcome
 from tests.support.postgres import WORKER, Fragile
 from tests.support.processes import DaemonProcess, coupled
@@ -184,6 +185,53 @@ def test_a_server_that_takes_no_writes(world: World, fragile: Fragile) -> None:
             admin.execute("SET default_transaction_read_only = off")
             admin.execute("ALTER SYSTEM RESET default_transaction_read_only")
             admin.execute("SELECT pg_reload_conf()")
+
+
+# What the next version might bring: a newer schema only adds to an older one (docs/operate.md, "Upgrading").
+NEXT = (
+    "CREATE TABLE of_the_next (number int PRIMARY KEY)",
+    "ALTER TABLE couplings ADD COLUMN of_the_next text NOT NULL DEFAULT ''",
+    "UPDATE alembic_version SET version_num = '9999'",
+)
+BACK = (
+    "DROP TABLE of_the_next",
+    "ALTER TABLE couplings DROP COLUMN of_the_next",
+    f"UPDATE alembic_version SET version_num = '{KNOWN[-1]}'",
+)
+
+
+@contextlib.contextmanager
+def upgraded(fragile: Fragile, database: str) -> Iterator[None]:
+    """A worker of the next version has been started beside the one at work."""
+
+    def apply(statements: tuple[str, ...]) -> None:
+        with fragile.connection(database.rpartition("/")[2]) as admin, admin.transaction():
+            for one in statements:
+                admin.execute(one)
+
+    apply(NEXT)
+    try:
+        yield
+    finally:
+        apply(BACK)
+
+
+def test_an_upgrade_beneath_a_worker_of_this_version(world: World, fragile: Fragile, database: str) -> None:
+    """It goes on, and may be stopped whenever one likes; another of this version is not started any more."""
+    with upgraded(fragile, database):
+        people_work(world)
+        wait_until(lambda: not differences(world), 60, "both sides to be equal")
+        assert world.command("sync", mappings=CARRIED)["state"] == "done"
+        assert unready(world) == []
+        before = fragile.ask("SELECT * FROM alembic_version", database=database.rpartition("/")[2])
+        done = coupled(world, "run")
+        assert done.returncode == 2, done.stderr
+        assert "A newer version of coupled has brought the store to schema 9999" in done.stderr
+        assert "Install that version here too" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert fragile.ask("SELECT * FROM alembic_version", database=database.rpartition("/")[2]) == before
+        people_work(world)
+        wait_until(lambda: not differences(world), 60, "both sides to be equal")
 
 
 FILL = """
