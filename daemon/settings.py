@@ -1,5 +1,6 @@
 """What `coupled.yaml` may say: one frozen tree, with a default for everything but the two sides (DESIGN 6)."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
@@ -31,6 +32,7 @@ __all__ = ["EMBEDDED", "STANDARD", "Auth", "Batch", "Kafka", "Settings", "is_loo
 STANDARD = "standard"
 _DATABASE = "the store is SQLite or PostgreSQL: sqlite:///coupled.db or postgresql://…"
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{32,}")
 _LOGIN = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
 _BC_SCOPE = "https://api.businesscentral.dynamics.com/.default"
 
@@ -177,10 +179,14 @@ class Batch(Part):
 
 
 class Web(Part):
+    """`password` is for people, and lets programs in too; `token` lets them use the API and nothing else."""
+
     host: Named = "127.0.0.1"
     port: int = Field(default=8086, ge=0, le=65_535)
     password: SecretStr | None = None
     password_file: ReadableFile | None = None
+    token: SecretStr | None = None
+    token_file: ReadableFile | None = None
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
@@ -194,6 +200,28 @@ class Web(Part):
 
     def secret(self) -> SecretStr:
         return secret(self.password, self.password_file)
+
+    @model_validator(mode="after")
+    def _guessed_by_nobody(self) -> Self:
+        """A token is tried as often as one likes, since who guesses must not keep programs out."""
+        if not maybe_secret("token", self.token, self.token_file):
+            return self
+        if not self.login:
+            raise ValueError("a token guards nothing without a login: give password or password_file too")
+        if not _TOKEN.fullmatch(self.api_token().get_secret_value()):
+            raise ValueError("a token has 32 characters or more: letters, digits and -._~+/=")
+        return self
+
+    @property
+    def has_token(self) -> bool:
+        return bool(self.token or self.token_file)
+
+    def api_token(self) -> SecretStr:
+        return secret(self.token, self.token_file)
+
+    def bearer(self) -> SecretStr | None:
+        """What our own programs send to the API."""
+        return self.api_token() if self.has_token else self.secret() if self.login else None
 
 
 class Logs(Part):

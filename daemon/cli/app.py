@@ -36,8 +36,8 @@ def main(
         typer.Option(
             "--url",
             envvar="COUPLED_URL",
-            help="Ask the daemon at this address by its API, instead of Kafka and the store. Its password: "
-            "COUPLED_WEB__PASSWORD.",
+            help="Ask the daemon at this address by its API, instead of Kafka and the store. Its token: "
+            "COUPLED_WEB__TOKEN.",
             show_default=False,
         ),
     ] = "",

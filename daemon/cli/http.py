@@ -18,10 +18,11 @@ from schemas.errors import ConfigurationError, CoupledError, Problem, Refused, U
 # A check of the set-up or a list over many failures may take its time; a daemon that is there is connected to at once.
 _TIMEOUT = httpx.Timeout(60, connect=5)
 LARGEST_PAGE = 1000
-_PASSWORD, _FILE = "COUPLED_WEB__PASSWORD", "COUPLED_WEB__PASSWORD_FILE"
+# The token first: who has both means it.
+_VARIABLES = ("COUPLED_WEB__TOKEN", "COUPLED_WEB__PASSWORD")
 _WHERE = "Is its address right, and is it running? It listens where `web` in its coupled.yaml says."
 _DIFFERS = "`coupled --version` tells that of the command line; take the one that the daemon has."
-_MEND = f"Set {_PASSWORD}, or {_FILE} to a file that holds it, to the daemon's web.password."
+_MEND = "Set COUPLED_WEB__TOKEN to the daemon's web.token, or COUPLED_WEB__TOKEN_FILE to a file that holds it."
 
 
 class Api:
@@ -37,10 +38,10 @@ class Api:
         timeout: httpx.Timeout = _TIMEOUT,
     ) -> None:
         self.url = _sound(url, option).rstrip("/")
-        password = _password(config)
-        bearer = {"Authorization": f"Bearer {password}"} if password else {}
+        token = _bearer(config)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         given: dict[str, Any] = {"timeout": timeout, "transport": transport, "mounts": _past_proxies(self.url)}
-        self._client = httpx.Client(base_url=self.url, headers=bearer, **given)
+        self._client = httpx.Client(base_url=self.url, headers=headers, **given)
 
     def close(self) -> None:
         self._client.close()
@@ -108,7 +109,7 @@ class Api:
 
 def _error(status: int, problem: Problem, url: str) -> CoupledError:
     if status == 401:
-        return ConfigurationError("web-password", f"The daemon at {url} does not take the password.", _MEND)
+        return ConfigurationError("web-token", f"The daemon at {url} does not take our token or password.", _MEND)
     kind = Unreachable if status >= 500 else Refused
     return kind(problem.code, problem.message, problem.hint)
 
@@ -128,19 +129,25 @@ def _sound(url: str, option: str) -> str:
     return found
 
 
-def _password(config: Path | None) -> str:
+def _bearer(config: Path | None) -> str:
     """From the environment, else of a configuration that was named: the one that lies here is another daemon's."""
-    if given := os.environ.get(_PASSWORD):
-        return given
-    if file := os.environ.get(_FILE):
-        try:
-            return Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            said = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise ConfigurationError("web-password", f"{_FILE}: {file} cannot be read: {said}.", _MEND) from error
+    for name in _VARIABLES:
+        if given := os.environ.get(name) or _of_file(f"{name}_FILE"):
+            return given
     if config is None:
         return ""
     from daemon.cli.client import settings_of
 
-    web = settings_of(config).web
-    return web.secret().get_secret_value() if web.login else ""
+    known = settings_of(config).web.bearer()
+    return known.get_secret_value() if known else ""
+
+
+def _of_file(variable: str) -> str:
+    file = os.environ.get(variable)
+    if not file:
+        return ""
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        said = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigurationError("web-token", f"{variable}: {file} cannot be read: {said}.", _MEND) from error

@@ -20,7 +20,7 @@ class Worker(Protocol):
     """To be closed after use."""
 
     def ask(self, path: str, given: Mapping[str, Any]) -> Any:
-        """The JSON answer. Unreachable if the worker is away; ConfigurationError if it does not know our password."""
+        """The JSON answer. Unreachable if the worker is away; ConfigurationError if it does not take our token."""
         ...
 
     def url(self) -> str: ...
@@ -29,7 +29,7 @@ class Worker(Protocol):
 
 
 class Elsewhere:
-    """The worker at an address that an option names. Its password is that of `daemon.cli.http`."""
+    """The worker at an address that an option names. Its token is that of `daemon.cli.http`."""
 
     def __init__(self, url: str, config: Path | None, option: str) -> None:
         import httpx
@@ -55,8 +55,8 @@ class Here:
         import httpx
 
         self._settings = settings
-        login = settings.web.login
-        self._bearer = {"Authorization": f"Bearer {settings.web.secret().get_secret_value()}"} if login else {}
+        known = settings.web.bearer()
+        self._bearer = {"Authorization": f"Bearer {known.get_secret_value()}"} if known else {}
         self._client: httpx.Client = httpx.Client(timeout=_ANSWER_SECONDS, trust_env=False)
 
     def ask(self, path: str, given: Mapping[str, Any]) -> Any:
@@ -67,7 +67,9 @@ class Here:
             answer = self._client.get(f"{url}{path}", params=dict(given), headers=self._bearer)
             if answer.status_code in (401, 403):
                 raise ConfigurationError(
-                    "web-password", f"The worker at {url} does not take web.password.", "Compare both configurations."
+                    "web-token",
+                    f"The worker at {url} does not take our web.token or web.password.",
+                    "Compare both configurations.",
                 )
             return answer.raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:

@@ -7,6 +7,7 @@ login, the Host header (a page elsewhere could have its name point at this machi
 import hmac
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from schemas.errors import Refused
 COOKIE = "coupled_session"
 LIFETIME = 12 * 3600
 _TRIES, _WINDOW = 10, 60.0
+_API = "/api/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,18 @@ class Guard:
         return len(self._wrong) >= _TRIES
 
     def may_enter(self, connection: HTTPConnection) -> bool:
-        """Signed in by cookie, or a program that sends the password as a bearer token."""
+        """Signed in by cookie, or a program that sends a bearer token: that of the API, or the password.
+
+        Too many wrong ones close the door to the password only: the token is too long to be guessed.
+        """
         if not self.login or self.session(connection).signed_in:
             return True
         scheme, _, given = connection.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or self.locked:
+        if scheme.lower() != "bearer":
+            return False
+        if connection.url.path.startswith(_API) and _is(self._access.token, given.strip()):
+            return True
+        if self.locked:
             return False
         if self._right(given.strip()):
             return True
@@ -110,14 +119,19 @@ class Guard:
         return not self.login and not (is_loopback(host) or host == self._access.host)
 
     def _right(self, password: str) -> bool:
-        expected = self._access.password() if self._access.password else ""
-        return bool(expected) and _same(expected, password)
+        return _is(self._access.password, password)
 
     def _fresh(self, *, signed_in: bool) -> Session:
         return Session(secrets.token_urlsafe(16), signed_in, int(time.time()) + LIFETIME, fresh=True)
 
     def _sign(self, text: str) -> str:
         return hmac.new(self._key, text.encode(), sha256).hexdigest()
+
+
+def _is(expected: Callable[[], str] | None, given: str) -> bool:
+    """Never, of what is not set or empty."""
+    known = expected() if expected else ""
+    return bool(known) and _same(known, given)
 
 
 def _same(expected: str, given: str) -> bool:

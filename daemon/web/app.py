@@ -100,7 +100,7 @@ def _stopped(request: Request, guard: Guard) -> Response | None:
 
 
 def _unauthorised() -> JSONResponse:
-    hint = "Sign in at /login, or send the password as `Authorization: Bearer …`."
+    hint = "Sign in at /login, or send web.token, or the password, as `Authorization: Bearer …`."
     response = problems.answer(401, "login-needed", "This address needs a login.", hint)
     response.headers["WWW-Authenticate"] = "Bearer"
     return response

@@ -251,15 +251,21 @@ def _nothing_wrong() -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may come in. Without `password` everyone who reaches the port, so `host` must be loopback then."""
+    """Who may come in. Without `password` everyone who reaches the port, so `host` must be loopback then. `token` lets
+    programs use the API."""
 
     host: str = "127.0.0.1"
     password: Callable[[], str] | None = None
+    token: Callable[[], str] | None = None
 
     @staticmethod
     def of(web: Web) -> "Access":
-        """As the configuration says; a password file is read at each sign-in."""
-        return Access(web.host, (lambda: web.secret().get_secret_value()) if web.login else None)
+        """As the configuration says; a file is read whenever somebody shows what may be in it."""
+        return Access(
+            web.host,
+            (lambda: web.secret().get_secret_value()) if web.login else None,
+            (lambda: web.api_token().get_secret_value()) if web.has_token else None,
+        )
 
 
 @dataclass(frozen=True)

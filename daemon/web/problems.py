@@ -57,11 +57,9 @@ class Described(FastAPI):
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
         document["components"]["schemas"].setdefault("ProblemDocument", ProblemDocument.model_json_schema())
-        said = "web.password; on loopback, where there is no login, none is needed"
-        document["components"]["securitySchemes"] = {
-            "password": {"type": "http", "scheme": "bearer", "description": said}
-        }
-        document["security"] = [{}, {"password": []}]
+        said = "web.token, or web.password; on loopback, where there is no login, none is needed"
+        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": said}}
+        document["security"] = [{}, {"token": []}]
         return document
 
 

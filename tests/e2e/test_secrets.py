@@ -22,6 +22,7 @@ pytestmark = pytest.mark.e2e
 
 STORE, CONSOLE, WRONG = "st0re-pass-word/7", "c0nsole pass-word+7", "wr0ng-client-secret-7"
 GUESS = "wr0ng-console-word-7"
+TOKEN = "t0ken-of-programs-that-is-long-enough"
 # Whoever has the store may know what notifications are known by.
 ALLOWED = "webhook_subscriptions.secret"
 ROOTS = ("api/v2.0/subscriptions", "api/coupled/sync/v1.0/subscriptions")
@@ -76,10 +77,16 @@ def world(tmp_path: Path, postgres: str, tokens: list[str], monkeypatch: pytest.
     with World(tmp_path, store=postgres) as made:
         made.configure(port=port, public_url=f"http://127.0.0.1:{port}")
         text = made.config.read_text("utf-8")
-        for name, before, secret in (("store", f'url: "{postgres}"', STORE), ("web", f"port: {port}", CONSOLE)):
-            (tmp_path / f"{name}-password").write_text(secret, "utf-8")
-            assert before in text
-            text = text.replace(before, f"{before}, password_file: {name}-password")
+        for number, (setting, beside, secret) in enumerate(
+            (
+                ("password_file", f'url: "{postgres}"', STORE),
+                ("password_file", f"port: {port}", CONSOLE),
+                ("token_file", f"port: {port}", TOKEN),
+            )
+        ):
+            (tmp_path / f"{number}.secret").write_text(secret, "utf-8")
+            assert beside in text
+            text = text.replace(beside, f"{beside}, {setting}: {number}.secret")
         made.config.write_text(f"{text}logs: {{level: DEBUG}}\n", "utf-8")
         yield made
 
@@ -130,6 +137,8 @@ def console(world: World) -> list[tuple[str, bytes]]:
         visitor.post("/login", data={"password": CONSOLE}).raise_for_status()
         seen = [*pages(visitor, "/"), *api(visitor, "1")]
         assert {"/errors", "/jobs", "/mappings", "/full-sync"} <= {place for place, _ in seen}
+        program = httpx.get(f"{note['web']}/api/status", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert program.status_code == 200
         probes = [(path, visitor.get(path).content) for path in ("/metrics", "/healthz", "/readyz")]
         return [*before, *seen, *probes]
 
@@ -154,8 +163,9 @@ def command_lines(world: World) -> list[tuple[str, bytes]]:
 
 def test_no_secret_is_written_anywhere(world: World, tokens: list[str], postgres: str) -> None:
     known = {"the client secret": SECRET, "the store's password": STORE, "the console's password": CONSOLE}
-    written = Written({**known, "a wrong client secret": WRONG, "a wrong password": GUESS})
-    kept = [world.secret, *world.folder.glob("*-password")]
+    guessed = {"a wrong client secret": WRONG, "a wrong password": GUESS}
+    written = Written({**known, **guessed, "the token of the API": TOKEN})
+    kept = [world.secret, *world.folder.glob("*.secret")]
     with DaemonProcess(world) as daemon:
         wait_until(lambda: len(client_states(world)) == 6, 60, "six subscriptions")
         states = client_states(world)

@@ -24,8 +24,9 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 @pytest.fixture(autouse=True)
 def no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("COUPLED_WEB__PASSWORD", "COUPLED_WEB__PASSWORD_FILE"):
+    for name in ("COUPLED_WEB__PASSWORD", "COUPLED_WEB__TOKEN"):
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"{name}_FILE", raising=False)
 
 
 def desk(monkeypatch: pytest.MonkeyPatch, answer: Handler) -> Remote:
@@ -160,7 +161,7 @@ def test_a_password_goes_over_no_open_line(url: str) -> None:
         Api(url, None)
 
 
-def test_the_password_is_of_the_environment_or_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_token_or_password_is_of_the_environment_or_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def sent() -> str | None:
         seen: list[httpx.Request] = []
 
@@ -179,3 +180,8 @@ def test_the_password_is_of_the_environment_or_a_file(monkeypatch: pytest.Monkey
     assert sent() == "Bearer of-the-file"
     monkeypatch.setenv("COUPLED_WEB__PASSWORD", "of-the-variable")
     assert sent() == "Bearer of-the-variable"
+    (tmp_path / "token").write_text("token-of-the-file\n")
+    monkeypatch.setenv("COUPLED_WEB__TOKEN_FILE", str(tmp_path / "token"))
+    assert sent() == "Bearer token-of-the-file"
+    monkeypatch.setenv("COUPLED_WEB__TOKEN", "token-of-the-variable")
+    assert sent() == "Bearer token-of-the-variable"

@@ -217,6 +217,9 @@ def test_sections_left_empty_have_their_defaults(write):
         ("web: {port: many}", 11, "web.port: input should be a valid integer"),
         ("web:\n  host: 0.0.0.0", 11, "web: every address but loopback needs a login: give password or password_file"),
         ("web: {host: 0.0.0.0, password_file: no.txt}", 11, "web.password_file: "),
+        ("web: {token: '${PW}'}", 11, "web: a token guards nothing without a login: give password"),
+        ("web: {password: '${PW}', token: '${PW}'}", 11, "web: a token has 32 characters or more"),
+        ("web: {token: '${PW}', token_file: coupled.yaml}", 11, "web: give either token or token_file"),
         ("kafka: {security_protocol: SASL_SSL}", 11, "kafka: SASL needs"),
         ("kafka: {ssl_cafile: no.pem}", 11, "kafka.ssl_cafile: "),
         ("kafka: {ssl_cafile: coupled.yaml}", 11, "kafka: ssl_* needs security_protocol SSL or SASL_SSL"),
@@ -324,6 +327,20 @@ def test_a_secret_may_have_a_variable_within_it(write):
     webhook = load(write(SIDES + added + "\n"), ENVIRON).notify.webhook
     assert webhook.address().get_secret_value() == "https://x.example.com/hidden-pw"
     assert webhook.headers["Authorization"].get_secret_value() == "Bearer hidden-pw"
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("{}", None),
+        ("{password: '${PW}'}", "hidden-pw"),
+        ("{password: '${PW}', token: '${TOKEN}'}", "0123456789abcdef" * 2),
+    ],
+)
+def test_our_own_programs_send_the_token_or_else_the_password(write, given, sent):
+    web = load(write(SIDES + f"web: {given}\n"), ENVIRON | {"TOKEN": "0123456789abcdef" * 2}).web
+    assert (web.bearer() and web.bearer().get_secret_value()) == sent
+    assert "0123456789abcdef" not in repr(web)
 
 
 def test_every_secret_can_come_from_a_file(write):

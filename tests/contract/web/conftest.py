@@ -371,9 +371,12 @@ def world() -> World:
     return World()
 
 
+TOKEN = "for-programs-and-for-nobody-else-0"
+
+
 @pytest.fixture
 def guarded() -> World:
-    return World(access=Access("0.0.0.0", lambda: "let-me-in"))
+    return World(access=Access("0.0.0.0", lambda: "let-me-in", lambda: TOKEN))
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ async def test_a_method_that_is_not_taken_is_told_which_are(browser, path, allow
 async def test_openapi_says_what_an_error_looks_like(browser):
     document = (await browser.get("/api/openapi.json")).json()
     assert set(document["components"]["schemas"]["ProblemDocument"]["required"]) >= {"type", "title", "status", "code"}
-    assert document["components"]["securitySchemes"]["password"]["scheme"] == "bearer"
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     for operations in document["paths"].values():
         for operation in operations.values():
             assert "application/problem+json" in operation["responses"]["default"]["content"]

@@ -6,7 +6,7 @@ from daemon.settings import Web
 from daemon.web import Access, bodies
 from daemon.web.access import COOKIE
 
-from .conftest import World
+from .conftest import TOKEN, World
 from .test_console import PAGES, token
 
 
@@ -67,6 +67,23 @@ async def test_programs_send_the_password(guarded, browser):
     assert sent.status_code == 202
 
 
+async def test_programs_send_the_token_which_opens_the_api_and_nothing_else(guarded, browser):
+    right = {"Authorization": f"Bearer {TOKEN}"}
+    assert (await browser.get("/api/status", headers=right)).status_code == 200
+    sent = await browser.post("/api/commands", json={"id": "1", "command": "sync"}, headers=right)
+    assert sent.status_code == 202
+    assert (await browser.get("/jobs", headers=right)).status_code == 303
+    assert (await browser.post("/login", data={"password": TOKEN})).status_code == 403
+    for wrong in (f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", "Bearer ", "Bearer"):
+        assert (await browser.get("/api/status", headers={"Authorization": wrong})).status_code == 401
+
+
+async def test_without_a_token_none_is_right():
+    async with World(access=Access("0.0.0.0", lambda: "let-me-in")).browser() as client:
+        for given in ("Bearer ", "Bearer None", f"Bearer {TOKEN}"):
+            assert (await client.get("/api/status", headers={"Authorization": given})).status_code == 401
+
+
 async def test_made_up_cookies(guarded, browser):
     other = World(access=guarded.services.access)
     async with other.browser() as elsewhere:
@@ -96,6 +113,8 @@ async def test_guessing_is_slowed_down(guarded, browser, monkeypatch):
         await browser.post("/login", data={"password": "guess"})
     assert (await browser.post("/login", data={"password": "let-me-in"})).status_code == 429
     assert (await browser.get("/api/status", headers={"Authorization": "Bearer let-me-in"})).status_code == 401
+    # Programs go on: nobody keeps them out by guessing.
+    assert (await browser.get("/api/status", headers={"Authorization": f"Bearer {TOKEN}"})).status_code == 200
 
 
 async def test_the_way_on_from_the_login_stays_here(browser):
@@ -114,6 +133,12 @@ def test_access_is_as_configured(tmp_path):
     assert access.password() == "from-file"
     (tmp_path / "password").write_text("rotated\n")
     assert access.password() == "rotated"
+    assert access.token is None
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    programs = Access.of(Web(password_file=tmp_path / "password", token_file=tmp_path / "token"))
+    assert programs.token() == TOKEN
+    (tmp_path / "token").write_text(TOKEN[::-1])
+    assert programs.token() == TOKEN[::-1]
 
 
 @pytest.mark.parametrize(
