@@ -158,10 +158,14 @@ def test_workers_join_leave_and_die_under_load(world: World) -> None:
         world.quiet(tables=TABLES)
         assert unequal(world) == []
         _told_right(commands, run)
-    for witness in witnesses:
+    for witness, swept in zip(witnesses, ("customers", "accounts"), strict=True):
         for table, polls in witness.polls().items():
             assert at_once(polls) == [], table
             assert len(owners(polls)) <= CHANGES, (table, owners(polls))
+        pages = witness.sweeps()[swept]
+        assert at_once(pages) == [], pages
+        # The one that was killed, and the one that went on.
+        assert len(owners(pages)) <= 2, pages
     assert _increasing(histories, "sales", "accounts", "address1_line2") == []
     assert _increasing(histories, "bc", "customers", "phoneNumber") == []
 

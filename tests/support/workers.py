@@ -6,10 +6,11 @@ Each worker signs in as an application user of its own, which is how a service t
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any, Self
@@ -25,6 +26,7 @@ from tests.support.simulators import CLIENT, PERSON, SECRET, Request
 from tests.support.waiting import wait_until
 from tests.support.world import World
 
+_IDS = re.compile(r"select=\w+(&|$)")
 NAMES = ("anna", "berta", "carla", "dora")
 
 
@@ -41,8 +43,15 @@ class Asked:
 
     who: str
     request: Request
+    prefer: str
     began: float
     ended: float
+
+    @property
+    def swept(self) -> bool:
+        """A page of what a run sweeps. The daemon asks for pages nowhere else but in capture, and of ids alone."""
+        other = self.request.poll or "odata.track-changes" in self.prefer or _IDS.search(self.request.path)
+        return self.request.method == "GET" and "odata.maxpagesize" in self.prefer and not other
 
 
 class Witness:
@@ -63,17 +72,24 @@ class Witness:
         assert app.middleware_stack, "it has not started"
         app.middleware_stack = _Noting(app.middleware_stack, self)
 
-    def note(self, authorization: str, method: str, path: str, began: float) -> None:
+    def note(self, headers: Mapping[bytes, bytes], method: str, path: str, began: float) -> None:
+        authorization, prefer = (headers.get(name, b"").decode() for name in (b"authorization", b"prefer"))
         who = self._users.get(authorization.partition(" ")[2], "")
         asked = Request(method, path, 0, False, method != "GET")
-        self.asked.append(Asked(who, asked, began, time.monotonic()))
+        self.asked.append(Asked(who, asked, prefer, began, time.monotonic()))
 
     def polls(self) -> Mapping[str, list[Asked]]:
         """Capture's looks at each table, in the order they began."""
+        return self._by_table(lambda one: one.request.poll)
+
+    def sweeps(self) -> Mapping[str, list[Asked]]:
+        """The pages that runs have read of each table, in the order they began."""
+        return self._by_table(lambda one: one.swept)
+
+    def _by_table(self, wanted: Callable[[Asked], bool]) -> Mapping[str, list[Asked]]:
         found: dict[str, list[Asked]] = {}
-        for one in sorted(self.asked, key=lambda one: one.began):
-            if one.request.poll:
-                found.setdefault(one.request.table, []).append(one)
+        for one in sorted(filter(wanted, self.asked), key=lambda one: one.began):
+            found.setdefault(one.request.table, []).append(one)
         return found
 
     def last_poller(self) -> str:
@@ -94,7 +110,7 @@ class _Noting:
         finally:
             query = scope["query_string"].decode("latin-1")
             path = scope["path"] + (f"?{query}" if query else "")
-            self._witness.note(headers.get(b"authorization", b"").decode(), scope["method"], path, began)
+            self._witness.note(headers, scope["method"], path, began)
 
 
 def owners(asked: list[Asked]) -> list[str]:
