@@ -87,14 +87,14 @@ MUTANTS = {
         "consumers/recovering.py",
         "        return list({(one.side, one.version): one for one in may_come}.values())\n",
         "        return []\n",
-        "tests/unit/test_changes_begun.py",
+        "tests/unit/test_changes_begun.py::test_a_write_that_is_carried_out_late_is_known_as_ours",
     ),
     "nobody looks for the partner of a record that is deleted too soon": Mutant(
         2,
         "consumers/synchronise.py",
         "                couplings = await self._unrecorded.couplings(mapping, newest, superseded, couplings)\n",
         "",
-        "tests/unit/test_unrecorded.py",
+        "tests/unit/test_unrecorded.py::test_its_partner_is_found_and_goes_the_way_of_the_mapping",
     ),
     "another log's position is believed": Mutant(
         5,

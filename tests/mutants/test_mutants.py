@@ -28,6 +28,12 @@ def _mutated(name: str, into: Path) -> Path:
     return into
 
 
+def test_each_promise_has_one_and_each_names_one_test() -> None:
+    """So that it is this test that finds it, and not another of its file by accident."""
+    assert {mutant.promise for mutant in MUTANTS.values()} == set(range(1, 11))
+    assert [name for name, mutant in MUTANTS.items() if "::" not in mutant.test] == []
+
+
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_planted_bug_is_found(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "-p", "tests.mutants.ends"]
