@@ -88,7 +88,8 @@ docs: setup  ## write docs/reference/ from the code, the checklist of docs/diffe
 site: setup  ## the documentation as a site in build/site; every dead link is an error (ARGS=--serve shows it at http://127.0.0.1:8000 while you write)
 	@$(BIN)/python -m tests.support.site $(ARGS)
 
-screenshots: setup  ## take the pictures of docs/images anew, in Chromium
+screenshots: setup  ## take the pictures of docs/images anew, in Chromium: the tests of the administrator's day do, as they go
+	@COUPLED_PICTURES=docs/images COUPLED_REQUIRE_CHROMIUM=1 $(BIN)/python -m pytest tests/browser/test_administrators_day.py -q $(ARGS)
 	@$(BIN)/python -m tests.support.pictures
 
 lock: setup  ## renew requirements.lock from pyproject.toml, and those of the clients of strangers, the audit and the site (ARGS=--upgrade for newer versions)

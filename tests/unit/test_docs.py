@@ -10,6 +10,7 @@ import pytest
 from daemon import reference
 from daemon.config import load
 from schemas import command, mapping_file
+from tests.support import pictures
 
 ROOT = reference.ROOT
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -101,3 +102,12 @@ def test_every_page_is_in_the_navigation_of_the_site() -> None:
     navigation = set(re.findall(r"[\w/-]+\.md$", settings.partition("\nnav:\n")[2], re.MULTILINE))
     pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")}
     assert navigation == pages | {"changelog.md"}
+
+
+def test_the_pictures_are_those_that_the_browser_tests_take_and_not_large() -> None:
+    sizes = {file.name: file.stat().st_size for file in pictures.IMAGES.glob("*.png")}
+    assert sizes.keys() == pictures.files(), "`make screenshots` takes them"
+    assert {name: size for name, size in sizes.items() if size > pictures.LARGEST} == {}
+    assert sum(sizes.values()) <= pictures.LARGEST_TOGETHER
+    console = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
+    assert [name for name in sizes if f"images/{name}" not in console] == []

@@ -80,8 +80,13 @@
   }
 
   localise(document);
-  // On a phone the pages' names are wider than the window.
-  document.querySelector("header nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+  // On a phone, which may be turned, the pages' names are wider than the window. Only their own row moves.
+  function point() {
+    const nav = document.querySelector("header nav"), current = nav?.querySelector("[aria-current]");
+    if (current) nav.scrollLeft = current.offsetLeft - nav.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
+  }
+  point();
+  addEventListener("resize", point);
   if (every) {
     setTimeout(keep, every);
     document.addEventListener("visibilitychange", refresh);
