@@ -17,8 +17,6 @@ from schemas.errors import Refused
 from schemas.topics import Topics
 
 _SECONDS_TO_ANSWER = 20
-# The embedded broker may say that the topic ends before its last batch: nothing for so long is the end as well.
-_QUIET_SECONDS = 1.0
 _STEP_MS = 20
 
 
@@ -123,26 +121,26 @@ def _all_of(
     low: bool,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Any]:
-    """`low`: the broker tells an end that is low by up to a batch (DESIGN 7)."""
+    """`low`: the broker tells an end that is low by up to a batch (DESIGN 7), and only with its answers the right one.
+
+    TimeoutError if it does not answer.
+    """
     consumer.assign([partition])
     told = consumer.end_offsets([partition])[partition]
     first = consumer.beginning_offsets([partition])[partition]
     end = told if before is None else min(told, before)
-    reached = start = first if newest is None else max(first, end - newest)
-    consumer.seek(partition, start)
+    reached = first if newest is None else max(first, end - newest)
+    consumer.seek(partition, reached)
     heard = clock()
 
     def over() -> bool:
-        """Nothing came any more, where there is at most one batch to come, and that as a whole: it has come, or the
-        broker has answered that there is nothing, or it has been quiet for long."""
-        empty = reached == start and consumer.highwater(partition) is not None
-        return reached > told or (reached == told and (empty or clock() - heard > _QUIET_SECONDS))
+        last = consumer.highwater(partition) if low else told
+        return (before is not None and reached >= before) or (last is not None and reached >= max(last, told))
 
-    while (low or reached < told) and (before is None or reached < before):
+    while not over():
         records = consumer.poll(timeout_ms=_STEP_MS).get(partition, ())
         yield from (record for record in records if before is None or record.offset < before)
-        reached = consumer.position(partition)
-        if records:
-            heard = clock()
-        elif low and over():
-            return
+        if (now := consumer.position(partition)) != reached:
+            reached, heard = now, clock()
+        elif clock() - heard > _SECONDS_TO_ANSWER:
+            raise TimeoutError(f"no message of {partition.topic} came for {_SECONDS_TO_ANSWER} s")

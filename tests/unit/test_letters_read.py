@@ -42,7 +42,7 @@ class Consumer:
         assert places == [PLACE]
 
     def end_offsets(self, _: object) -> dict[TopicPartition, int]:
-        return {PLACE: self.end - (self.batches[-1] if self.low and self.batches else 0)}
+        return {PLACE: self.end - (self.batches[-1] - 1 if self.low and self.batches else 0)}
 
     def beginning_offsets(self, _: object) -> dict[TopicPartition, int]:
         return {PLACE: 0}
@@ -76,7 +76,7 @@ def read(consumer: Consumer, newest: int | None = None, before: int | None = Non
     return [one.offset for one in found]
 
 
-@pytest.mark.parametrize("late", [0, 7, 40])
+@pytest.mark.parametrize("late", [0, 7, 400])
 @pytest.mark.parametrize("low", [False, True])
 @pytest.mark.parametrize("batches", [[], [1], [5], [3, 4, 2], [1] * 6], ids=str)
 def test_all_are_read_whatever_the_broker_says_of_the_end_and_however_late_it_answers(
@@ -91,8 +91,16 @@ def test_at_an_end_that_is_told_rightly_nobody_asks_for_more() -> None:
     assert (nothing.polls, some.polls) == (0, 2)
 
 
-@pytest.mark.parametrize(("batches", "polls"), [([], 1), ([4], 2), ([3, 4], 3)])
-def test_where_it_is_told_low_an_answer_without_records_is_the_end(batches: list[int], polls: int) -> None:
+@pytest.mark.parametrize("low", [False, True])
+def test_a_broker_that_does_not_answer_is_given_up(low: bool) -> None:
+    consumer = Consumer([3], low, late=10**9)
+    with pytest.raises(TimeoutError):
+        read(consumer)
+    assert 20 < consumer.now() < 21
+
+
+@pytest.mark.parametrize(("batches", "polls"), [([], 1), ([4], 1), ([3, 4], 2)])
+def test_where_it_is_told_low_the_first_answer_tells_it_rightly(batches: list[int], polls: int) -> None:
     consumer = Consumer(batches, True)
     assert len(read(consumer)) == sum(batches)
     assert consumer.polls == polls
