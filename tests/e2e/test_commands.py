@@ -78,8 +78,9 @@ def test_a_daemon_is_driven_by_its_address_alone(at_work: World) -> None:
         here, there = (coupled(at_work, *words, env=env) for env in ({}, elsewhere))
         assert (there.returncode, there.stdout, there.stderr) == (here.returncode, here.stdout, here.stderr)
     here, there = (coupled(at_work, "check", "--json", env=env) for env in ({}, elsewhere))
-    assert [one for one in document(there)["findings"] if one not in document(here)["findings"]] == []
-    assert there.returncode == here.returncode == 0
+    # The second finds that the first has taken some of the requests that Sales allows.
+    told, same = ([one for one in document(done)["findings"] if one["what"] != "limits"] for done in (there, here))
+    assert (told, there.returncode) == (same, here.returncode)
     nobody = coupled(at_work, "--url", "http://127.0.0.1:1", "status")
     assert (nobody.returncode, "does not answer" in nobody.stderr) == (3, True)
 
