@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daemon.web.ports import Reader, Services, Wanted, WantedJobs
+from daemon.store.views import Failure
+from daemon.web.ports import Causes, Page, Reader, Services, Wanted, WantedJobs
 from daemon.web.rendering import PAGE, Renderer
 from schemas.job import JobState, Run, RunKind, RunState
 from schemas.side import Direction
@@ -88,8 +89,10 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
     async def errors(request: Request, mapping: str = "", code: str = "", cause: str = "", offset: int = 0) -> Response:
         """Causes first; the records of one are a page of their own."""
         wanted = Wanted(mapping or None, code or None, None, cause or None)
-        page = await reader.failures(wanted, max(0, offset), PAGE) if cause else None
-        causes = None if cause else await reader.causes(wanted, max(0, offset), PAGE)
+        # Side by side: with a hundred thousand failures each of these counts them all.
+        (page, causes), codes, blanks = await asyncio.gather(
+            _failing(reader, wanted, max(0, offset)), reader.failure_codes(), reader.blank_count(mapping or None)
+        )
         listed = page.items if page else [each for one in causes.page.items for each in one.examples] if causes else []
         return await renderer.page(
             request,
@@ -97,9 +100,9 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
             page=page,
             causes=causes,
             called=await reader.names(listed),
-            codes=await reader.failure_codes(),
+            codes=codes,
             names=reader.mapping_names,
-            blanks=await reader.blank_count(mapping or None),
+            blanks=blanks,
             chosen={"mapping": mapping, "code": code, "cause": cause},
         )
 
@@ -114,6 +117,13 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         page = await reader.couplings(mapping or None, text.strip(), max(0, offset), PAGE)
         chosen = {"mapping": mapping, "text": text}
         return await renderer.page(request, "couplings", page=page, names=reader.mapping_names, chosen=chosen)
+
+
+async def _failing(reader: Reader, wanted: Wanted, offset: int) -> tuple[Page[Failure] | None, Causes | None]:
+    """The records of a cause, if one is wanted, or else all causes."""
+    if wanted.cause:
+        return await reader.failures(wanted, offset, PAGE), None
+    return None, await reader.causes(wanted, offset, PAGE)
 
 
 def _wanted_jobs(mapping: str, state: str, run: str) -> WantedJobs:
