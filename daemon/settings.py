@@ -123,7 +123,7 @@ class Store(Part):
     def _known(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         try:
             url = make_url(value.get_secret_value())
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # a port that is no number, and is told by its value
             raise ValueError(_DATABASE) from None
         backend = url.get_backend_name()
         if backend not in {"sqlite", "postgresql"}:

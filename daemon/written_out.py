@@ -1,5 +1,6 @@
 """Secrets that stand in coupled.yaml itself, which takes none: it is copied, mailed and kept under version control."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
@@ -16,6 +17,8 @@ _REFERENCE = "${"
 # Secret for its password alone: without one it may stand there.
 _DATABASE = ("store", "url")
 _OPTIONS = ("password", "sslpassword")
+# A variable where an address takes only a number.
+_PORT = re.compile(r":\$\{\w+\}(?=[/?]|$)")
 # A table of names that anybody may choose, which no `…_file` can stand beside.
 _HEADERS = ("notify", "webhook", "headers")
 _PAGE = 'docs/setup.md, "Where secrets come from", has every way.'
@@ -59,8 +62,8 @@ def _written_out(place: Place, text: str) -> bool:
 
 def _passwords(address: str) -> list[str]:
     try:
-        url = make_url(address)
-    except ArgumentError:
+        url = make_url(_PORT.sub("", address))
+    except (ArgumentError, ValueError):
         return []  # all of it is a variable, or it is no address, which is told where it is used
     options = (one for name in _OPTIONS for one in url.normalized_query.get(name, ()))
     return [one for one in (url.password, *options) if one]

@@ -343,6 +343,20 @@ def test_our_own_programs_send_the_token_or_else_the_password(write, given, sent
     assert "0123456789abcdef" not in repr(web)
 
 
+def test_the_port_of_the_store_may_be_a_variable(write):
+    path = write(SIDES + "store: {url: 'postgresql://me:${PW}@db:${PORT}/coupled'}\n")
+    settings = load(path, ENVIRON | {"PORT": "5433"})
+    assert settings.store.address().get_secret_value() == "postgresql://me:hidden-pw@db:5433/coupled"
+    text = refused(write(SIDES + "store: {url: 'postgresql://me:hunter2@db:${PORT}/coupled'}\n"))
+    assert "line 11, store.url: a secret is written out here" in text
+
+
+def test_a_password_that_stands_where_the_port_does_is_not_shown(write):
+    text = refused(write(SIDES + "store: {url: 'postgresql://me:hunter2'}\n"))
+    assert "line 11, store.url: the store is SQLite or PostgreSQL" in text
+    assert "hunter2" not in text
+
+
 def test_every_secret_can_come_from_a_file(write):
     """A new one without `…_file` could only come from the environment."""
     for place, names in _secrets(Settings, ()):
