@@ -148,9 +148,10 @@ class FakeReader:
         *,
         direction: Direction | None = None,
     ) -> Page[Found]:
+        kept = next((one.found for one in self.job_list if one.id == job), {})
         alike = [
             Found(
-                "duplicate",
+                "uncouple" if "uncouple" in kept else "duplicate",
                 Direction.BOTH,
                 f"b{n}",
                 f"s{n}",

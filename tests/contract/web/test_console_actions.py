@@ -166,6 +166,14 @@ async def test_what_was_uncoupled_is_coupled_again_from_its_list(world, browser)
     assert (command.mapping, command.bc_id, command.sales_id, command.use) == ("CUSTOMER", "b7", "s7", Use.NOTHING)
 
 
+async def test_only_what_was_uncoupled_is_coupled_again(world, browser):
+    """A repair may end couplings too; what else it has found is no pair that was one."""
+    world.reader.job_list.append(replace(foretold(), counters={Outcome.UNCOUPLED: 3}))
+    text = (await browser.get(f"/jobs/{foretold().id}/findings?kind=duplicate")).text
+    assert "7 &lt;Adatum&gt;" in text
+    assert "Couple again" not in text
+
+
 async def test_a_notice_leads_to_the_jobs_of_its_run(world, browser):
     world.reader.commands["c-1"] = CommandStatus("c-1", "retry", RunState.RUNNING, NOW, run="c-1")
     assert '<a href="/jobs?run=c-1">its jobs</a>' in (await browser.get("/errors?command=c-1")).text
