@@ -272,3 +272,17 @@ async def test_what_is_lost_comes_no_more_once_its_partner_has_changed(pair: Pai
     assert pair.river.memory.late == {}
     there.arrive()
     assert pair.row(pair.there)[CITY[pair.there]] != "Graz"
+
+
+async def test_a_record_that_cannot_be_read_hides_of_no_other_what_was_begun() -> None:
+    """Promise 7: the read of all is refused, and that of the first."""
+    river = River(on_update_conflict="fail")
+    ends = await river.take(*(river.new(BC, displayName=name, city="Linz") for name in ("Adatum", "Contoso")))
+    keys = [one.change.key for one in ends]
+    batch = [river.message(river.topic(BC), encode(river.edited(BC, key, city="Graz"))) for key in keys]
+    river.memory.fail_record = [Killed()]
+    with pytest.raises(Killed):
+        await river.deliver(BC, batch)
+    river.sales.read_faults = [ApiError(400, "odd", "not this one")] * 2
+    again = await river.take(*(river.edited(BC, key, city="Wien") for key in keys))
+    assert {one.outcome for one in again} == {Outcome.CONFLICT, Outcome.MODIFIED}
