@@ -20,7 +20,8 @@ import structlog
 from tests.chaos.harness import IN_VAIN
 from tests.chaos.steps import ANY_MOMENT
 from tests.chaos.worlds import Tally, run
-from tests.machine.test_state_machine import faults, go, happened
+from tests.machine.ground import faults, happened
+from tests.machine.test_state_machine import go
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "promises.md"
 BEGIN, END = "<!-- figures -->\n", "<!-- end -->"
