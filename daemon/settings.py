@@ -203,12 +203,10 @@ class Web(Part):
 
     @model_validator(mode="after")
     def _guessed_by_nobody(self) -> Self:
-        """A token is tried as often as one likes, since who guesses must not keep programs out."""
-        if not maybe_secret("token", self.token, self.token_file):
-            return self
-        if not self.login:
-            raise ValueError("a token guards nothing without a login: give password or password_file too")
-        if not _TOKEN.fullmatch(self.api_token().get_secret_value()):
+        """A token is tried as often as one likes, since who guesses must not keep programs out. Without a login, where
+        a variable for `--url` may set one, it opens what is open.
+        """
+        if maybe_secret("token", self.token, self.token_file) and not self.token_now():
             raise ValueError("a token has 32 characters or more: letters, digits and -._~+/=")
         return self
 
@@ -218,6 +216,11 @@ class Web(Part):
 
     def api_token(self) -> SecretStr:
         return secret(self.token, self.token_file)
+
+    def token_now(self) -> str:
+        """The API's token; empty if its file holds none that nobody guesses by now."""
+        text = self.api_token().get_secret_value()
+        return text if _TOKEN.fullmatch(text) else ""
 
     def bearer(self) -> SecretStr | None:
         """What our own programs send to the API."""

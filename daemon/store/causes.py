@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, column, func, select, values
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from daemon.store.database import chunks
 from daemon.store.tables import FailureRow
 
 EXAMPLES = 3
@@ -33,10 +34,18 @@ async def numbers(
 async def examples(connection: AsyncConnection, causes: Sequence[Cause], once_each: Wanted) -> dict[Cause, list[Any]]:
     """The last open failures of each, newest first. Of one that is over meanwhile there are none.
 
-    Two questions however many causes there are: each by itself would cost more than to count all failures.
+    Two questions for hundreds of causes: each by itself would cost more than to count all failures, and in one a
+    database takes only so many values.
     """
-    if not causes:
-        return {}
+    found: dict[Cause, list[Any]] = {}
+    for some in chunks(causes):
+        found |= await _some_examples(connection, some, once_each)
+    return found
+
+
+async def _some_examples(
+    connection: AsyncConnection, causes: Sequence[Cause], once_each: Wanted
+) -> dict[Cause, list[Any]]:
     row, found = FailureRow, dict[Cause, list[Any]]()
     numbers = await connection.execute(_newest(causes, once_each))
     ids = [number for numbers_of_one in numbers for number in numbers_of_one if number is not None]

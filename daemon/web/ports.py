@@ -264,7 +264,7 @@ class Access:
         return Access(
             web.host,
             (lambda: web.secret().get_secret_value()) if web.login else None,
-            (lambda: web.api_token().get_secret_value()) if web.has_token else None,
+            web.token_now if web.has_token else None,
         )
 
 

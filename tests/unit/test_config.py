@@ -217,7 +217,7 @@ def test_sections_left_empty_have_their_defaults(write):
         ("web: {port: many}", 11, "web.port: input should be a valid integer"),
         ("web:\n  host: 0.0.0.0", 11, "web: every address but loopback needs a login: give password or password_file"),
         ("web: {host: 0.0.0.0, password_file: no.txt}", 11, "web.password_file: "),
-        ("web: {token: '${PW}'}", 11, "web: a token guards nothing without a login: give password"),
+        ("web: {token: '${PW}'}", 11, "web: a token has 32 characters or more"),
         ("web: {password: '${PW}', token: '${PW}'}", 11, "web: a token has 32 characters or more"),
         ("web: {token: '${PW}', token_file: coupled.yaml}", 11, "web: give either token or token_file"),
         ("kafka: {security_protocol: SASL_SSL}", 11, "kafka: SASL needs"),

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from daemon.store import causes
 from daemon.store.engine import Store
 from schemas.coupling import Reference
 from schemas.outcome import Outcome
@@ -176,6 +177,13 @@ async def _counted(store: Store, url: str) -> None:
         plans = [_plan(connection, statement, given) for statement, given in statements if _counts(statement)]
     assert len(plans) == 2
     assert [plan for plan in plans if not ("COVERING INDEX" in plan or "Index Only Scan" in plan)] == []
+
+
+async def test_examples_are_read_of_as_many_causes_as_there_are(store: Store) -> None:
+    """More than a database takes in one question, with all that is asked of each."""
+    unknown = [(CUSTOMER, "to_sales", "http-400", f"{number:012x}") for number in range(17_000)]
+    async with store.database.read() as connection:
+        assert await causes.examples(connection, unknown, ()) == {}
 
 
 async def test_a_few_examples_are_read_of_each_cause(store: Store, kinds: Sequence[str], url: str) -> None:

@@ -139,6 +139,9 @@ def test_access_is_as_configured(tmp_path):
     assert programs.token() == TOKEN
     (tmp_path / "token").write_text(TOKEN[::-1])
     assert programs.token() == TOKEN[::-1]
+    (tmp_path / "token").write_text("short")
+    assert programs.token() == ""
+    assert Access.of(Web(token=TOKEN)).password is None
 
 
 @pytest.mark.parametrize(
