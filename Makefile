@@ -18,7 +18,8 @@ TESTS ?= tests
 JOBS ?= 4
 # What must name everything there is, wherever it stands.
 COMPLETE := tests/test_architecture.py tests/contract/sandbox/test_points.py \
-	tests/weather/test_switches.py::test_no_setting_of_a_simulator_is_forgotten_here
+	tests/weather/test_switches.py::test_no_setting_of_a_simulator_is_forgotten_here \
+	tests/mutants/test_mutants.py::test_each_has_its_place_in_the_code_as_it_is
 
 .PHONY: help setup demo test large style units check audit bench chaos proof load kafka docs site screenshots lock clean
 

@@ -49,7 +49,7 @@ MUTANTS = {
     "no intent is stored before Business Central is asked to create": Mutant(
         2,
         "consumers/create.py",
-        "            await self._memory.intend([sent(item, now) for item in items if isinstance(item, Create)])\n",
+        "            await self._memory.intend([sent(item, now) for item in creates])\n",
         "            pass\n",
         "tests/unit/test_create.py::test_a_customer_created_before_a_crash_is_found_by_its_intent",
     ),
