@@ -15,7 +15,7 @@ from consumers.existing import bears, generated, numbered, uncoupled
 from consumers.lost import sent
 from consumers.matching import keys, take_up
 from consumers.opened import is_open, kept, unagreed
-from consumers.ports import Applied, Memory, Row, Target
+from consumers.ports import NO_TOPIC, Memory, Row, Target
 from schemas import rows
 from schemas.canonical import is_code
 from schemas.change import Change
@@ -66,7 +66,7 @@ class Creation:
         if self._side is Side.BC:
             await self._memory.intend([sent(item, now) for item in creates])
         elif restored := [unagreed(one) for item in creates if (one := item.replaces) and not is_open(one)]:
-            await self._memory.record(kept(restored), Applied("", ""))
+            await self._memory.record(kept(restored), NO_TOPIC)
         return [replace(item, sent=None) if isinstance(item, Create) else item for item in items]
 
     async def echoes(self, mapping: TableMapping, creates: Sequence[Create]) -> set[str]:

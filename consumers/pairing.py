@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from consumers.named import Named, Records
-from consumers.ports import Applied, Memory, Row
+from consumers.ports import NO_TOPIC, Memory, Row
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half
@@ -20,7 +20,6 @@ from schemas.use import Use
 
 # Puts records on the topic of their table; returns when Kafka has acknowledged them.
 Publish = Callable[[Sequence[Change]], Awaitable[object]]
-_NOWHERE = Applied("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ class Pairing:
                 Settled(change, pair.mapping.name, Outcome.COUPLED, coupling, partner=pair.key(side.other))
                 for change, pair, coupling in zip(changes[side], pairs, couplings, strict=True)
             ]
-        recorded = await self._memory.record(settled, _NOWHERE)
+        recorded = await self._memory.record(settled, NO_TOPIC)
         if refused := next((one.problem for one in recorded if one.outcome is Outcome.FAILED and one.problem), None):
             raise Refused(refused.code, refused.message, refused.hint)
         for side in publishing(pairs[0].mapping, use):

@@ -44,6 +44,10 @@ class Overtaken(Exception):
     """
 
 
+# What is recorded of no message.
+NO_TOPIC = Applied("", "")
+
+
 class Memory(Protocol):
     """The store, as the synchroniser sees it. Every method is one query or one transaction."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from consumers.ports import Applied, Memory
+from consumers.ports import NO_TOPIC, Memory
 from consumers.translate import references
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Reference
@@ -15,8 +15,6 @@ from schemas.naming import called
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 from schemas.survey import Finding, Kind
-
-_NOWHERE = Applied("", "")
 
 
 class Failing(Protocol):
@@ -128,7 +126,7 @@ class Uncoupling:
             for side in Side
         ]
         async with self.memory.turn(mapping.name):
-            await self.memory.record(settled, _NOWHERE)
+            await self.memory.record(settled, NO_TOPIC)
 
 
 async def coupled(memory: Memory, mapping: str, ids: Sequence[tuple[str | None, str | None]]) -> list[Coupling]:

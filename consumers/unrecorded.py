@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from consumers.create import Creation
 from consumers.opened import is_open
-from consumers.ports import Applied, Memory, Row, Target
+from consumers.ports import NO_TOPIC, Memory, Row, Target
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half
@@ -18,7 +18,6 @@ from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 
 Couplings = Mapping[tuple[str, str], Coupling]
-_NO_TOPIC = Applied("", "")
 
 
 class Unrecorded:
@@ -45,7 +44,7 @@ class Unrecorded:
             told = rows.deletion(mapping.table(side), key, 0)
             known = (mapping.name, key) in found
             ends.append(Settled(told, mapping.name, Outcome.IGNORED, coupling, uncouple=known))
-        await self._memory.record(ends, _NO_TOPIC)
+        await self._memory.record(ends, NO_TOPIC)
         return {**found, **{(mapping.name, one.change.key): one.coupling for one in ends if one.coupling}}
 
     @staticmethod

@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from consumers.pairing import opened
-from consumers.ports import Applied
+from consumers.ports import NO_TOPIC
 from consumers.survey.context import Context
 from consumers.survey.drift import Drift
 from consumers.survey.match import one_sided
-from consumers.survey.ports import Row
-from consumers.survey.verify import Pair, compared, differing, gone
+from consumers.survey.verify import Pair, compared, differing, gone, read_pairs
 from consumers.uncouple import coupled
 from schemas import rows
 from schemas.change import Change, Op
@@ -25,7 +24,6 @@ from schemas.survey import Finding, Kind
 from schemas.use import Use
 
 CARRIED = Kind.DRIFT
-_NO_TOPIC = Applied("", "")
 _ALONE = "It is not coupled, so no side's values can be carried over the other's."
 # Both ids of a record that fails, as far as they are known.
 Ids = tuple[str | None, str | None]
@@ -54,21 +52,21 @@ async def joined(context: Context, bc_ids: Sequence[str], winner: Side) -> list[
     name = context.mapping.name
     async with context.memory.turn(name):
         known = await context.memory.couplings([name], Side.BC, bc_ids)
-        pairs = [one for one in await _pairs(context, list(known.values())) if not one.gone]
+        pairs = [one for one in await read_pairs(context, list(known.values())) if not one.gone]
         couplings = await _couplings(context, pairs, Use(winner.value))
         settled = [
             Settled(_read(context, side, pair), name, Outcome.COUPLED, one, partner=one.half(side.other).id)
             for pair, one in zip(pairs, couplings, strict=True)
             for side in Side
         ]
-        await context.memory.record(settled, _NO_TOPIC)
+        await context.memory.record(settled, NO_TOPIC)
     return [replace(context.change(winner, pair.seen[winner]), retry=True) for pair in pairs]
 
 
 async def beside(context: Context, bc_ids: Sequence[str], side: Side) -> list[Change]:
     """The other side's records, for the fields that only travel from there."""
     known = await context.memory.couplings([context.mapping.name], Side.BC, bc_ids)
-    pairs = await _pairs(context, list(known.values()))
+    pairs = await read_pairs(context, list(known.values()))
     return [replace(context.change(side, one.seen[side]), retry=True) for one in pairs if side in one.seen]
 
 
@@ -76,7 +74,7 @@ async def _told(context: Context, ids: Sequence[Ids], winner: Side) -> list[Find
     couplings = await coupled(context.memory, context.mapping.name, ids)
     known = {one.half(side).id for one in couplings for side in Side}
     alone = [one for one in ids if not known & {*one}]
-    pairs = await _pairs(context, couplings)
+    pairs = await read_pairs(context, couplings)
     whole = [pair for pair in pairs if not pair.gone]
     told = [
         differing(context, pair, [_won(context, one, winner) for one in drifts], CARRIED)
@@ -99,17 +97,6 @@ def _alone(ids: Ids) -> Finding:
 
 def _name(one: Finding) -> str:
     return one.bc_id or one.sales_id or ""
-
-
-async def _pairs(context: Context, couplings: Sequence[Coupling]) -> list[Pair]:
-    seen: dict[Side, dict[str, Row]] = {}
-    for side in Side:
-        ids = [one.half(side).id for one in couplings]
-        seen[side] = dict(await context.readers[side].read(context.mapping, ids)) if ids else {}
-    return [
-        Pair(one, {side: seen[side][one.half(side).id] for side in Side if one.half(side).id in seen[side]})
-        for one in couplings
-    ]
 
 
 async def _couplings(context: Context, pairs: Sequence[Pair], use: Use) -> list[Coupling]:

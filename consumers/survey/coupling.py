@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from consumers.matching import keys
-from consumers.ports import Applied
+from consumers.ports import NO_TOPIC
 from consumers.survey.context import Context
 from consumers.survey.ports import Row
 from schemas import rows
@@ -15,7 +15,6 @@ from schemas.survey import Finding, Kind
 
 _AT_ONCE = 100
 # What a survey records comes off no topic, so it acknowledges nothing.
-_NO_TOPIC = Applied("", "")
 Found = Mapping[Side, Mapping[str, Row]]
 References = Mapping[Side, Mapping[str, Mapping[str, str]]]
 
@@ -51,7 +50,7 @@ class Couple:
             if alike:
                 references = {side: await self._references(side, [_id(one, side) for one in alike]) for side in Side}
                 settled = [self._settled(one, found, references) for one in alike]
-                await context.memory.record(settled, _NO_TOPIC)
+                await context.memory.record(settled, NO_TOPIC)
 
     async def _free(self, pairs: Sequence[Finding]) -> list[Finding]:
         name, taken = self.context.mapping.name, set[str]()

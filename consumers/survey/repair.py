@@ -4,24 +4,21 @@ The couplings are opened where the records differ, and the records whose values 
 is looked at anew, so it may be repeated at any moment, and what has healed meanwhile is left alone (promise 6).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from consumers.opened import kept, unagreed
-from consumers.ports import Applied
+from consumers.ports import NO_TOPIC
 from consumers.recovering import Recovery
 from consumers.survey.context import Context
 from consumers.survey.drift import reopened, sources
-from consumers.survey.ports import Row
-from consumers.survey.verify import Pair, compared, in_filter
+from consumers.survey.verify import Pair, compared, in_filter, read_pairs
 from schemas import rows
 from schemas.change import Change
 from schemas.coupling import Coupling
 from schemas.mapping import OnDelete
 from schemas.side import Direction, Side
 from schemas.survey import Finding
-
-_NO_TOPIC = Applied("", "")
 
 
 async def repair(context: Context, side: Side, found: Sequence[Finding]) -> list[Change]:
@@ -30,22 +27,10 @@ async def repair(context: Context, side: Side, found: Sequence[Finding]) -> list
     async with context.memory.turn(name):
         known = await context.memory.couplings([name], Side.BC, [one.bc_id for one in found if one.bc_id])
         known = await Recovery(context.memory, context.readers).couplings(context.mapping, known)
-        couplings = list(known.values())
-        seen = {one: await _read(context, one, couplings) for one in Side}
-        pairs = [_pair(one, seen) for one in couplings]
+        pairs = await read_pairs(context, list(known.values()))
         changes = [change for pair in pairs for change in await _deleted(context, side, pair)]
         changes += await _differing(context, side, [one for one in pairs if not one.gone and in_filter(context, one)])
     return changes + (await _begun(context, found) if side is Side.SALES else [])
-
-
-async def _read(context: Context, side: Side, couplings: Sequence[Coupling]) -> Mapping[str, Row]:
-    ids = [one.half(side).id for one in couplings]
-    return await context.readers[side].read(context.mapping, ids) if ids else {}
-
-
-def _pair(coupling: Coupling, seen: Mapping[Side, Mapping[str, Row]]) -> Pair:
-    found = {side: seen[side].get(coupling.half(side).id) for side in Side}
-    return Pair(coupling, {side: row for side, row in found.items() if row is not None})
 
 
 async def _differing(context: Context, side: Side, pairs: Sequence[Pair]) -> list[Change]:
@@ -89,4 +74,4 @@ async def _begun(context: Context, found: Sequence[Finding]) -> list[Change]:
 
 async def _record(context: Context, couplings: Sequence[Coupling]) -> None:
     if couplings:
-        await context.memory.record(kept(couplings), _NO_TOPIC)
+        await context.memory.record(kept(couplings), NO_TOPIC)

@@ -93,6 +93,19 @@ async def _staged(context: Context, couplings: Sequence[Coupling]) -> list[Pair]
         seen[side] = dict(await context.staging.rows(context.job, side, ids))
         if missing := [key for key in ids if key not in seen[side]]:
             seen[side] |= await context.readers[side].read(context.mapping, missing)
+    return _paired(couplings, seen)
+
+
+async def read_pairs(context: Context, couplings: Sequence[Coupling]) -> list[Pair]:
+    """Both records of each as they are now, in one request of a side or few."""
+    seen: dict[Side, Mapping[str, Row]] = {}
+    for side in Side:
+        ids = [one.half(side).id for one in couplings]
+        seen[side] = await context.readers[side].read(context.mapping, ids) if ids else {}
+    return _paired(couplings, seen)
+
+
+def _paired(couplings: Sequence[Coupling], seen: Mapping[Side, Mapping[str, Row]]) -> list[Pair]:
     return [
         Pair(one, {side: seen[side][one.half(side).id] for side in Side if one.half(side).id in seen[side]})
         for one in couplings

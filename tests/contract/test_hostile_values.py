@@ -104,6 +104,15 @@ class Saying(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status_code, headers=headers, content=content)
 
 
+async def carry_one_of_each(stage: Stage, odd: Side) -> None:
+    """A record of each side, of which that of `odd` holds what its side says."""
+    await stage.live()
+    customer(stage, "Beside", addressLine1="PLACEHOLDER" if odd is Side.BC else "")
+    account(stage, "Beside as well", address1_line1="PLACEHOLDER" if odd is Side.SALES else "")
+    await stage.full_sync(*CUSTOMERS)
+    await stage.live()
+
+
 @pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize(
     ("said", "arrived"),
@@ -114,11 +123,7 @@ async def test_what_a_side_says_harms_no_other_record(tmp_path: Path, side: Side
     stage = Stage(tmp_path, house.BC, house.SALES)
     stage.lines[side] = Saying(stage.lines[side], said)  # type: ignore[assignment]
     async with stage:
-        await stage.live()
-        customer(stage, "Beside", addressLine1="PLACEHOLDER" if side is Side.BC else "")
-        account(stage, "Beside as well", address1_line1="PLACEHOLDER" if side is Side.SALES else "")
-        await stage.full_sync(*CUSTOMERS)
-        await stage.live()
+        await carry_one_of_each(stage, side)
         theirs = values(stage)[1 if side is Side.BC else 0]
         name, other = ("Beside", "Beside as well") if side is Side.BC else ("Beside as well", "Beside")
         assert theirs == sorted([(name, arrived), (other, "")])
@@ -131,11 +136,7 @@ async def test_a_row_of_50_mb_fails_alone_and_is_carried_once_it_is_shortened(tm
     answers = Saying(stage.lines[side], b"7" * 50_000_000)
     stage.lines[side] = answers  # type: ignore[assignment]
     async with stage:
-        await stage.live()
-        customer(stage, "Beside", addressLine1="PLACEHOLDER" if side is Side.BC else "")
-        account(stage, "Beside as well", address1_line1="PLACEHOLDER" if side is Side.SALES else "")
-        await stage.full_sync(*CUSTOMERS)
-        await stage.live()
+        await carry_one_of_each(stage, side)
         name, other = ("Beside", "Beside as well") if side is Side.BC else ("Beside as well", "Beside")
         assert values(stage)[1 if side is Side.BC else 0] == [(other, "")]
         [failure] = await stage.errors()
