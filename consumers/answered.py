@@ -6,12 +6,11 @@ from typing import TypeGuard
 from consumers import problems
 from consumers.decide import Create, Decision, Delete, Modify
 from consumers.opened import unagreed
+from consumers.own_work import coupled, is_newer
 from consumers.resolve import known_version
-from consumers.translate import rules_for
 from schemas import rows
-from schemas.coupling import Coupling, Half
+from schemas.coupling import Half
 from schemas.errors import ApiError
-from schemas.field_mapping import When
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 from schemas.write import Write, Written
@@ -31,7 +30,8 @@ def is_ready(step: Decision) -> TypeGuard[Item]:
 
 def write(item: Item) -> Write:
     if isinstance(item, Create):
-        return Write(item.mapping, item.change.key if item.change.side is Side.BC else "", item.fields)
+        # What was sent before is sent again: whichever try is carried out, it leaves the same record.
+        return Write(item.mapping, item.change.key if item.change.side is Side.BC else "", item.traces)
     if isinstance(item, Delete):
         return Write(item.mapping, item.partner.id, {}, item.partner.version, deletes=True)
     return Write(item.mapping, item.partner.id, item.fields, item.partner.version, item.partner.base)
@@ -65,14 +65,16 @@ def ended(item: Item, end: Settled) -> Settled:
 def created(item: Create, answer: Written) -> Decision:
     if not answer.row:
         return replace(item, look=True)
-    side = item.change.side.other
-    theirs = rows.half(item.mapping, side, answer.row)
-    coupling = Coupling.of(item.mapping.name, item.change.side, item.source, theirs)
-    rules = rules_for(item.mapping, item.change.direction, When.AFTER_INSERT)
-    fields = {name: rule.constant for rule in rules for name in rule.fields(side)}
-    if fields:
-        return Modify(item.change, item.mapping, coupling, fields, Outcome.INSERTED)
-    return Settled(item.change, item.mapping.name, Outcome.INSERTED, coupling, partner=theirs.id)
+    theirs = rows.half(item.mapping, item.change.side.other, answer.row)
+    return coupled(item, theirs, theirs, Outcome.INSERTED)
+
+
+def not_created(item: Create, error: ApiError) -> Decision:
+    """It is refused for good: what a try before had sent may be, where what the record has become since is not."""
+    if is_newer(item):
+        return replace(item, sent=None)
+    # Only the answer to the write itself says that nothing of it can be there.
+    return replace(failed(item, error), refused=True)
 
 
 def modified(item: Modify, answer: Written) -> Settled:
@@ -80,7 +82,8 @@ def modified(item: Modify, answer: Written) -> Settled:
     now = rows.half(item.mapping, item.destination, answer.row) if answer.row else Half(item.partner.id)
     base = {**item.partner.base, **{name: now.base.get(name, value) for name, value in item.fields.items()}}
     sequence = max(now.sequence, item.partner.sequence)
-    partner = replace(item.partner, version=known_version(item, now, base), sequence=sequence, base=base)
+    version = known_version(item.mapping, item.destination, now, base)
+    partner = replace(item.partner, version=version, sequence=sequence, base=base)
     coupling = item.coupling.with_half(item.destination, partner)
     return Settled(item.change, item.mapping.name, item.outcome, coupling, partner=partner.id)
 

@@ -9,21 +9,21 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from consumers.answered import Item
+from consumers.answered import Item, is_fresh
 from consumers.decide import Create, Decision
-from consumers.existing import bears, generated, numbered, uncoupled
+from consumers.existing import generated, numbered, uncoupled
 from consumers.lost import sent
 from consumers.matching import keys, take_up
 from consumers.opened import is_open, kept, unagreed
+from consumers.own_work import agreed, came_of, probes, taken_for_own
 from consumers.ports import NO_TOPIC, Memory, Row, Target
 from schemas import rows
-from schemas.canonical import is_code
 from schemas.change import Change
 from schemas.coupling import Half
 from schemas.errors import ApiError
 from schemas.field_mapping import FieldRule
 from schemas.mapping import TableMapping
-from schemas.outcome import Intent, Outcome, Settled
+from schemas.outcome import Begun, Intent, Outcome, Settled
 from schemas.side import Side
 
 
@@ -41,9 +41,19 @@ class Creation:
         if not creates:
             return list(items)
         prepared = {item.change.key: replace(_with_template(item), look=mapping.couple_existing) for item in creates}
-        if self._side is Side.BC:
-            prepared = await self._numbered(mapping, prepared)
+        tried = self._numbered if self._side is Side.BC else self._tried
+        prepared = await tried(mapping, prepared)
         return [prepared[item.change.key] if isinstance(item, Create) else item for item in items]
+
+    async def _tried(self, mapping: TableMapping, creates: Mapping[str, Create]) -> dict[str, Create]:
+        """Those that Sales was asked to create before, of unknown fate, with what was sent."""
+        begun = await self._begun_in_sales(mapping, [key for key, one in creates.items() if is_fresh(one)])
+        again = {key: replace(creates[key], sent=one.sent, tried=True) for key, one in begun.items()}
+        return {**creates, **again}
+
+    async def _begun_in_sales(self, mapping: TableMapping, keys: Sequence[str]) -> dict[str, Begun]:
+        begun = await self._memory.changes_begun(mapping.name, keys) if keys else {}
+        return {key: last for key, (*_, last) in begun.items() if last.side is Side.SALES}
 
     async def _numbered(self, mapping: TableMapping, creates: Mapping[str, Create]) -> dict[str, Create]:
         begun = await self._memory.intents(mapping.name, creates)
@@ -56,9 +66,9 @@ class Creation:
             prepared |= {item.change.key: item for item in fresh}
         return prepared
 
-    async def intend(self, items: Sequence[Item], now: datetime) -> list[Item]:
-        """Before each write, what BC is asked to create is written down in place of an earlier try, which left nothing;
-        what Sales is asked to create again, in the coupling that it is to take over.
+    async def intend(self, items: Sequence[Item], now: datetime) -> None:
+        """Before each write, what BC is asked to create is written down in place of an earlier try; what Sales is asked
+        to create again, in the coupling that it is to take over.
 
         A kill loses the answer, so until one is noted the creation counts as lost at this moment.
         """
@@ -67,33 +77,41 @@ class Creation:
             await self._memory.intend([sent(item, now) for item in creates])
         elif restored := [unagreed(one) for item in creates if (one := item.replaces) and not is_open(one)]:
             await self._memory.record(kept(restored), NO_TOPIC)
-        return [replace(item, sent=None) if isinstance(item, Create) else item for item in items]
 
-    async def echoes(self, mapping: TableMapping, creates: Sequence[Create]) -> set[str]:
+    async def echoes(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, bool]:
         """Of these records, the ones we created ourselves: Sales' bear the id of a BC record, BC's what was intended.
+        False: it may be one of them, if somebody has edited it since.
 
         A kill came before the coupling was recorded. The change that caused them is delivered again, and couples them.
         """
         if not creates:
-            return set()
+            return {}
         if self._side is Side.BC:
             own = await self._own(mapping, creates)
             coupled = await self._memory.couplings([mapping.name], self._side, own)
-            return {key for key in own if is_open(coupled.get((mapping.name, key)))}
+            return {key: True for key in own if is_open(coupled.get((mapping.name, key)))}
         begun = await self._memory.open_intents(mapping.name)
-        return {item.change.key for item in creates if any(_came_of(one, item) for one in begun)}
+        told = {item.change.key: {came_of(one, item) for one in begun} for item in creates}
+        return {key: True in found for key, found in told.items() if found & {True, False}}
 
-    async def left(self, mapping: TableMapping, deletions: Sequence[Change]) -> dict[str, Row]:
-        """The partners, by the source's id, that a try whose record never came has made for records that are gone now.
-        Those in BC are known by the intent, those in Sales by the id. One that may have been there before is none."""
+    async def left(self, mapping: TableMapping, deletions: Sequence[Change]) -> dict[str, Half]:
+        """The partners, by the source's id, that a try whose record never came has made for records that are gone now,
+        as of the moment they were made. Those in BC are known by the intent, those in Sales by the id. One that may
+        have been there before is none."""
         gone = {one.key: Create(one, mapping, Half(one.key), {}) for one in deletions}
         if self._side is Side.SALES:
             found = await self._own(mapping, list(gone.values())) if gone else {}
             free = await uncoupled(self._memory, mapping, self._side, found.values()) if found else {}
-            return {key: row for key, row in found.items() if key in free}
+            sent = await self._begun_in_sales(mapping, list(free))
+            return {key: self._then(mapping, row, sent[key].sent if key in sent else {}) for key, row in free.items()}
         begun = await self._memory.intents(mapping.name, gone) if gone else {}
         made = {key: one for key, one in begun.items() if one.fields and not (one.bc_id and mapping.couple_existing)}
-        return await self._own_in_bc(mapping, [_begun(gone[key], one, None) for key, one in made.items()])
+        own = await self._own_in_bc(mapping, [_begun(gone[key], one, None) for key, one in made.items()])
+        return {key: self._then(mapping, row, made[key].fields) for key, row in own.items()}
+
+    def _then(self, mapping: TableMapping, row: Row, sent: Mapping[str, Any]) -> Half:
+        now = rows.half(mapping, self._side, row)
+        return agreed(mapping, self._side, now, sent) if sent else now
 
     async def find(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
         """The partners that exist already, by the source's id, for the creates that want a look."""
@@ -111,7 +129,7 @@ class Creation:
         return dict(await self._target.read(mapping, [item.change.key for item in creates]))
 
     async def _own_in_bc(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
-        """Rows that an intent names, or that carry exactly what it says was sent, and that no coupling has."""
+        """Rows that an intent names, or that carry what it says was sent, and that no coupling has."""
         named = await self._named_in_bc(mapping, creates)
         return named | await self._borne_in_bc(mapping, [item for item in creates if item.change.key not in named])
 
@@ -122,20 +140,14 @@ class Creation:
         return {began[key]: row for key, row in free.items()}
 
     async def _borne_in_bc(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, Row]:
-        probes: dict[str, list[Any]] = {}
+        sought: dict[str, list[Any]] = {}
         for item in creates:
-            if field := _probe(mapping, item.traces):
-                probes.setdefault(field, []).append(item.traces[field])
-        found = [row for field, values in probes.items() for row in await self._target.find(mapping, field, values)]
+            for field in probes(mapping, item.traces):
+                sought.setdefault(field, []).append(item.traces[field])
+        found = [row for field, values in sought.items() for row in await self._target.find(mapping, field, values)]
         free = await uncoupled(self._memory, mapping, self._side, found) if found else {}
-        own: dict[str, Row] = {}
-        for item in creates:
-            for key, row in free.items():
-                seen = rows.values(mapping, self._side, row)
-                if bears(seen, item.traces):
-                    own[item.change.key] = free.pop(key)
-                    break
-        return own
+        halves = [rows.half(mapping, self._side, row) for row in free.values()]
+        return {key: free[partner] for key, partner in taken_for_own(creates, halves).items()}
 
     async def _matching(self, mapping: TableMapping, creates: Sequence[Create], taken: set[str]) -> dict[str, Row]:
         """Uncoupled rows that are the same thing by the mapping's match groups, if there is exactly one."""
@@ -200,18 +212,6 @@ def _begun(item: Create, intent: Intent, rule: FieldRule | None) -> Create:
         return again
     number = {name: intent.fields[name] for name in (rule.bc if rule else ()) if name in intent.fields}
     return replace(again, fields={**item.fields, **number}, sent=intent.fields, tried=True, lost_at=intent.lost_at)
-
-
-def _came_of(intent: Intent, item: Create) -> bool:
-    """Is this record of BC our own work?"""
-    return item.change.key == intent.bc_id if intent.bc_id else bears(item.source.base, intent.fields)
-
-
-def _probe(mapping: TableMapping, traces: Mapping[str, Any]) -> str:
-    """The field to look for our own work by: the number we chose, else the first text that is no code."""
-    if mapping.bc.key in traces:
-        return mapping.bc.key
-    return next((name for name, value in traces.items() if isinstance(value, str) and not is_code(name)), "")
 
 
 def _sought(item: Create, mine: str, theirs: str) -> Any:

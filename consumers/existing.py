@@ -1,12 +1,13 @@
 """Records that are there when one is to be created: our own from an earlier try, or somebody else's (promise 2)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from consumers import problems
 from consumers.decide import Create, Decision, Modify, adopt
 from consumers.matching import keys
+from consumers.own_work import agreed, bears, coupled, is_own
 from consumers.ports import Memory, Row, Target
 from schemas import rows
 from schemas.canonical import is_code
@@ -69,9 +70,13 @@ class Existing:
 
 
 def adopted(item: Create, row: Row, lookups: Lookups) -> Settled | Modify:
-    """The existing record becomes the partner and takes over what differs, but for what we set by a template on it."""
-    step = adopt(item.change, item.mapping, row, lookups)
-    seen = rows.values(item.mapping, item.change.side.other, row)
+    """The existing record becomes the partner. If a try of ours has left it, it holds what was sent, or what people
+    have made of that; else it takes over what differs, but for what we set by a template on it."""
+    side = item.change.side.other
+    now = rows.half(item.mapping, side, row)
+    if is_own(item, now):
+        return coupled(item, now, agreed(item.mapping, side, now, item.traces), Outcome.COUPLED)
+    step, seen = adopt(item.change, item.mapping, row, lookups), now.base
     if isinstance(step, Settled) or not (step.partner.id == item.change.key or bears(seen, item.traces)):
         return step
     left = {n: v for n, v in step.fields.items() if n not in item.fields or seen.get(n) != item.fields[n]}
@@ -95,11 +100,6 @@ def generated(mapping: TableMapping, creates: Sequence[Create]) -> FieldRule | N
 
 def numbered(item: Create, rule: FieldRule, number: int) -> Create:
     return replace(item, fields={**item.fields, rule.bc[0]: rule.generate.format(number)})
-
-
-def bears(seen: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Does a record carry all that was sent?"""
-    return all(seen.get(name, value) == value for name, value in sent.items())
 
 
 def _agree(item: Create, row: Row) -> bool:

@@ -48,7 +48,7 @@ def lost(step: Decision, error: ApiError, now: datetime) -> Decision:
 
 def sent(item: Create, now: datetime) -> Intent:
     """What is written down before it is sent: lost, for all anybody knows after a kill, until it is answered."""
-    return Intent(item.mapping.name, item.change.key, item.fields, now if is_blind(item) else None)
+    return Intent(item.mapping.name, item.change.key, item.traces, now if is_blind(item) else None)
 
 
 def to_note(steps: Sequence[Decision]) -> list[Intent]:

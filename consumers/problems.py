@@ -174,6 +174,15 @@ def number_taken(side: Side, field: str, value: Any, other: str = "", command: s
     )
 
 
+def perhaps_ours(side: Side) -> Problem:
+    """After a kill: what was being created may have arrived, and have been edited since."""
+    return Problem(
+        "perhaps-ours",
+        f"It looks like the record that was being created in {side.label} when `coupled` was stopped, edited since.",
+        "It is told apart and carried by itself once the record whose partner it may be has been synchronised again.",
+    )
+
+
 def crash(error: Exception) -> Problem:
     """A mistake of ours must not stop the other records (promise 7)."""
     return Problem(

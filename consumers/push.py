@@ -23,6 +23,7 @@ from consumers.answered import (
     is_fresh,
     is_ready,
     modified,
+    not_created,
     unknown_version,
     write,
 )
@@ -30,7 +31,8 @@ from consumers.create import Creation
 from consumers.decide import Create, Decision, Delete, Modify
 from consumers.deletions import deleted, found_gone
 from consumers.existing import Existing, adopted
-from consumers.lost import Lateness, lost, to_note
+from consumers.lost import Lateness, is_blind, lost, to_note
+from consumers.own_work import is_newer
 from consumers.patience import Patience, Rounds
 from consumers.ports import Memory, Overtaken, Row, Target
 from consumers.recovering import begun, new_partners
@@ -125,8 +127,8 @@ class Push:
             if error.transient:
                 raise  # nothing is written yet: the whole batch is taken again
             return [failed(item, error) for item in creates], [item for item in items if not is_fresh(item)]
-        ignored = [Settled(item.change, mapping.name, Outcome.IGNORED) for item in creates if item.change.key in echoes]
-        return ignored, [item for item in items if not is_fresh(item) or item.change.key not in echoes]
+        ended = [_left_to_cause(item, echoes[item.change.key]) for item in creates if item.change.key in echoes]
+        return ended, [item for item in items if not is_fresh(item) or item.change.key not in echoes]
 
     async def _round(
         self, mapping: TableMapping, items: Sequence[Item], lookups: Lookups
@@ -139,7 +141,8 @@ class Push:
             return [], list(items), [error]
         later = [step for step in looked if not is_ready(step)]
         errors += [self._lateness.waiting(step) for step in later if isinstance(step, Create) and self._may_come(step)]
-        ready = await self._creation.intend([step for step in looked if is_ready(step)], self._now())
+        ready = [step for step in looked if is_ready(step)]
+        await self._creation.intend(ready, self._now())
         await self._memory.begin(begun(ready))
         await self._memory.name_partners(new_partners(ready))
         answers = await self._written(ready) if ready else []
@@ -211,9 +214,14 @@ class Push:
 
     async def _missed(self, item: Create, lookups: Lookups) -> Decision:
         """It was looked for, if it was to be, and nothing is there that is known for its partner."""
+        if item.taken and is_newer(item):
+            return replace(item, sent=None, look=False, taken=False)
         if item.taken:
             return await self._existing.resolved(item, lookups)
-        return replace(item, look=self._may_come(item), looked=item.looked or item.look)
+        may_come = self._may_come(item)
+        # Nothing of an earlier try can be there any more.
+        sent = None if is_blind(item) and not may_come else item.sent
+        return replace(item, look=may_come, looked=item.looked or item.look, sent=sent)
 
     def _may_come(self, item: Create) -> bool:
         return self._lateness.may_still_come(item, self._now())
@@ -238,8 +246,7 @@ class Push:
         if isinstance(item, Create):
             if is_duplicate(self._side, answer):
                 return await self._existing.taken(item)
-            # Only the answer to the write itself says that nothing of it can be there.
-            return replace(failed(item, answer), refused=True)
+            return not_created(item, answer)
         if is_missing(self._side, answer, item.partner.id):
             return await self._gone(item, lookups)
         if is_stale(self._side, answer):
@@ -253,6 +260,14 @@ class Push:
             (prepared,) = await self._creation.prepare(item.mapping, [step])
             return prepared
         return step
+
+
+def _left_to_cause(item: Create, certain: bool) -> Settled:
+    """Our own record, come back. If it only may be ours, it is tried again by itself, should it turn out to be none."""
+    end = Settled(item.change, item.mapping.name, Outcome.IGNORED)
+    if certain:
+        return end
+    return replace(end, outcome=Outcome.FAILED, problem=problems.perhaps_ours(item.change.side), transient=True)
 
 
 def _crashed(item: Item, error: Exception) -> Decision:

@@ -7,7 +7,8 @@ cause has been edited anew, it would pass for somebody's edit: a conflict, or a 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from consumers.decide import Modify
+from consumers.answered import is_fresh
+from consumers.decide import Create, Modify
 from consumers.ports import Memory, Publish, Records, nowhere
 from consumers.translate import rounded, same
 from schemas import rows
@@ -15,7 +16,7 @@ from schemas.change import Op
 from schemas.coupling import Coupling, Half
 from schemas.errors import ApiError
 from schemas.mapping import TableMapping
-from schemas.outcome import Begun, Outcome
+from schemas.outcome import Begun, Outcome, Settled
 from schemas.side import Direction, Side
 
 Key = tuple[str, str]
@@ -23,14 +24,24 @@ Couplings = Mapping[Key, Coupling]
 
 
 def begun(items: Sequence[object]) -> list[Begun]:
-    """The changes among what is about to be sent. A partner that is being coupled has no coupling to be wrong yet."""
-    return [_begun(one) for one in items if isinstance(one, Modify) and one.outcome is Outcome.MODIFIED]
+    """The changes among what is about to be sent, and what Sales is asked to create; of the second step of a creation
+    the first tells enough."""
+    changed = [_begun(one) for one in items if isinstance(one, Modify) and one.outcome is Outcome.MODIFIED]
+    return changed + [
+        _creation(one) for one in items if isinstance(one, Create) and is_fresh(one) and one.change.side is Side.BC
+    ]
 
 
 def _begun(item: Modify) -> Begun:
     source, sent = item.coupling.half(item.change.side), {**item.partner.base, **item.fields}
     bc_id, there, under = item.coupling.bc.id, item.destination, item.partner.version
     return Begun(item.mapping.name, bc_id, there, sent, source.base, source.version, source.sequence, under)
+
+
+def _creation(item: Create) -> Begun:
+    """Under no version: there is none yet."""
+    source, key = item.source, item.change.key
+    return Begun(item.mapping.name, key, Side.SALES, item.traces, source.base, source.version, source.sequence)
 
 
 def new_partners(items: Sequence[object]) -> dict[tuple[str, str], str]:
@@ -111,14 +122,26 @@ class Recovery:
         there = {key: {side: found[record]} for key, record in ids.items() if record in found}
         return {key: replace(one, seen={**one.seen, **there.get(key, {})}) for key, one in pairs.items()}
 
+    async def tell_again(self, mapping: TableMapping, carried: Sequence[Settled], at_ms: int) -> None:
+        """Of pairs that were found after a try, either record that has become another since: of one of which no version
+        is known (`own_work.coupled`). Its own change may have been taken for our work."""
+        new = [one.coupling for one in carried if one.coupling and one.outcome in (Outcome.INSERTED, Outcome.COUPLED)]
+        for side in Side:
+            if mapping.direction.covers(Direction.from_side(side)):
+                ids = [half.id for one in new if not (half := one.half(side)).version]
+                await self._tell(mapping, side, ids, at_ms)
+
     async def _carry_again(self, mapping: TableMapping, pairs: Sequence[_Pending], at_ms: int) -> None:
         """Newer versions that were decided without it, and will not come again by themselves."""
         for side in Side:
             ids = [one.known.half(side).id for one in pairs if any(b.side is side.other for b in one.begun)]
-            again = await self._read(self._records[side], mapping, ids) if ids else {}
-            work, table = (None, mapping.name), mapping.table(side)
-            if again:
-                await self._publish([rows.change(table, row, Op.READ, at_ms, work) for row in again.values()])
+            await self._tell(mapping, side, ids, at_ms)
+
+    async def _tell(self, mapping: TableMapping, side: Side, ids: Sequence[str], at_ms: int) -> None:
+        again = await self._read(self._records[side], mapping, ids) if ids else {}
+        work, table = (None, mapping.name), mapping.table(side)
+        if again:
+            await self._publish([rows.change(table, row, Op.READ, at_ms, work) for row in again.values()])
 
     async def _read(self, records: Records, mapping: TableMapping, ids: Sequence[str]) -> Mapping[str, rows.Row]:
         try:

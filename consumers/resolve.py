@@ -9,7 +9,7 @@ from consumers.decide import Modify
 from consumers.translate import joined_alike, may_be_owed, rounded, same
 from schemas import rows
 from schemas.coupling import Half
-from schemas.mapping import OnUpdateConflict
+from schemas.mapping import OnUpdateConflict, TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 
@@ -48,12 +48,12 @@ def _owed(item: Modify) -> set[str]:
     return names - item.partner.base.keys() - item.fields.keys()
 
 
-def known_version(item: Modify, now: Half, base: Mapping[str, Any]) -> str:
+def known_version(mapping: TableMapping, side: Side, now: Half, base: Mapping[str, Any]) -> str:
     """The version of the partner to write over next time; empty (read first) while it holds an edit that is still to
     travel: the next write of that field would overwrite it unseen.
     """
-    back = item.mapping.rules(Direction.from_side(item.destination))
-    travelling = {name for rule in back for name in rule.fields(item.destination) if name in now.base}
+    back = mapping.rules(Direction.from_side(side))
+    travelling = {name for rule in back for name in rule.fields(side) if name in now.base}
     return "" if any(now.base[name] != base.get(name) for name in travelling) else now.version
 
 
@@ -106,6 +106,6 @@ def _conflict(item: Modify, now: Half, clashing: set[str]) -> Settled:
 def _settled(item: Modify, now: Half) -> Settled:
     """Nothing left to write: our own earlier try went through, or both sides were changed alike."""
     outcome = Outcome.UNCHANGED if item.outcome is Outcome.MODIFIED and not item.sent else item.outcome
-    partner = replace(item.partner, version=known_version(item, now, item.partner.base))
+    partner = replace(item.partner, version=known_version(item.mapping, item.destination, now, item.partner.base))
     coupling = item.coupling.with_half(item.destination, partner)
     return Settled(item.change, item.mapping.name, outcome, coupling, partner=partner.id)

@@ -173,6 +173,7 @@ class Synchronise:
         settled = await self._survivors.carry_out(mapping, [one for one in decisions if isinstance(one, Deletion)])
         others = [one for one in decisions if not isinstance(one, Deletion)]
         carried = await self._pushes[side.other].carry_out(mapping, others, lookups)
+        await self._recovery.tell_again(mapping, carried, max(one.captured_ms for one in changes))
         settled += [owing(one, mapping, lookups) for one in carried]
         passed = [Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True) for change in superseded]
         return settled + passed

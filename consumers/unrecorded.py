@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from consumers.create import Creation
 from consumers.opened import is_open
-from consumers.ports import NO_TOPIC, Memory, Row, Target
+from consumers.ports import NO_TOPIC, Memory, Target
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half
@@ -39,8 +39,8 @@ class Unrecorded:
         if not left:
             return found
         side, ends = gone[0].side, list[Settled]()
-        for key, row in left.items():
-            coupling = Coupling.of(mapping.name, side, Half(key), rows.half(mapping, side.other, row))
+        for key, partner in left.items():
+            coupling = Coupling.of(mapping.name, side, Half(key), partner)
             told = rows.deletion(mapping.table(side), key, 0)
             known = (mapping.name, key) in found
             ends.append(Settled(told, mapping.name, Outcome.IGNORED, coupling, uncouple=known))
@@ -53,7 +53,7 @@ class Unrecorded:
         known = found.get((mapping.name, gone.key))
         return gone.side is Side.SALES or (is_open(known) and (known is not None or gone.key in changed))
 
-    async def _left(self, mapping: TableMapping, gone: Sequence[Change]) -> Mapping[str, Row]:
+    async def _left(self, mapping: TableMapping, gone: Sequence[Change]) -> Mapping[str, Half]:
         try:
             return await self._creations[gone[0].side.other].left(mapping, gone)
         except ApiError as error:

@@ -72,9 +72,11 @@ class Settled:
 
     @property
     def ends_change(self) -> bool:
-        """Is it known what became of a change that was begun: recorded, refused by the side, or the pair is gone?"""
+        """Is it known what became of a change that was begun: recorded, refused by the side, or the pair is gone, or
+        the record that was to have a partner?"""
         recorded = self.coupling is not None and self.outcome not in (Outcome.FAILED, Outcome.CONFLICT)
-        return not self.superseded and (recorded or self.uncouple or self.refused)
+        gone = self.change.op is Op.DELETE and self.partner is None
+        return not self.superseded and (recorded or gone or self.uncouple or self.refused)
 
     @property
     def moves_partner(self) -> bool:
@@ -105,7 +107,8 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A partner about to be changed: written down first, so that our own write is known again after a crash.
+    """A partner about to be changed, or created in Sales: written down first, so that our own write is known again
+    after a crash.
 
     `side` is where it is written, `sent` what its half of the coupling will hold then, and `cause` what the other will,
     of which this is the `version` (promises 2 and 3). It is carried out only `under` this version of the partner.

@@ -69,6 +69,12 @@ class Bench:
     async def push(self, *keys: str) -> Sequence[Settled]:
         return await self.memory.record(await self.carried_out(*keys), Applied("topic", "log"))
 
+    async def push_again(self, end: Settled) -> None:
+        """What of the source was not sent yet is told again, as it would be by `Recovery.tell_again`."""
+        assert end.coupling
+        assert end.coupling.half(self.source.side).version == ""
+        await self.push(end.change.key)
+
     @property
     def partners(self) -> list[dict[str, Any]]:
         return list(self.target.tables[self.mapping.table(self.target.side).name].values())

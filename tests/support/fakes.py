@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -29,6 +30,7 @@ BUSY = ApiError(503, "", "come back later")
 THROTTLED = ApiError(429, "", "too many requests")
 BROKEN = ApiError(400, "broken", "the record is broken")
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _SERIAL = count(1)
 _SUFFIX = {Side.BC: "0000000000bc", Side.SALES: "00000000cafe"}
 _STALE = {Side.BC: (409, "Request_EntityChanged"), Side.SALES: (412, "0x80060882")}
@@ -49,6 +51,7 @@ class FakeSide:
         self.writes: list[Write] = []
         self.reads = 0
         self.now = 0
+        self.hours = 0  # that have passed
         self._faults: dict[str, list[tuple[ApiError | Killed, bool]]] = defaultdict(list)
         self.slow = False  # a write that is not answered may be carried out later (`arrive`)
         self.under_way: list[Write] = []
@@ -89,7 +92,7 @@ class FakeSide:
 
     def _stamped(self, row: Row) -> Row:
         self.now += 1
-        stamp = f"2026-01-01T{self.now // 3600:02d}:{self.now // 60 % 60:02d}:{self.now % 60:02d}Z"
+        stamp = f"{NOON + timedelta(hours=self.hours, seconds=self.now):%Y-%m-%dT%H:%M:%SZ}"
         time = "lastModifiedDateTime" if self.side is Side.BC else "modifiedon"
         return {**self.stores(row), "@odata.etag": f'W/"{self.now}"', time: stamp}
 

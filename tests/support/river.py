@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from consumers.patience import Patience
@@ -12,7 +12,7 @@ from schemas.change import Change, encode
 from schemas.mapping import Mappings, Table
 from schemas.outcome import Settled
 from schemas.side import Side
-from tests.support.fakes import FakeMemory, FakeSide
+from tests.support.fakes import NOON, FakeMemory, FakeSide
 from tests.support.made import mappings, part
 
 LOG = "log-1"
@@ -41,13 +41,19 @@ class River:
         pushes = {side: Push(self.sides[side], self.memory, side, at_once, Patience((1, 1)), self.now) for side in Side}
         self.synchronise = Synchronise(self.mappings, self.memory, pushes, self.observed.extend, self._tell)
         self._offsets: dict[str, int] = {}
-        self.hours = 0  # that have passed
+        self.passed = 0
 
     async def _tell(self, changes: Sequence[Change]) -> None:
         self.told += changes
 
     def now(self) -> datetime:
-        return datetime(2026, 1, 1, 12, 0, tzinfo=UTC) + timedelta(hours=self.hours)
+        return NOON + timedelta(hours=self.passed)
+
+    def pass_hour(self) -> None:
+        """No creation that was lost before can come any more."""
+        self.passed += 1
+        for side in self.sides.values():
+            side.hours = self.passed
 
     def table(self, side: Side) -> Table:
         return self.mapping.table(side)

@@ -63,6 +63,21 @@ async def test_an_account_created_before_a_crash_is_coupled_and_brought_up_to_da
     bench.edit(key, city="Wien")
     (end,) = await bench.push(key)
     assert end.outcome is Outcome.COUPLED
+    await bench.push_again(end)
+    assert [row["address1_city"] for row in bench.partners] == ["Wien"]
+
+
+async def test_what_was_sent_before_and_is_refused_now_is_no_reason_not_to_send_what_the_record_has_become() -> None:
+    bench = Bench(Side.BC)
+    key = bench.new(displayName="Adatum", city="Graz")
+    bench.target.fail(key, BUSY, times=9)
+    await bench.carried_out(key)
+    bench.target._faults.clear()
+    bench.edit(key, city="Wien")
+    bench.target.fail(key, ApiError(400, "0x80040237", "Graz is no city any more"))
+    (end,) = await bench.push(key)
+    assert end.outcome is Outcome.INSERTED
+    assert [write.fields["address1_city"] for write in bench.target.writes[-2:]] == ["Graz", "Wien"]
     assert [row["address1_city"] for row in bench.partners] == ["Wien"]
 
 
@@ -82,6 +97,7 @@ async def test_a_customer_created_before_a_crash_is_found_by_its_intent() -> Non
     bench.edit(key, address1_city="Wien")
     (end,) = await bench.push(key)
     assert end.outcome is Outcome.COUPLED
+    await bench.push_again(end)
     assert [row["city"] for row in bench.partners] == ["Wien"]
     assert bench.memory.begun == {}
 

@@ -20,6 +20,7 @@ from tests.support.tries import tries
 BC, SALES = Side.BC, Side.SALES
 NAME = {BC: "displayName", SALES: "name"}
 CITY = {BC: "city", SALES: "address1_city"}
+PHONE = {BC: "phoneNumber", SALES: "telephone1"}
 
 sides = st.sampled_from([BC, SALES])
 births = st.tuples(st.just("new"), sides, st.just(0))
@@ -91,7 +92,7 @@ class Firms:
                 if (key := coupling.half(side).id) not in self.keys(side):
                     self._put(side, self.river.change(side, key))
         await self.settle()
-        self.river.hours += 1  # no creation that was lost can come any more
+        self.river.pass_hour()
         for side in Side:
             for key in self.keys(side):
                 self._put(side, self.river.change(side, key))
@@ -101,11 +102,11 @@ class Firms:
         keys, table = self.keys(side), self.river.table(side)
         if kind == "new":
             self.born.append(f"Firm {len(self.born)}")
-            self.river.new(side, **{NAME[side]: self.born[-1], CITY[side]: "Linz"})
+            self.river.new(
+                side, **{NAME[side]: self.born[-1], CITY[side]: "Linz", PHONE[side]: f"+43 {len(self.born)}"}
+            )
         elif kind == "edit":
-            # Of a partner that is edited before it is known nothing tells that it is one.
-            known = {coupling.half(side).id for coupling in self.river.memory.kept.values()}
-            if keys := [key for key in keys if key in known]:
+            if keys:
                 self.river.edited(side, keys[what % len(keys)], **{CITY[side]: f"Graz {what}"})
         elif keys:
             key = keys[what % len(keys)]

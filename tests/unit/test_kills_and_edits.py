@@ -40,7 +40,7 @@ class Pair:
         self.waiting: dict[Side, deque[Message]] = {BC: deque(), SALES: deque()}
         self.seen: set[tuple[Side, str]] = set()
         self.last: dict[Side, str | None] = {BC: None, SALES: None}
-        self.ids: dict[Side, str] = {}
+        self.ids: dict[Side, str] = {}  # a record that is not there yet has none
         self.text = count()
 
     async def begin(self) -> None:
@@ -51,10 +51,12 @@ class Pair:
 
     def capture(self) -> None:
         for side in Side:
-            change = self.river.change(side, self.ids[side])
-            if (side, change.version) not in self.seen:
-                self.seen.add((side, change.version))
-                self._put(change)
+            for key in self.river.sides[side].tables[self.river.table(side).name]:
+                self.ids.setdefault(side, key)
+                change = self.river.change(side, key)
+                if (side, change.version) not in self.seen:
+                    self.seen.add((side, change.version))
+                    self._put(change)
         while self.river.told:
             self._put(self.river.told.pop(0))
 
@@ -62,8 +64,9 @@ class Pair:
         self.waiting[change.side].append(self.river.message(self.river.topic(change.side), encode(change)))
 
     def edit(self, side: Side, value: str) -> None:
-        self.last[side] = value
-        self.river.edited(side, self.ids[side], **{FIELDS[side][side]: value})
+        if key := self.ids.get(side):
+            self.last[side] = value
+            self.river.edited(side, key, **{FIELDS[side][side]: value})
 
     def lose_log(self, side: Side) -> None:
         """What waited is gone; each record is captured anew as it is now."""
@@ -112,6 +115,7 @@ class Pair:
             self.capture()
         await self.settle()
         # Failures that may pass are tried again: carried as they are now.
+        self.river.pass_hour()
         for side in Side:
             self.lose_log(side)
             self.capture()
@@ -128,8 +132,36 @@ class Pair:
         return {owner: row[names[side]] or None for owner, names in FIELDS.items()}
 
 
+class Newcomer(Pair):
+    """A record that is to get its partner: every fault may come before that is recorded, and every edit after."""
+
+    def __init__(self, policy: str, source: Side, first: str) -> None:
+        super().__init__(policy)
+        self.source, self.first = source, first
+
+    async def begin(self) -> None:
+        blank, name = ("", "displayName") if self.source is BC else (None, "name")
+        owned = {names[self.source]: self.first or blank for names in FIELDS.values()}
+        self.river.new(self.source, **{name: "Adatum", **owned})
+        self.last = dict.fromkeys(Side, self.first or None)
+        self.capture()
+
+
+stories = st.lists(edits | deliveries | losses | late, max_size=14)
+policies = st.sampled_from(["merge", "bc_wins", "sales_wins"])
+
+
+@tries(400)
+@given(stories, policies, sides, st.sampled_from(["", "0"]))
+def test_every_last_edit_of_a_new_pair_is_on_both_sides(story: Story, policy: str, source: Side, first: str) -> None:
+    pair = Newcomer(policy, source, first)
+    asyncio.run(pair.tell(story))
+    assert (pair.held(BC), pair.held(SALES)) == (pair.last, pair.last)
+    assert pair.river.memory.changing == {}
+
+
 @tries(200)
-@given(st.lists(edits | deliveries | losses | late, max_size=14), st.sampled_from(["merge", "bc_wins", "sales_wins"]))
+@given(stories, policies)
 def test_every_last_edit_is_on_both_sides(story: Story, policy: str) -> None:
     pair = Pair(policy)
     asyncio.run(pair.tell(story))

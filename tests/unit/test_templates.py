@@ -96,6 +96,7 @@ async def test_what_a_template_set_on_an_account_before_a_crash_stays_and_the_re
     world.edit(key, city="Leeds")
     (end,) = await world.push(key)
     assert end.outcome is Outcome.COUPLED
+    await world.push_again(end)
     assert [(row["creditlimit"], row["address1_city"]) for row in world.partners] == [(9, "Leeds")]
 
 

@@ -13,6 +13,7 @@ from tests.support.river import River
 
 BC, SALES = Side.BC, Side.SALES
 NAME = {BC: "displayName", SALES: "name"}
+CITY = {BC: "city", SALES: "address1_city"}
 SOURCES = pytest.mark.parametrize("source", [BC, SALES])
 POLICIES = pytest.mark.parametrize(
     ("policy", "end", "left"),
@@ -68,6 +69,19 @@ async def test_its_partner_is_found_and_goes_the_way_of_the_mapping(
     assert await orphan.deliver() is end
     assert orphan.left() == left
     assert orphan.river.memory.begun == {}
+
+
+@SOURCES
+@pytest.mark.parametrize("policy", ["delete"])
+async def test_a_partner_that_people_have_edited_meanwhile_is_kept_and_told_of(orphan: Orphan) -> None:
+    there, table = orphan.source.other, orphan.river.table(orphan.source.other)
+    (key,) = orphan.river.sides[there].tables[table.name]
+    orphan.river.edited(there, key, **{CITY[there]: "Graz"})
+    assert await orphan.deliver() is Outcome.FAILED
+    assert orphan.left() == (0, 1)
+    problem = orphan.river.observed[-2].problem
+    assert problem
+    assert problem.code == "deleted-but-changed"
 
 
 @SOURCES
