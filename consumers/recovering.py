@@ -27,9 +27,8 @@ def begun(items: Sequence[object]) -> list[Begun]:
     """The changes among what is about to be sent, and what Sales is asked to create; of the second step of a creation
     the first tells enough."""
     changed = [_begun(one) for one in items if isinstance(one, Modify) and one.outcome is Outcome.MODIFIED]
-    return changed + [
-        _creation(one) for one in items if isinstance(one, Create) and is_fresh(one) and one.change.side is Side.BC
-    ]
+    creates = (one for one in items if isinstance(one, Create) and is_fresh(one))
+    return changed + [_creation(one) for one in creates if one.change.side is Side.BC]
 
 
 def _begun(item: Modify) -> Begun:

@@ -96,6 +96,20 @@ MUTANTS = {
         "",
         "tests/unit/test_unrecorded.py::test_its_partner_is_found_and_goes_the_way_of_the_mapping",
     ),
+    "a creation in Sales is not written down": Mutant(
+        2,
+        "consumers/recovering.py",
+        "    return changed + [_creation(one) for one in creates if one.change.side is Side.BC]\n",
+        "    return changed\n",
+        "tests/unit/test_unrecorded.py::test_a_partner_that_people_have_edited_meanwhile_is_kept_and_told_of",
+    ),
+    "what people have made of a new partner before it was recorded is not told again": Mutant(
+        2,
+        "consumers/synchronise.py",
+        "        await self._recovery.tell_again(mapping, carried, max(one.captured_ms for one in changes))\n",
+        "",
+        "tests/unit/test_kills_and_edits.py::test_every_last_edit_of_a_new_pair_is_on_both_sides",
+    ),
     "another log's position is believed": Mutant(
         5,
         "daemon/store/positions.py",

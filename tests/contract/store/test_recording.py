@@ -8,6 +8,7 @@ import pytest
 
 from consumers.ports import Applied
 from daemon.store.engine import Store
+from schemas.change import Op
 from schemas.errors import Problem
 from schemas.job import Run, RunKind, RunState
 from schemas.outcome import Begun, Intent, Outcome
@@ -190,6 +191,21 @@ async def test_a_change_that_was_begun_is_known_until_it_is_recorded(store: Stor
 
     await store.memory.record([coupled("b1", "s1"), failed("b2", partner="s2", refused=True)], NOWHERE)
     assert await store.memory.changes_begun(CUSTOMER, ["b1", "b2"]) == {}
+
+
+async def test_a_creation_in_sales_that_was_begun_is_known_until_it_is_recorded_or_its_record_is_gone(
+    store: Store,
+) -> None:
+    """Promise 2: what was sent is what both sides agreed on, whatever people have made of it meanwhile."""
+    begun = [Begun(CUSTOMER, key, Side.SALES, {"name": key}, {"displayName": key}, 'W/"7"', 7) for key in ("b1", "b2")]
+    await store.memory.begin(begun)
+    await store.memory.record([failed("b1", transient=True), ended("b2", Outcome.IGNORED)], NOWHERE)
+    assert await _begun(store) == {"b1": begun[:1], "b2": begun[1:]}
+
+    gone = ended("b2", Outcome.IGNORED)
+    gone = replace(gone, change=replace(gone.change, op=Op.DELETE, after=None))
+    await store.memory.record([coupled("b1", "b1"), gone], NOWHERE)
+    assert await _begun(store) == {}
 
 
 async def test_what_was_recovered_is_stored_with_the_end_of_what_was_begun(store: Store) -> None:
