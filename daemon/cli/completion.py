@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from schemas.job import Run, RunState
+from schemas.job import RunState
 
 if TYPE_CHECKING:
     from daemon.store.engine import Store
+    from schemas.job import Run
     from schemas.mapping import Mappings
 
 _PATIENCE = 2.0
@@ -36,13 +37,12 @@ def complete_topic(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_run(ctx: typer.Context, incomplete: str) -> list[Offer]:
     """The newest runs."""
-    return [_run(one) for one in _runs(ctx) if one.id.startswith(incomplete)]
+    return _offered(ctx, lambda store: store.jobs.runs(limit=_NEWEST), incomplete)
 
 
 def complete_answerable(ctx: typer.Context, incomplete: str) -> list[Offer]:
     """The runs for which an answer is due."""
-    due = [one for one in _runs(ctx) if one.state is RunState.AWAITING_ANSWER]
-    return [_run(one) for one in due if one.id.startswith(incomplete)]
+    return _offered(ctx, lambda store: store.jobs.runs(_NEWEST, [RunState.AWAITING_ANSWER]), incomplete)
 
 
 def complete_job(ctx: typer.Context, incomplete: str) -> list[Offer]:
@@ -55,12 +55,9 @@ def complete_job(ctx: typer.Context, incomplete: str) -> list[Offer]:
     return [offer for offer in _ask(ctx, read, []) if offer[0].startswith(incomplete)]
 
 
-def _runs(ctx: typer.Context) -> list[Run]:
-    async def read(store: Store) -> list[Run]:
-        return list(await store.jobs.runs(limit=_NEWEST))
-
+def _offered(ctx: typer.Context, read: Callable[[Store], Awaitable[list[Run]]], incomplete: str) -> list[Offer]:
     found: list[Run] = _ask(ctx, read, [])
-    return found
+    return [_run(one) for one in found if one.id.startswith(incomplete)]
 
 
 def _run(run: Run) -> Offer:

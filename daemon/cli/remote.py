@@ -15,6 +15,7 @@ from daemon.cli import failures, findings, rows
 from daemon.cli.client import ACCEPT_SECONDS
 from daemon.cli.desk import Row
 from daemon.cli.http import LARGEST_PAGE, Api
+from daemon.cli.standing import NEWEST, with_active
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from schemas.checkup import Checked
@@ -69,10 +70,7 @@ class Remote:
 
     def standing(self) -> Row:
         return {
-            "runs": [
-                {name: run[name] for name in ("id", "kind", "state", "mappings")}
-                for run in self._api.items("/api/runs", 5)
-            ],
+            "runs": [{name: run[name] for name in ("id", "kind", "state", "mappings")} for run in self._runs()],
             "mappings": [_standing(one) for one in self._api.items("/api/mappings")],
         }
 
@@ -142,6 +140,11 @@ class Remote:
         parts = [chosen[first : first + LARGEST_PAGE] for first in range(0, len(chosen), LARGEST_PAGE)]
         done = [self._api.post("/api/dead-letters/replay", {"letters": part}) for part in parts]
         return {name: [one for part in done for one in part[name]] for name in ("replayed", "left")}
+
+    def _runs(self) -> list[Any]:
+        states = [state.value for state in RunState if not state.final]
+        active = self._api.items("/api/runs", state=states)
+        return with_active(self._api.items("/api/runs", NEWEST), active[::-1], lambda run: str(run["id"]))
 
     def _jobs(self, path: str, limit: int | None = None, **given: object) -> list[Row]:
         return [_job_row(one) for one in self._api.items(path, limit, **given)]

@@ -57,7 +57,7 @@ def jobs(limit: Limit = 20, config: ConfigOption = None, json: JsonOption = Fals
         {**row, "direction": ARROWS[row["direction"]], "started": _short(row["started"]), "records": counts(row)}
         for row in found
     ]
-    _print(shown, ("id", "mapping", "direction", "state", "started", "records"), "Synchronisation jobs")
+    _print(shown, ("id", "mapping", "direction", "state", "started", "records", "run"), "Synchronisation jobs")
     return None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from daemon.cli.options import load_mappings
 from schemas.job import RunState
@@ -12,9 +12,14 @@ if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.settings import Settings
     from daemon.store.engine import Store
 
+T = TypeVar("T")
+# Of the runs, whatever has become of them.
+NEWEST = 5
+
 
 async def standing(store: Store, settings: Settings) -> dict[str, Any]:
-    """The newest runs and every mapping. `lag`: by direction, the age in seconds of the oldest unapplied change."""
+    """The newest runs, all that are not over, and every mapping. `lag`: by direction, the age in seconds of the oldest
+    unapplied change."""
     from daemon.store.figures import failures, lags
     from schemas.mapping_diff import commands as owed_commands
 
@@ -27,7 +32,9 @@ async def standing(store: Store, settings: Settings) -> dict[str, Any]:
     return {
         "runs": [
             {"id": run.id, "kind": run.kind.value, "state": run.state.value, "mappings": list(run.mappings)}
-            for run in await store.jobs.runs(limit=5)
+            for run in with_active(
+                await store.jobs.runs(limit=NEWEST), await store.jobs.active_runs(), lambda run: run.id
+            )
         ],
         "mappings": [
             {
@@ -49,6 +56,13 @@ async def standing(store: Store, settings: Settings) -> dict[str, Any]:
             for mapping in mappings.all
         ],
     }
+
+
+def with_active(newest: Sequence[T], active: Sequence[T], id_of: Callable[[T], str]) -> list[T]:
+    """`newest`, newest first, and behind them those of `active`, oldest first, that are older: one that waits for its
+    answer is not lost behind those that came later."""
+    there = {id_of(run) for run in newest}
+    return [*newest, *(run for run in reversed(active) if id_of(run) not in there)]
 
 
 def behind(lag: Mapping[str, float]) -> str:

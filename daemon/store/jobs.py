@@ -38,14 +38,17 @@ class Jobs:
         limit: int = 50,
         states: Iterable[RunState] | None = None,
         *,
+        kinds: Iterable[RunKind] | None = None,
         after: tuple[datetime, str] | None = None,
     ) -> list[Run]:
-        """Newest first."""
+        """Newest first; of these states and kinds, or (None) whichever."""
         row = RunRow
         query = select(*row.__table__.columns).order_by(row.created.desc(), row.id.desc()).limit(limit)
         query = query.where(*before([row.created, row.id], after))
         if states is not None:
             query = query.where(RunRow.state.in_([state.value for state in states]))
+        if kinds is not None:
+            query = query.where(RunRow.kind.in_([kind.value for kind in kinds]))
         return [_run(row) for row in await self._rows(query)]
 
     async def run(self, run_id: str) -> Run | None:

@@ -13,8 +13,18 @@ from daemon.tail import Heard
 from daemon.web import commanding, paging, problems
 from daemon.web.paging import Listing, Paging, PagingFrom
 from daemon.web.parameters import LAST_JOB, JobNumber, Word
-from daemon.web.ports import Coupled, Found, MappingStatus, Reader, Services, SideStatus, Wanted, WantedJobs
-from schemas.job import Job, JobState, Run
+from daemon.web.ports import (
+    Coupled,
+    Found,
+    MappingStatus,
+    Reader,
+    Services,
+    SideStatus,
+    Wanted,
+    WantedJobs,
+    WantedRuns,
+)
+from schemas.job import Job, JobState, Run, RunKind, RunState
 from schemas.outcome import Outcome
 from schemas.side import Direction
 from schemas.told import Wanted as ToldWanted
@@ -128,9 +138,14 @@ def _add_states(routes: APIRouter, services: Services) -> None:
 
 def _add_runs(routes: APIRouter, reader: Reader) -> None:
     @routes.get("/runs")
-    async def runs(asked: Paging) -> Listing[Run]:
-        """Newest first."""
-        return asked.listing(paging.RUNS, await reader.runs(asked.limit, asked.after(paging.RUNS)))
+    async def runs(
+        asked: Paging,
+        kind: Annotated[Sequence[RunKind], Query()] = (),
+        state: Annotated[Sequence[RunState], Query()] = (),
+    ) -> Listing[Run]:
+        """Newest first; of these kinds and states, if any are given."""
+        found = await reader.runs(WantedRuns(kind, state), asked.limit, asked.after(paging.RUNS))
+        return asked.listing(paging.RUNS, found)
 
     @routes.get("/runs/{run:path}/jobs")
     async def run_jobs(asked: Paging, run: Word) -> Listing[JobRow]:

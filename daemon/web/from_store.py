@@ -26,6 +26,7 @@ from daemon.web.ports import (
     T,
     Wanted,
     WantedJobs,
+    WantedRuns,
 )
 from schemas.job import Job, MappingState, Run, RunState
 from schemas.mapping import Mappings, TableMapping
@@ -74,10 +75,13 @@ class StoreReader:
     async def run(self, number: str) -> Run | None:
         return await self.store.jobs.run(number)
 
-    async def runs(self, limit: int, after: Spot | None = None) -> Page[Run]:
+    async def runs(self, wanted: WantedRuns, limit: int, after: Spot | None = None) -> Page[Run]:
         place = (moment(after[0]), after[1]) if after else None
-        found = await self.store.jobs.runs(limit + 1, after=place)
+        found = await self.store.jobs.runs(limit + 1, wanted.states or None, kinds=wanted.kinds or None, after=place)
         return _page(found, 0, limit, lambda run: (micros(run.created), run.id))
+
+    async def active_runs(self) -> Sequence[Run]:
+        return await self.store.jobs.active_runs()
 
     async def run_jobs(self, run: str) -> Sequence[Job]:
         return await self.store.jobs.jobs_of(run)

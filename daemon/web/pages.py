@@ -1,7 +1,7 @@
 """The console's pages. Each reads afresh, so that what a page shows and what its script fetches are the same."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,15 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.store.views import Failure
-from daemon.web.ports import Causes, Page, Reader, Services, Wanted, WantedJobs
+from daemon.web.ports import Causes, Page, Reader, Services, Wanted, WantedJobs, WantedRuns
 from daemon.web.rendering import PAGE, Renderer
 from schemas.job import JobState, Run, RunKind, RunState
 from schemas.side import Direction
 from schemas.survey import Kind
 
 FAILURES = "failures"
-# Of those that have ended, on the overview.
-LAST_RUNS = 5
+# Of those that have ended: on the overview, and of full synchronisations.
+LAST_RUNS, LAST_FULL = 5, 20
+_ENDED = tuple(state for state in RunState if state.final)
 FIRST_CAUSES = 12
 
 
@@ -39,15 +40,14 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
 
     @routes.get("/full-sync")
     async def full_sync(request: Request) -> Response:
-        latest = (await reader.runs(50)).items
-        runs = [run for run in latest if run.kind is RunKind.FULL]
-        looked = next((run for run in latest if run.kind in (RunKind.PREVIEW, RunKind.MATCH)), None)
+        active = [run for run in await reader.active_runs() if run.kind is RunKind.FULL]
+        looked = (await reader.runs(WantedRuns((RunKind.PREVIEW, RunKind.MATCH)), 1)).items
         return await renderer.page(
             request,
             "full_sync",
-            current=await _current(reader, runs),
-            runs=[run for run in runs if run.state.final][:20],
-            looked={"run": looked, "jobs": await reader.run_jobs(looked.id)} if looked else None,
+            active=await _shown(reader, active),
+            runs=(await reader.runs(WantedRuns((RunKind.FULL,), _ENDED), LAST_FULL)).items,
+            looked=await _with_jobs(reader, looked[0]) if looked else None,
             mappings=await reader.mappings(),
         )
 
@@ -134,7 +134,6 @@ def _wanted_jobs(mapping: str, state: str, run: str) -> WantedJobs:
 
 async def _overview(services: Services) -> dict[str, Any]:
     reader = services.reader
-    runs = (await reader.runs(20)).items
     # Side by side: with a million couplings and as many failures, counting is what takes long.
     mappings, causes = await asyncio.gather(reader.mappings(), reader.causes(Wanted(), 0, FIRST_CAUSES))
     return {
@@ -142,18 +141,21 @@ async def _overview(services: Services) -> dict[str, Any]:
         "unready": await services.unready(),
         "mappings": mappings,
         "causes": causes,
-        "current": await _current(reader, runs),
-        "ended": [run for run in runs if run.state.final][:LAST_RUNS],
+        "active": await _shown(reader, await reader.active_runs()),
+        "ended": (await reader.runs(WantedRuns(states=_ENDED), LAST_RUNS)).items,
         "outcomes": services.metrics.outcomes(),
         "uptime": (datetime.now(UTC) - services.started).total_seconds(),
         "summary": services.summary,
     }
 
 
-async def _current(reader: Reader, runs: Sequence[Run]) -> dict[str, Any] | None:
-    """The run that is going on, or waits for its answer, else the one that comes next; with its jobs in order."""
-    alive = [run for run in runs if not run.state.final]
-    if not alive:
-        return None
-    run = next((run for run in alive if run.state is not RunState.ACCEPTED), alive[-1])
+async def _shown(reader: Reader, active: Sequence[Run]) -> Sequence[Mapping[str, Any]]:
+    """Every run that waits for its answer, however long ago it was, and the one that is going on, or else comes next;
+    each with its jobs in order."""
+    by_state = {state: [run for run in active if run.state is state] for state in RunState if not state.final}
+    at_work = by_state[RunState.RUNNING] or by_state[RunState.ACCEPTED]
+    return [await _with_jobs(reader, run) for run in (*by_state[RunState.AWAITING_ANSWER], *at_work[:1])]
+
+
+async def _with_jobs(reader: Reader, run: Run) -> Mapping[str, Any]:
     return {"run": run, "jobs": await reader.run_jobs(run.id)}

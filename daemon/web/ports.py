@@ -15,7 +15,7 @@ from schemas.checkup import Checked
 from schemas.command import Command
 from schemas.errors import Problem
 from schemas.explanation import Explanation
-from schemas.job import Job, JobState, Run, RunState
+from schemas.job import Job, JobState, Run, RunKind, RunState
 from schemas.side import Direction, Side
 
 T = TypeVar("T")
@@ -171,6 +171,14 @@ class WantedJobs:
     run: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WantedRuns:
+    """Which runs to show; empty: whichever."""
+
+    kinds: Collection[RunKind] = ()
+    states: Collection[RunState] = ()
+
+
 class Reader(Protocol):
     """Everything the web reads. Jobs, runs and failures come newest first. A list goes on behind the place `after`."""
 
@@ -188,7 +196,10 @@ class Reader(Protocol):
 
     async def run(self, number: str) -> Run | None: ...
 
-    async def runs(self, limit: int, after: Spot | None = None) -> Page[Run]: ...
+    async def runs(self, wanted: WantedRuns, limit: int, after: Spot | None = None) -> Page[Run]: ...
+
+    async def active_runs(self) -> Sequence[Run]:
+        """All that are not over, oldest first."""
 
     async def run_jobs(self, run: str) -> Sequence[Job]:
         """The jobs of one run in the order they are done."""

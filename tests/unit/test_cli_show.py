@@ -37,9 +37,9 @@ class Answering:
         return lambda *asked: self._found
 
 
-def told(monkeypatch: pytest.MonkeyPatch, found: Any, *words: str) -> str:
+def told(monkeypatch: pytest.MonkeyPatch, found: Any, *words: str, columns: str = "80") -> str:
     monkeypatch.setattr(show, "desk_of", lambda config: Answering(found))
-    answer = CliRunner(env={"COLUMNS": "80"}).invoke(app, list(words))
+    answer = CliRunner(env={"COLUMNS": columns}).invoke(app, list(words))
     assert answer.exit_code == 0
     return answer.stdout
 
@@ -99,7 +99,13 @@ def test_each_job_has_a_line_of_a_terminal_with_what_it_did_and_found(monkeypatc
     words = " ".join(lines[2:]).split()
     assert words[:4] == ["8", "CUSTOMER", "BC", "↔"]
     assert words[6:11] == [*AT.astimezone().strftime("%Y-%m-%d %H:%M:%S").split(), "18", "equal,", "2"]
-    assert words[-4:] == ["4", "inserted,", "47", "unchanged"]
+    assert words[-5:] == ["4", "inserted,", "47", "unchanged,", "r"]
+
+
+def test_a_job_names_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which one gives an answer to, or asks for the findings of."""
+    head, line = told(monkeypatch, [{**job_dict(SYNC), "run": "7d6b6ad2"}], "jobs", columns="200").splitlines()[1:]
+    assert (head.split()[-1], line.split()[-1]) == ("run", "7d6b6ad2")
 
 
 def test_nothing_of_a_job_is_cut_where_a_word_of_it_is_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from daemon.web.ports import (
     Spot,
     Wanted,
     WantedJobs,
+    WantedRuns,
 )
 from schemas import rows
 from schemas.change import Change, Op
@@ -97,8 +98,13 @@ class FakeReader:
     async def run(self, number: str) -> Run | None:
         return next((run for run in self.run_list if run.id == number), None)
 
-    async def runs(self, limit: int, after: Spot | None = None) -> Page[Run]:
-        return page(self.run_list, 0, limit, after, lambda n: (n, ""))
+    async def runs(self, wanted: WantedRuns, limit: int, after: Spot | None = None) -> Page[Run]:
+        found = [run for run in self.run_list if not wanted.kinds or run.kind in wanted.kinds]
+        found = [run for run in found if not wanted.states or run.state in wanted.states]
+        return page(found, 0, limit, after, lambda n: (n, ""))
+
+    async def active_runs(self) -> Sequence[Run]:
+        return [run for run in reversed(self.run_list) if not run.state.final]
 
     async def run_jobs(self, run: str) -> Sequence[Job]:
         return [job for job in self.job_list if job.run == run]

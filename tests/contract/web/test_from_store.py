@@ -7,7 +7,7 @@ import pytest
 from consumers.ports import Applied
 from daemon.store.engine import open_store
 from daemon.web.from_store import StoreReader
-from daemon.web.ports import Wanted, WantedJobs
+from daemon.web.ports import Wanted, WantedJobs, WantedRuns
 from producers.ports import Published
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half
@@ -66,7 +66,7 @@ async def test_an_empty_store(reader):
     assert [each.name for each in mappings][3] == "CUSTOMER"
     assert mappings[3].only_coupled
     assert (mappings[3].couplings, mappings[3].failures, mappings[3].lag) == (0, 0, {})
-    assert (await reader.runs(5)).items == []
+    assert (await reader.runs(WantedRuns(), 5)).items == []
     assert (await reader.jobs(WantedJobs(), 0, 5)).items == []
     assert await reader.job(1) is None
     assert (await reader.causes(Wanted(), 0, 5)).page.items == []
