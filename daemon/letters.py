@@ -80,7 +80,7 @@ class Letters:
             self.bootstrap,
             group_id=None,
             enable_auto_commit=False,
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=_STEP_MS,
             allow_auto_create_topics=False,
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, column, func, select, values
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from daemon.store.choosing import number_told_again
 from daemon.store.database import chunks
 from daemon.store.tables import FailureRow
 
@@ -18,15 +19,14 @@ Wanted = Sequence[ColumnElement[bool]]
 
 
 async def numbers(
-    connection: AsyncConnection, wanted: Wanted, again: Wanted, after: CausePlace | None = None
+    connection: AsyncConnection, wanted: Wanted, after: CausePlace | None = None
 ) -> list[tuple[Cause, int]]:
-    """Each cause behind a place and how many failures it has, the most numerous first: in the order of the program,
-    which is not that of every database. `again`: which of the wanted are counted already.
+    """Each cause behind a place and how many failures it has, a conflict once, the most numerous first: in the order of
+    the program, which is not that of every database.
     """
-    twice = {_cause(row): row.number for row in await connection.execute(_counted([*wanted, *again]))}
-    every = [
-        (_cause(row), row.number - twice.get(_cause(row), 0)) for row in await connection.execute(_counted(wanted))
-    ]
+    twice = {_cause(row): row.number for row in await connection.execute(number_told_again(_OF, wanted))}
+    counted = ((_cause(row), row.number) for row in await connection.execute(_counted(wanted)))
+    every = ((cause, number - twice.get(cause, 0)) for cause, number in counted)
     ordered = sorted((-number, cause) for cause, number in every if number)
     return [(cause, -number) for number, cause in ordered if not after or (number, cause) > (-after[0], after[1:])]
 

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, String, cast, exists, literal, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, String, cast, exists, func, literal, literal_column, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from daemon.store.failing import IS_CONFLICT
 from daemon.store.tables import CouplingReferenceRow, CouplingRow, FailureRow
 from schemas.outcome import Outcome
+
+# Without a limit the order of a question inside another is left out.
+_ALL = 2**31 - 1
 
 
 def before(columns: Sequence[Any], place: Sequence[Any] | None) -> tuple[ColumnElement[bool], ...]:
@@ -43,6 +46,18 @@ def told_again() -> tuple[ColumnElement[bool], ...]:
     first_is_conflict = first.outcome == literal_column(f"'{Outcome.CONFLICT.value}'")
     told = exists().where(*pair, first_is_conflict, first.resolved_at.is_(None), first.id < row.id)
     return IS_CONFLICT, told
+
+
+def number_told_again(columns: Sequence[Any], wanted: Sequence[ColumnElement[bool]]) -> Select[*tuple[Any, ...]]:
+    """How many of the wanted open conflicts are listed already, by these columns.
+
+    They are read in the order of the index of conflicts, and grouped afterwards: SQLite, which does not know how few
+    they are, would walk through all failures in the order of the groups, or of any other index.
+    """
+    row = FailureRow
+    again = select(*columns).where(*wanted, row.resolved_at.is_(None), *told_again())
+    found = again.order_by(row.mapping, row.bc_id, row.sales_id).limit(_ALL).subquery()
+    return select(*found.c, func.count().label("number")).group_by(*found.c)
 
 
 def once_each(open_only: bool) -> tuple[ColumnElement[bool], ...]:

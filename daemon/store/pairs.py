@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from daemon.store.coupling_rows import coupling, id_column, load_references
 from daemon.store.database import Database, chunks
@@ -29,7 +29,7 @@ class Pairs:
     async def failures(self, mapping: str, ids: Mapping[Side, str]) -> list[Failure]:
         """The last failure of each direction, open or not, of the pair with these ids; the last that failed first."""
         row = FailureRow
-        query = select(*row.__table__.columns).where(row.mapping == mapping, _of(ids)).order_by(row.last_at.desc())
+        query = select(*row.__table__.columns).where(_of(mapping, ids)).order_by(row.last_at.desc())
         async with self._database.read() as connection:
             return [failure_of(one) for one in await connection.execute(query.order_by(row.id))]
 
@@ -44,9 +44,11 @@ class Pairs:
         return found
 
 
-def _of(ids: Mapping[Side, str]) -> ColumnElement[bool]:
+def _of(mapping: str, ids: Mapping[Side, str]) -> ColumnElement[bool]:
+    """Each alternative whole: what they have in common, put before them, is all that SQLite would look up by."""
     columns: Sequence[tuple[Side, ColumnElement[str | None]]] = (
         (Side.BC, FailureRow.__table__.c.bc_id),
         (Side.SALES, FailureRow.__table__.c.sales_id),
     )
-    return or_(*(column == ids[side] for side, column in columns if side in ids))
+    here = FailureRow.mapping == mapping
+    return or_(*(and_(here, column == ids[side]) for side, column in columns if side in ids))

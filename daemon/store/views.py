@@ -9,7 +9,7 @@ from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store import causes as by_cause
-from daemon.store.choosing import before, failures_wanted, mentions, once_each, told_again
+from daemon.store.choosing import before, failures_wanted, mentions, number_told_again, once_each, told_again
 from daemon.store.coupling_rows import coupling, load_references
 from daemon.store.database import Database
 from daemon.store.failing import IS_CONFLICT
@@ -74,15 +74,6 @@ class FailureCause:
     def place(self) -> by_cause.CausePlace:
         """Where it stands in the list."""
         return self.count, self.mapping, self.direction.value, self.problem.code, self.id
-
-
-@dataclass(frozen=True, slots=True)
-class CauseList:
-    """Some causes of a list that has so many, for which so many records fail."""
-
-    items: Sequence[FailureCause]
-    causes: int
-    records: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +170,18 @@ class Views:
         wanted = failures_wanted(mapping, None, True, code)
         wanted += [] if upto is None else [FailureRow.id <= upto]
         async with self._database.read() as connection:
-            counted = await by_cause.numbers(connection, wanted, told_again(), after)
+            counted = await by_cause.numbers(connection, wanted, after)
             return await _with_examples(connection, counted[:limit])
 
-    async def cause_list(
-        self, mapping: str | None = None, *, code: str | None = None, offset: int = 0, limit: int = 100
-    ) -> CauseList:
-        """The same from so many on, with how many there are of both: what is counted anyway."""
-        wanted = failures_wanted(mapping, None, True, code)
+    async def cause_numbers(self) -> Sequence[tuple[by_cause.Cause, int]]:
+        """Every cause of open failures and how many it has, the most numerous first."""
         async with self._database.read() as connection:
-            counted = await by_cause.numbers(connection, wanted, told_again())
-            items = await _with_examples(connection, counted[offset : offset + limit])
-        return CauseList(items, len(counted), sum(number for _, number in counted))
+            return await by_cause.numbers(connection, failures_wanted(None, None, True, None))
+
+    async def with_examples(self, counted: Sequence[tuple[by_cause.Cause, int]]) -> list[FailureCause]:
+        """These causes, but those that were over before their records were read."""
+        async with self._database.read() as connection:
+            return await _with_examples(connection, counted)
 
     async def newest_failure(self) -> int:
         """The number of the record that was last found to fail for the first time."""
@@ -202,8 +193,8 @@ class Views:
         row, place = FailureRow, (FailureRow.mapping, FailureRow.code)
         query = select(*place, func.count().label("number"), func.count(row.resolved_at).label("resolved"))
         found = await self._rows(query.group_by(*place).order_by(*place))
-        twice = select(*place, func.count().label("number")).where(row.resolved_at.is_(None), *told_again())
-        again = {(one.mapping, one.code): one.number for one in await self._rows(twice.group_by(*place))}
+        twice = number_told_again(place, ())
+        again = {(one.mapping, one.code): one.number for one in await self._rows(twice)}
         return [
             FailureCount(
                 one.mapping, one.code, one.number - one.resolved - again.get((one.mapping, one.code), 0), one.resolved
@@ -248,7 +239,6 @@ class Views:
 async def _with_examples(
     connection: AsyncConnection, counted: Sequence[tuple[by_cause.Cause, int]]
 ) -> list[FailureCause]:
-    """Without those that were over before their records were read."""
     found = await by_cause.examples(connection, [cause for cause, _ in counted], once_each(True))
     return [_cause(found[cause], number) for cause, number in counted if cause in found]
 

@@ -48,10 +48,8 @@ class StoreReader:
         return await self.reachable()
 
     async def mappings(self) -> Sequence[MappingStatus]:
-        views = self.store.views
-        couplings, counts, blanks = await asyncio.gather(
-            views.coupling_counts(), views.failure_counts(), self.store.blanks.counts()
-        )
+        views, tallies = self.store.views, self.store.tallies
+        couplings, counts, blanks = await asyncio.gather(tallies.couplings(), tallies.failures(), tallies.blanks())
         failed, states = failures(counts), await self.store.states.all()
         late = lags(self.mapped, await views.positions())
         owed = {name: owed_commands(name, one.owed) for name, one in (await self.store.definitions.known()).items()}
@@ -101,8 +99,14 @@ class StoreReader:
         found = await views.failures(
             *chosen, limit + 1, code=wanted.code, cause=wanted.cause, offset=offset, after=place
         )
-        total = await views.failures_count(*chosen, code=wanted.code, cause=wanted.cause)
+        total = await self._failures_count(wanted)
         return _page(found, offset, limit, lambda one: (micros(one.last_at), one.id), total)
+
+    async def _failures_count(self, wanted: Wanted) -> int:
+        if wanted.job is None:
+            return await self.store.tallies.open_failures(wanted.mapping, wanted.code, wanted.cause)
+        chosen = (wanted.mapping, wanted.job, False)
+        return await self.store.views.failures_count(*chosen, code=wanted.code, cause=wanted.cause)
 
     async def names(self, failures: Sequence[Failure]) -> Mapping[int, str]:
         wanted: dict[tuple[str, Side], dict[str, list[int]]] = {}
@@ -117,7 +121,7 @@ class StoreReader:
         return found
 
     async def causes(self, wanted: Wanted, offset: int, limit: int) -> Causes:
-        found = await self.store.views.cause_list(wanted.mapping, code=wanted.code, offset=offset, limit=limit)
+        found = await self.store.tallies.cause_list(wanted.mapping, code=wanted.code, offset=offset, limit=limit)
         # Read from the beginning each time, so a place is told only as a sign that others follow.
         after = (offset + limit,) if found.causes > offset + limit else None
         return Causes(Page(found.items, offset, after, found.causes), found.records)
@@ -129,10 +133,10 @@ class StoreReader:
         return _page(found, 0, limit, lambda one: (upto, *one.place))
 
     async def failure_codes(self) -> Sequence[str]:
-        return sorted({count.code for count in await self.store.views.failure_counts() if count.open})
+        return sorted({count.code for count in await self.store.tallies.failures() if count.open})
 
     async def blank_count(self, mapping: str | None = None) -> int:
-        counts = await self.store.blanks.counts()
+        counts = await self.store.tallies.blanks()
         return sum(counts.values()) if mapping is None else counts.get(mapping, 0)
 
     async def blanks(self, mapping: str | None, offset: int, limit: int, after: Spot | None = None) -> Page[Blank]:
@@ -146,7 +150,7 @@ class StoreReader:
         page = _page(found, offset, limit, lambda one: (one.id,))
         total = None
         if not text:
-            counts = await self.store.views.coupling_counts()
+            counts = await self.store.tallies.couplings()
             total = sum(counts.values()) if mapping is None else counts.get(mapping, 0)
         return Page([_coupled(each) for each in page.items], offset, page.after, total)
 
@@ -191,8 +195,8 @@ class StoreReader:
         runs, states = await self.store.jobs.active_runs(), await self.store.states.all()
         active = Counter(run.state.value for run in runs)
         return Figures(
-            couplings=dict.fromkeys(names, 0) | dict(await self.store.views.coupling_counts()),
-            failures=none | failures(await self.store.views.failure_counts()),
+            couplings=dict.fromkeys(names, 0) | dict(await self.store.tallies.couplings()),
+            failures=none | failures(await self.store.tallies.failures()),
             progress=await self._progress(runs),
             lag=lags(self.mapped, await self.store.views.positions()),
             consumer_lag=consumer_lag,

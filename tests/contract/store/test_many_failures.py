@@ -179,6 +179,20 @@ async def _counted(store: Store, url: str) -> None:
     assert [plan for plan in plans if not ("COVERING INDEX" in plan or "Index Only Scan" in plan)] == []
 
 
+async def test_a_database_that_has_no_statistics_finds_the_few_too(store: Store, url: str) -> None:
+    """SQLite has none unless somebody makes them: it does not know that there are few conflicts, or failures of a pair,
+    and takes one of several indexes that would do."""
+    await store.memory.record([_of("failed", number) for number in range(MANY)], NOWHERE)
+    with asked(store) as statements:
+        await store.views.failure_counts()
+        await store.views.cause_numbers()
+        assert len(await store.pairs.failures(CUSTOMER, {Side.BC: "b000007", Side.SALES: "nobody"})) == 1
+    few = [one for one in statements if "failures_1" in one[0] or "ORDER BY failures.last_at" in one[0]]
+    assert len(few) == 3
+    most = 2_000 if url.startswith("sqlite") else 100
+    assert {statement: cost for statement, cost in costs(url, few).items() if cost > most} == {}
+
+
 async def test_examples_are_read_of_as_many_causes_as_there_are(store: Store) -> None:
     """More than a database takes in one question, with all that is asked of each."""
     unknown = [(CUSTOMER, "to_sales", "http-400", f"{number:012x}") for number in range(17_000)]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -18,6 +19,7 @@ from daemon.store.engine import Store, async_url, open_readonly, open_store, whe
 from daemon.store.migrate import downgrade
 from schemas.errors import ConfigurationError, CoupledError, Refused, Unreachable
 from schemas.outcome import Outcome
+from tests.support.postgres import PostgresServer
 
 from .made import CUSTOMER, NOWHERE, coupled, ended
 
@@ -168,3 +170,15 @@ async def test_postgresql_compiles_no_queries_for_us(postgres_database: str, ope
     await (await open_store(postgres_database)).close()
     async with await opening(postgres_database) as store, store.database.read() as connection:
         assert (await connection.execute(text("SHOW jit"))).scalar_one() == "off"
+
+
+@pytest.mark.parametrize(("said", "cost"), [("", "1.1"), ("2.5", "2.5"), ("1.1", "1.1")])
+async def test_postgresql_counts_in_indexes_unless_an_administrator_says_what_a_page_costs(
+    postgres_server: PostgresServer, said: str, cost: str
+) -> None:
+    url = postgres_server.new_database()
+    if said:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {connection.info.dbname} SET random_page_cost = {said}")
+    async with await open_store(url) as store, store.database.read() as asking:
+        assert (await asking.execute(text("SHOW random_page_cost"))).scalar_one() == cost
