@@ -117,7 +117,8 @@ def test_a_failed_record_is_found_and_carried_the_other_way(
     with page.expect_response(lambda answer: answer.request.headers.get("x-fragment") == "1"):
         pass  # the page has looked again meanwhile
     expect(box).to_be_checked()
-    page.get_by_role("button", name="BC → Sales").click()
+    page.get_by_text("The ticked BC → Sales …").click()
+    page.get_by_role("button", name="Yes, carry the ticked BC → Sales").click()
     _done(page)
     expect(page.get_by_text("No record fails for this cause any more.")).to_be_visible()
     world.shows(world.sales, sales, emailaddress1=row["email"])
@@ -143,7 +144,7 @@ def test_a_conflict_is_resolved(
     expect(page.get_by_text("≠ differs").first).to_be_visible()
     album.take(page, "pair")
     page.go_back()
-    page.get_by_text("BC → Sales …").click()
+    page.get_by_text("BC → Sales …", exact=True).click()
     with page.expect_response(lambda answer: answer.request.headers.get("x-fragment") == "1"):
         pass  # the page has looked again meanwhile, and what was opened is open
     expect(page.get_by_text("The way back").first).to_be_visible()
@@ -166,7 +167,8 @@ def test_two_records_are_uncoupled_and_coupled_again(
     page.keyboard.press("/")
     page.keyboard.type(str(row["displayName"]))
     page.keyboard.press("Enter")
-    page.get_by_role("button", name=f"Uncouple {row['displayName']}").first.click()
+    _of(page, "CUSTOMER").get_by_text("Uncouple …").click()
+    page.get_by_role("button", name=f"Yes, uncouple them: {row['displayName']}").first.click()
     _done(page)
     expect(_of(page, "CUSTOMER")).to_have_count(0)
     form = page.get_by_role("region", name="Couple two records")

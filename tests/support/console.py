@@ -18,9 +18,9 @@ PAGES = (
 )
 
 
-def busy_console(answered: bool = False) -> World:
+def busy_console(answered: bool = False, **services: object) -> World:
     """In the middle of a full synchronisation, after a dry run; or where its answer is due."""
-    world = World()
+    world = World(**services)
     reader = world.reader
     dry = Run("dry", RunKind.PREVIEW, RunState.DONE, ("CUSTOMER",), created=ago(9), started=ago(9), finished=ago(8))
     reader.run_list.append(dry)

@@ -28,20 +28,27 @@
     return live.contains(document.activeElement) && document.activeElement.matches(fields);
   }
 
+  // Elements come anew with the page. One with an id is found again by it, another by where it leads, what it sends or
+  // what it is called, and by its place among those that are equal in this.
+  const marks = ["href", "name", "value", "aria-label", "aria-labelledby"];
+  function alike(element) {
+    const same = (each) => marks.every((of) => each.getAttribute(of) === element.getAttribute(of));
+    const within = element.parentElement?.id;
+    return [...live.querySelectorAll(element.localName)].filter((each) => same(each) && each.parentElement.id === within);
+  }
+
   function show(text) {
-    const before = [...live.querySelectorAll(".scroll")];
     const focused = live.contains(document.activeElement) ? document.activeElement : null;
-    const scrolled = before.map((each) => each.scrollLeft);
-    const place = before.indexOf(focused);
+    const scrolled = [...live.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
+    const place = focused ? alike(focused).indexOf(focused) : -1;
     const opened = [...live.querySelectorAll("details[open]")].map((each) => each.id);
     const ticked = [...live.querySelectorAll("input[type=checkbox]:checked")].map((each) => each.id);
     live.innerHTML = text;
     localise(live);
-    const after = [...live.querySelectorAll(".scroll")];
-    after.forEach((each, index) => { each.scrollLeft = scrolled[index] || 0; });
+    live.querySelectorAll(".scroll").forEach((each, index) => { each.scrollLeft = scrolled[index] || 0; });
     for (const id of opened) { const part = id && document.getElementById(id); if (part) part.open = true; }
     for (const id of ticked) { const box = document.getElementById(id); if (box) box.checked = true; }
-    const again = place >= 0 ? after[place] : focused?.id && document.getElementById(focused.id);
+    const again = focused?.id ? document.getElementById(focused.id) : focused && alike(focused)[place];
     if (again) again.focus({ preventScroll: true });
   }
 

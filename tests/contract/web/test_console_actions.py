@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html.parser import HTMLParser
 
 import pytest
 
@@ -41,9 +42,9 @@ def _buttons(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("code", "offered"),
     [
-        ("update-conflict", ["Retry", "Take BC’s", "Take Sales’"]),
-        ("coupled-to-deleted", ["Retry", "Uncouple"]),
-        ("deleted-but-changed", ["Retry", "Uncouple"]),
+        ("update-conflict", ["Retry", "Yes, take BC’s", "Yes, take Sales’"]),
+        ("coupled-to-deleted", ["Retry", "Yes, uncouple them"]),
+        ("deleted-but-changed", ["Retry", "Yes, uncouple them"]),
         ("value-missing", ["Retry"]),
     ],
 )
@@ -51,6 +52,48 @@ async def test_an_error_offers_what_helps(world, browser, code, offered):
     problem = Problem(code, "It is not good.", "Mend it.")
     world.reader.failure_list = [replace(world.reader.failure_list[0], problem=problem)]
     assert _buttons((await browser.get("/errors", params={"cause": "deadbeef"})).text) == offered
+
+
+class Unasked(HTMLParser):
+    """What overwrites a side or ends a coupling, by whether it acts at once or stands in what opens first."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.at_once: list[str] = []
+        self._open: list[bool] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag == "details":
+            self._open.append(given.get("class") == "sure")
+        told = (given.get("name"), given.get("value"))
+        if (told[0] == "use" and tag == "input") or told in (("command", "uncouple"), *(("do", do) for do in LOSE)):
+            (self.asked if any(self._open) else self.at_once).append(str(told))
+
+    def handle_endtag(self, tag):
+        if tag == "details":
+            self._open.pop()
+
+
+LOSE = ("bc", "sales", "uncouple")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/couplings", "/couplings?mapping=CUSTOMER", "/couplings/CUSTOMER/10000"),
+        *("/errors?cause=deadbeef", "/jobs/4"),
+    ],
+)
+@pytest.mark.parametrize("code", ["update-conflict", "coupled-to-deleted"])
+async def test_nothing_is_overwritten_or_uncoupled_by_one_click(world, browser, path, code):
+    problem = Problem(code, "It is not good.", "Mend it.")
+    world.reader.failure_list = [replace(each, problem=problem, job_id=4) for each in world.reader.failure_list]
+    page = Unasked((await browser.get(path)).text)
+    assert page.asked
+    assert page.at_once == []
 
 
 async def test_a_conflict_is_ended_by_a_button(world, browser):
