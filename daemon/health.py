@@ -23,13 +23,14 @@ class Health:
     reasons: dict[str, str] = field(default_factory=lambda: {"daemon": "starting"})
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     seen: dict[Place, float] = field(default_factory=dict)
+    ended: dict[Place, float] = field(default_factory=dict)
 
     def up(self, name: str) -> None:
         self.reasons.pop(name, None)
 
     def read(self, place: Place) -> None:
         """Capture has just read the table to its end, whether or not anything had changed."""
-        self.seen[place] = time.monotonic()
+        self.seen[place] = self.ended[place] = time.monotonic()
 
     def tried(self, place: Place) -> None:
         """Capture begins to read the table; of one that was never read to its end the age counts from now on."""
@@ -38,11 +39,17 @@ class Health:
     def unread(self, place: Place) -> None:
         """Another worker captures the table, or nobody wants its changes now."""
         self.seen.pop(place, None)
+        self.ended.pop(place, None)
 
     def ages(self) -> dict[Place, float]:
         """Seconds since each table was last read to its end, or since the first try of one that never was."""
         now = time.monotonic()
         return {place: now - at for place, at in self.seen.items()}
+
+    def reads(self) -> dict[Place, float]:
+        """As `ages`, of those that were read to their end since we look."""
+        now = time.monotonic()
+        return {place: now - at for place, at in self.ended.items()}
 
     def down(self, name: str, reason: str) -> None:
         self.reasons[name] = reason

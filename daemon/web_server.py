@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
 
@@ -14,13 +14,14 @@ from daemon.checkup.now import check_now
 from daemon.explaining import Explainer
 from daemon.letters import Letters
 from daemon.metrics import Metrics, Standing
+from daemon.reachable import Reachable
 from daemon.service import Daemon
 from daemon.settings import Web
 from daemon.store.engine import utc_now
 from daemon.supervision import every
 from daemon.web.app import create_app
 from daemon.web.from_store import StoreReader
-from daemon.web.ports import Access, Services, SideStatus
+from daemon.web.ports import Access, Services
 from daemon.web_desk import LetterBox
 from producers.subscriptions import State
 from schemas.errors import ConfigurationError, CoupledError
@@ -44,7 +45,7 @@ async def web_server(daemon: Daemon) -> AsyncIterator[str]:
     """The address it listens at. ConfigurationError if the port is taken."""
     web = daemon.settings.web
     listener = _listen(web)
-    reader = StoreReader(daemon.parts.store, daemon.parts.mappings, _Reachable(daemon).sides)
+    reader = StoreReader(daemon.parts.store, daemon.parts.mappings, _reachable(daemon).sides)
     services = Services(
         reader=reader,
         metrics=daemon.metrics,
@@ -104,21 +105,17 @@ def _summary(daemon: Daemon) -> dict[str, str]:
     }
 
 
-class _Reachable:
-    """The sides as capture last found them."""
-
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-
-    async def sides(self) -> Sequence[SideStatus]:
-        urls = {Side.BC: self._daemon.settings.business_central.url, Side.SALES: self._daemon.settings.sales.url}
-        return [self._status(side, url) for side, url in urls.items()]
-
-    def _status(self, side: Side, url: str) -> SideStatus:
-        reasons = self._daemon.health.reasons
-        detail = next((text for name, text in reasons.items() if name.startswith(f"live:{side.value}:")), "")
-        told = detail or (_told(self._daemon.subscriptions()) if side is Side.BC else "")
-        return SideStatus(side, url, up=not detail, detail=told, checked=utc_now())
+def _reachable(daemon: Daemon) -> Reachable:
+    settings = daemon.settings
+    poll = settings.capture.poll_seconds
+    told = settings.business_central.webhooks.receiver is not None
+    return Reachable(
+        {Side.BC: settings.business_central.url, Side.SALES: settings.sales.url},
+        daemon.health,
+        {Side.BC: max(poll, settings.capture.webhook_poll_seconds) if told else poll, Side.SALES: poll},
+        lambda: _told(daemon.subscriptions()),
+        utc_now,
+    )
 
 
 def _told(subscriptions: Mapping[str, State]) -> str:

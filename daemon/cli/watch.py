@@ -116,7 +116,8 @@ def _daemon(daemon: Mapping[str, Any]) -> Iterator[Text]:
         return
     for side in daemon["sides"]:
         line = Text(f"{side['side']:<6} ")
-        line.append("up  " if side["up"] else "down", style="green" if side["up"] else "bold red")
+        word, style = ("up", "green") if side["up"] else ("down", "bold red") if side["checked"] else ("?", "yellow")
+        line.append(f"{word:<4}", style=style)
         yield line.append(f"  {visible(side['url'])}  {visible(side['detail'])}")
     for reason in daemon["reasons"]:
         yield Text(f"Not ready: {visible(reason)}", style="bold red")

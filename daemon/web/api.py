@@ -13,17 +13,8 @@ from daemon.tail import Heard
 from daemon.web import commanding, paging, problems
 from daemon.web.paging import Listing, Paging, PagingFrom
 from daemon.web.parameters import LAST_JOB, JobNumber, Word
-from daemon.web.ports import (
-    Coupled,
-    Found,
-    MappingStatus,
-    Reader,
-    Services,
-    SideStatus,
-    Wanted,
-    WantedJobs,
-    WantedRuns,
-)
+from daemon.web.ports import Coupled, Found, MappingStatus, Reader, Services, SideStatus
+from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from schemas.job import Job, JobState, Run, RunKind, RunState
 from schemas.outcome import Outcome
 from schemas.side import Direction

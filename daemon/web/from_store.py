@@ -13,21 +13,8 @@ from daemon.store.figures import failures, lags
 from daemon.store.views import CouplingView, Failure, FailureCause
 from daemon.web.formats import percent
 from daemon.web.paging import micros, moment
-from daemon.web.ports import (
-    Causes,
-    CommandStatus,
-    Coupled,
-    Found,
-    LastRun,
-    MappingStatus,
-    Page,
-    SideStatus,
-    Spot,
-    T,
-    Wanted,
-    WantedJobs,
-    WantedRuns,
-)
+from daemon.web.ports import Causes, CommandStatus, Coupled, Found, LastRun, MappingStatus, Page, SideStatus, Spot, T
+from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from schemas.job import Job, MappingState, Run, RunState
 from schemas.mapping import Mappings, TableMapping
 from schemas.mapping_diff import commands as owed_commands

@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.store.views import Failure
-from daemon.web.ports import Causes, Page, Reader, Services, Wanted, WantedJobs, WantedRuns
+from daemon.web.ports import Causes, Page, Reader, Services
 from daemon.web.rendering import PAGE, Renderer
+from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from schemas.job import JobState, Run, RunKind, RunState
 from schemas.side import Direction
 from schemas.survey import Kind

@@ -11,11 +11,12 @@ from daemon.settings import Web
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.tail import Tail
+from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from schemas.checkup import Checked
 from schemas.command import Command
 from schemas.errors import Problem
 from schemas.explanation import Explanation
-from schemas.job import Job, JobState, Run, RunKind, RunState
+from schemas.job import Job, JobState, Run, RunState
 from schemas.side import Direction, Side
 
 T = TypeVar("T")
@@ -126,16 +127,6 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which failures to show; None: whichever."""
-
-    mapping: str | None = None
-    code: str | None = None
-    job: int | None = None
-    cause: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Letter:
     """A message nobody could read, as `daemon.letter_rows` shows it; `stuck` says why it cannot be put back."""
 
@@ -159,24 +150,6 @@ class Letters(Protocol):
 
     async def put_back(self, numbers: Collection[int]) -> Sequence[PutBack]:
         """The messages of the letters with these numbers, where they came from."""
-
-
-@dataclass(frozen=True, slots=True)
-class WantedJobs:
-    """Which jobs to show; None: whichever. `failures`: only those with records that failed."""
-
-    mapping: str | None = None
-    state: JobState | None = None
-    failures: bool = False
-    run: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WantedRuns:
-    """Which runs to show; empty: whichever."""
-
-    kinds: Collection[RunKind] = ()
-    states: Collection[RunState] = ()
 
 
 class Reader(Protocol):

@@ -20,8 +20,14 @@ from schemas.side import Direction
 
 NOW = datetime(2026, 11, 29, 1, 15, tzinfo=UTC)
 SIDES = [
-    {"side": "bc", "up": True, "url": "https://bc.example.com", "detail": ""},
-    {"side": "sales", "up": False, "url": "https://sales.example.com", "detail": "no\x1b[2J answer"},
+    {"side": "bc", "up": True, "url": "https://bc.example.com", "detail": "", "checked": "2026-11-29T01:14:58Z"},
+    {
+        "side": "sales",
+        "up": False,
+        "url": "https://sales.example.com",
+        "detail": "no\x1b[2J answer",
+        "checked": "2026-11-29T01:14:58Z",
+    },
 ]
 CUSTOMER = {
     "name": "CUSTOMER",
@@ -116,3 +122,9 @@ def test_without_a_terminal_it_says_what_to_do_instead(words: list[str], said: s
 )
 def test_a_lag_is_told_as_people_tell_it(seconds: float, said: str) -> None:
     assert behind({"to_bc": seconds, "to_sales": 0.0}) == said
+
+
+def test_a_side_that_was_not_read_yet_is_neither_up_nor_down() -> None:
+    told = {"side": "bc", "up": False, "url": "https://bc.example.com", "detail": "Not yet.", "checked": None}
+    shown = line(page(daemon={"sides": [told], "reasons": []}), "https://bc.example.com")
+    assert shown == "bc ? https://bc.example.com Not yet."

@@ -27,10 +27,8 @@ from daemon.web.ports import (
     Page,
     SideStatus,
     Spot,
-    Wanted,
-    WantedJobs,
-    WantedRuns,
 )
+from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.checkup import Checked, fine, warning, wrong

@@ -7,7 +7,7 @@ import pytest
 from consumers.ports import Applied
 from daemon.store.engine import open_store
 from daemon.web.from_store import StoreReader
-from daemon.web.ports import Wanted, WantedJobs, WantedRuns
+from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from producers.ports import Published
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half
