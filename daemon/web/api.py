@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
 from daemon.tail import Heard
-from daemon.web import commanding, paging, problems
+from daemon.web import commanding, paging
+from daemon.web.operations import OPERATIONS
 from daemon.web.paging import Listing, Paging, PagingFrom
 from daemon.web.parameters import LAST_JOB, JobNumber, Word
 from daemon.web.ports import Coupled, Found, MappingStatus, Reader, Services, SideStatus
@@ -77,7 +78,7 @@ class JobRow(BaseModel):
 
 
 def router(services: Services) -> APIRouter:
-    routes = APIRouter(prefix="/api", tags=["coupled"], responses=dict(problems.RESPONSES))
+    routes = APIRouter(prefix="/api", **OPERATIONS)
     _add_states(routes, services)
     _add_runs(routes, services.reader)
     _add_records(routes, services)
@@ -90,6 +91,7 @@ def _add_states(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/status")
     async def status() -> Status:
+        """This worker: is it ready, do both sides answer, and how its changes ended."""
         reasons = list(await services.unready())
         return Status(
             version=services.version,
@@ -103,12 +105,13 @@ def _add_states(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/mappings")
     async def mappings(asked: Paging) -> Listing[MappingStatus]:
-        """In the order of the mappings file."""
+        """All mappings, and how each stands, in the order of the mappings file."""
         found = asked.part_of(paging.MAPPINGS, await reader.mappings(), lambda mapping: mapping.name)
         return asked.listing(paging.MAPPINGS, found)
 
     @routes.get("/mappings/{name}")
     async def mapping(name: Word) -> Defined:
+        """One mapping: how it stands, and how it is defined."""
         status = next((each for each in await reader.mappings() if each.name == name), None)
         if status is None:
             raise HTTPException(404)
@@ -134,13 +137,13 @@ def _add_runs(routes: APIRouter, reader: Reader) -> None:
         kind: Annotated[Sequence[RunKind], Query()] = (),
         state: Annotated[Sequence[RunState], Query()] = (),
     ) -> Listing[Run]:
-        """Newest first; of these kinds and states, if any are given."""
+        """Runs of commands, newest first; of these kinds and states, if any are given."""
         found = await reader.runs(WantedRuns(kind, state), asked.limit, asked.after(paging.RUNS))
         return asked.listing(paging.RUNS, found)
 
     @routes.get("/runs/{run:path}/jobs")
     async def run_jobs(asked: Paging, run: Word) -> Listing[JobRow]:
-        """In the order they are done."""
+        """The jobs of a run, in the order they are done."""
         found = asked.part_of(paging.JOBS_OF_RUN, await reader.run_jobs(run), lambda job: job.id)
         return asked.listing(paging.JOBS_OF_RUN, found, JobRow.of)
 
@@ -152,6 +155,7 @@ def _add_runs(routes: APIRouter, reader: Reader) -> None:
 
     @routes.get("/runs/{run:path}")
     async def one_run(run: Word) -> Run:
+        """One run: its state, and the answer it waits for."""
         found = await reader.run(run)
         if found is None:
             raise HTTPException(404)
@@ -165,12 +169,13 @@ def _add_records(routes: APIRouter, services: Services) -> None:
     async def jobs(
         asked: PagingFrom, mapping: Word | None = None, state: JobState | None = None, failures: bool = False
     ) -> Listing[JobRow]:
-        """Newest first; with `failures` only those that records failed in."""
+        """Synchronisation jobs, newest first; with `failures` only those that records failed in."""
         wanted, after = WantedJobs(mapping, state, failures), asked.after(paging.JOBS)
         return asked.listing(paging.JOBS, await reader.jobs(wanted, asked.offset, asked.limit, after), JobRow.of)
 
     @routes.get("/jobs/{number}")
     async def job(number: JobNumber) -> JobRow:
+        """One job with its counters."""
         found = await reader.job(number)
         if found is None:
             raise HTTPException(404)
@@ -213,6 +218,6 @@ def _add_records(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/couplings")
     async def couplings(asked: PagingFrom, mapping: Word | None = None, text: Word = "") -> Listing[Coupled]:
-        """Last coupled first; with `text` those whose ids, references or values contain it."""
+        """Couplings, the last coupled first; with `text` those whose ids, references or values contain it."""
         after = asked.after(paging.COUPLINGS)
         return asked.listing(paging.COUPLINGS, await reader.couplings(mapping, text, asked.offset, asked.limit, after))

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
-from daemon.web import api, dead_letters, login, pages, pairs, probes, problems, set_up, submitting
+from daemon.web import api, dead_letters, described, login, pages, pairs, probes, problems, set_up, submitting
 from daemon.web.access import Guard, foreign
 from daemon.web.bodies import Limited
 from daemon.web.ports import Services
@@ -39,7 +39,7 @@ Next = Callable[[Request], Awaitable[Response]]
 def create_app(services: Services) -> FastAPI:
     """The web of one daemon."""
     guard = Guard(services.access)
-    app = problems.Described(
+    app = described.Described(
         title="coupled",
         version=services.version or "0",
         summary="Keeps Business Central and Sales in step.",
@@ -60,6 +60,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(pairs.router(services, renderer))
     app.include_router(dead_letters.router(services, guard, renderer))
     app.include_router(set_up.router(checks, guard, renderer))
+    app.include_router(described.router(app, renderer))
     for path in (PATH, f"{PATH}/"):
         app.router.routes.append(Route(path, Receiver(services.notified)))
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")

@@ -100,6 +100,7 @@ def add(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/commands/{number:path}")
     async def command(number: Word) -> CommandStatus:
+        """What became of a command."""
         found = await services.reader.command(number)
         if found is None:
             raise HTTPException(404)

@@ -16,10 +16,10 @@ from daemon.letters import PutBack
 from daemon.web import paging
 from daemon.web.access import Guard
 from daemon.web.commanding import only_json
+from daemon.web.operations import OPERATIONS
 from daemon.web.paging import LARGEST_PAGE, Listing, Paging
 from daemon.web.parameters import MOST, Word
 from daemon.web.ports import Letter, Letters, Page, Services
-from daemon.web.problems import RESPONSES
 from daemon.web.rendering import Renderer
 from schemas.errors import Refused
 
@@ -88,7 +88,7 @@ class Replayed(BaseModel):
 
 
 def api(services: Services) -> APIRouter:
-    routes = APIRouter(prefix="/api/dead-letters", tags=["coupled"], responses=dict(RESPONSES))
+    routes = APIRouter(prefix="/api/dead-letters", **OPERATIONS)
 
     @routes.get("")
     async def listed(asked: Paging, topic: Topic = "") -> Listing[LetterRow]:

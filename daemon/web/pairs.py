@@ -4,9 +4,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from daemon.web.operations import OPERATIONS
 from daemon.web.parameters import Word
 from daemon.web.ports import Services
-from daemon.web.problems import RESPONSES
 from daemon.web.rendering import Renderer
 from schemas.explanation import Explanation
 
@@ -14,7 +14,7 @@ from schemas.explanation import Explanation
 def router(services: Services, renderer: Renderer) -> APIRouter:
     routes = APIRouter()
 
-    @routes.get("/api/pairs/{mapping}/{record:path}", tags=["coupled"], responses=dict(RESPONSES))
+    @routes.get("/api/pairs/{mapping}/{record:path}", **OPERATIONS)
     async def pair(mapping: Word, record: Word) -> Explanation:
         """Why a record is, or is not, in step; named by either side's id, number, code or text. Reads both sides."""
         return await services.explain(mapping, record)

@@ -17,7 +17,14 @@ from daemon.web.rendering import Renderer
 from schemas.errors import CoupledError, Problem, Unreachable
 
 _log = logs.get(__name__)
-_STATUS = {"form-stale": 403, "mapping-unknown": 404, "record-unknown": 404, "key-taken": 409, "request-invalid": 422}
+_STATUS = {
+    "form-stale": 403,
+    "mapping-unknown": 404,
+    "record-unknown": 404,
+    "key-taken": 409,
+    "request-invalid": 422,
+    "parameter-unknown": 422,
+}
 _UNEXPECTED = Problem("internal-error", "Something went wrong inside coupled.", "The log has the details.")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MEDIA_TYPE = "application/problem+json"
@@ -50,19 +57,6 @@ def answer(status: int, code: str, message: str, hint: str = "") -> JSONResponse
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE)
 
 
-class Described(FastAPI):
-    """An application whose OpenAPI document knows the problem document, which no operation returns by its type, and how
-    to sign in."""
-
-    def openapi(self) -> dict[str, Any]:
-        document = super().openapi()
-        document["components"]["schemas"].setdefault("ProblemDocument", ProblemDocument.model_json_schema())
-        said = "web.token, or web.password; on loopback, where there is no login, none is needed"
-        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": said}}
-        document["security"] = [{}, {"token": []}]
-        return document
-
-
 def install(app: FastAPI, renderer: Renderer) -> None:
     """Turns the errors we know into answers that say what to do."""
 
@@ -76,14 +70,11 @@ def install(app: FastAPI, renderer: Renderer) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"][1:]) or "body"
-        problem = Problem("request-invalid", f"{place}: {first['msg']}.", "/api/openapi.json describes every request.")
-        return say(request, 422, problem)
+        return say(request, 422, _invalid(error.errors()[0]))
 
     @app.exception_handler(HTTPException)
     async def known(request: Request, error: HTTPException) -> Response:
-        response = say(request, error.status_code, _http(error))
+        response = say(request, error.status_code, _http(request, error))
         response.headers.update(error.headers or {})
         if error.status_code == 405:
             response.headers["Allow"] = ", ".join(_taken(app, request))
@@ -102,13 +93,25 @@ def unexpected(request: Request, renderer: Renderer, error: Exception) -> Respon
     return _say(renderer, request, 500, _UNEXPECTED)
 
 
+def _invalid(first: Mapping[str, Any]) -> Problem:
+    """Of what a request has: the first that is wrong."""
+    where, *inside = map(str, first["loc"])
+    said = f"{'.'.join(inside) or where}: {first['msg']}."
+    if first["type"] == "json_invalid":
+        said = f"The body is not JSON: {first['ctx']['error']}, at character {inside[-1]}."
+    return Problem("request-invalid", said, "/api describes every request.")
+
+
 _HTTP = {
     404: Problem("http-404", "There is no such page."),
     405: Problem("http-405", "This address does not take this method.", "The header Allow names those it takes."),
 }
 
 
-def _http(error: HTTPException) -> Problem:
+def _http(request: Request, error: HTTPException) -> Problem:
+    if error.status_code == 404 and request.url.path.startswith("/api"):
+        said = f"There is nothing at {request.url.path}."
+        return Problem("http-404", said, "Lists such as /api/jobs tell what there is; /api describes every address.")
     return _HTTP.get(error.status_code) or Problem(f"http-{error.status_code}", str(error.detail))
 
 

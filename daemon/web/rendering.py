@@ -45,6 +45,7 @@ _VIEWS = {
         View("set_up", "/set-up", "Set-up check"),
     )
 }
+_ASIDE = {"api": View("api", "/api", "API", every=0)}
 
 
 class Renderer:
@@ -64,7 +65,9 @@ class Renderer:
     async def page(self, request: Request, view: str, template: str = "", **values: Any) -> HTMLResponse:
         """A page of the view of that name, with what became of the command that led here."""
         notice = await self._notice(request.query_params.get("command"))
-        return self._render(request, template or f"{view}.html", 200, view=_VIEWS[view], notice=notice, **values)
+        return self._render(
+            request, template or f"{view}.html", 200, view=(_VIEWS | _ASIDE)[view], notice=notice, **values
+        )
 
     def problem(self, request: Request, status: int, problem: Problem) -> HTMLResponse:
         view = View("problem", request.url.path, "This did not work", every=0)

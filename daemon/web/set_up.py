@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from daemon.web.access import Guard
+from daemon.web.operations import OPERATIONS
 from daemon.web.ports import Services
-from daemon.web.problems import RESPONSES
 from daemon.web.rendering import Renderer
 from schemas.checkup import Checked, exit_of
 
@@ -52,7 +52,7 @@ class SetUp(BaseModel):
 
 
 def api(services: Services, checks: Checks) -> APIRouter:
-    routes = APIRouter(prefix="/api/set-up", tags=["coupled"], responses=dict(RESPONSES))
+    routes = APIRouter(prefix="/api/set-up", **OPERATIONS)
 
     @routes.get("")
     async def last() -> SetUp:

@@ -14,7 +14,7 @@ PAGES = (
     *("/", "/full-sync", "/mappings", "/jobs", "/jobs/4", "/jobs/90", "/jobs/90/findings", "/errors"),
     *("/errors?cause=c0ffee", "/errors?cause=deadbeef", "/couplings", "/couplings?text=nobody"),
     *("/couplings/CUSTOMER/10000", "/couplings/ITEM-PRODUCT/1000"),
-    *("/couplings?mapping=CUSTOMER", "/blanks", "/dead-letters", "/set-up"),
+    *("/couplings?mapping=CUSTOMER", "/blanks", "/dead-letters", "/set-up", "/api"),
 )
 
 

@@ -77,6 +77,7 @@ REFUSED = [
     ("GET", "/api/pairs/CUSTOMER/unknown", {}, 404),
     ("DELETE", "/api/jobs/4", {}, 405),
     ("POST", "/api/commands", {"content": b"{", "headers": JSON}, 422),
+    ("GET", "/api/jobs?foo=1", {}, 422),
     ("POST", "/api/commands", {"content": b"x" * 1_000_001, "headers": JSON}, 413),
     ("POST", "/api/commands", {"content": b"{}", "headers": {"Content-Type": "text/plain"}}, 415),
     ("POST", "/api/commands", {"json": {}, "headers": {"Origin": "https://evil.test"}}, 403),
@@ -93,6 +94,38 @@ async def test_every_error_is_a_problem_document(browser, method, path, sent, st
     assert (told.type, told.status, told.title) == ("about:blank", status, HTTPStatus(status).phrase)
     assert told.detail.endswith(".")
     assert told.code
+
+
+async def test_what_is_not_there_is_told_by_its_address(browser):
+    told = (await browser.get("/api/jobs/999")).json()
+    assert told["detail"] == "There is nothing at /api/jobs/999."
+    assert "/api/jobs" in told["hint"]
+
+
+@pytest.mark.parametrize(
+    ("path", "detail", "hint"),
+    [
+        ("/api/jobs?mappping=CUSTOMER", "/api/jobs takes no parameter 'mappping'.", "Did you mean 'mapping'?"),
+        ("/api/status?x=1", "/api/status takes no parameter 'x'.", "It takes none."),
+        ("/api/pairs/CUSTOMER/1?x=1", "/api/pairs/CUSTOMER/1 takes no parameter 'x'.", "It takes none."),
+    ],
+)
+async def test_a_filter_that_is_mistyped_does_not_answer_with_everything(browser, path, detail, hint):
+    told = (await browser.get(path)).json()
+    assert (told["code"], told["detail"], told["hint"]) == ("parameter-unknown", detail, hint)
+
+
+async def test_what_is_no_json_is_told_as_that(browser):
+    told = (await browser.post("/api/commands", content=b'{"id": ', headers=JSON)).json()
+    assert told["detail"] == "The body is not JSON: Expecting value, at character 7."
+
+
+async def test_every_operation_says_what_it_does_and_the_console_lists_them(browser):
+    document = (await browser.get("/api/openapi.json")).json()
+    said = [one["summary"] for operations in document["paths"].values() for one in operations.values()]
+    page = (await browser.get("/api")).text
+    assert [one for one in said if len(one.split()) < 3 or one.endswith(".")] == []
+    assert [path for path in document["paths"] if path not in page] == []
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ PAGES = [
     "/blanks",
     "/dead-letters",
     "/set-up",
+    "/api",
 ]
 
 
