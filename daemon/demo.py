@@ -7,6 +7,7 @@ records through the two HTTP APIs, and watches the other side.
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -36,6 +37,8 @@ Show = Console(highlight=False)
 
 def demo(once: bool, customers: int, seed: int, port: int) -> Exit:
     """Exit code 0 if everything arrived. Runs until Ctrl-C, or with `once` until the show is over."""
+    # A service manager's stop is Ctrl-C to it: the folder goes, with the simulators' secret.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="coupled-demo-"))
     started = time.monotonic()
     try:
@@ -140,8 +143,13 @@ def _places(settings: Settings, folder: Path) -> None:
     Show.print(f"Metrics            {note.get('web')}/metrics")
     Show.print(f"Business Central   {settings.business_central.url.split('/v2.0')[0]}/")
     Show.print(f"Sales              {settings.sales.url}/")
-    Show.print(f"Command line       coupled status --config {config}", soft_wrap=True)
+    Show.print(f"Command line       {_command()} status --config {config}", soft_wrap=True)
     Show.print(f"Log                {folder / 'daemon.log'}", soft_wrap=True)
+
+
+def _command() -> str:
+    """As it can be typed here."""
+    return "coupled" if shutil.which("coupled") else str(Path(sys.executable).with_name("coupled"))
 
 
 def _until_interrupted() -> None:

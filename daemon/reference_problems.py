@@ -22,7 +22,11 @@ def problems_page(root: Path, table: Callable[[Iterable[str], Iterable[Iterable[
             if row:
                 found.setdefault((row[0], row[1]), [f"`{row[0]}`", row[1], row[2], f"`{path.relative_to(root)}`"])
     head = "# Problem codes\n\nStable codes with their sentence and hint, as in the code; `…` stands for values.\n"
-    return head + "\n" + table(["Code", "Says", "Hint", "From"], [found[key] for key in sorted(found)])
+    rows = [found[key] for key in sorted(found)]
+    for code in {key[0]: None for key in sorted(found)}:
+        first = next(row for row in rows if row[0] == f"`{code}`")
+        first[0] = f'<a id="{code}"></a>{first[0]}'  # so that a code can be linked to
+    return head + "\n" + table(["Code", "Says", "Hint", "From"], rows)
 
 
 def _sources(folder: Path) -> Iterator[Path]:

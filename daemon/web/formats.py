@@ -1,6 +1,6 @@
 """How numbers, moments and words are written on the console's pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,6 +117,11 @@ def listed(kind: str) -> bool:
     return kind in _LISTED
 
 
+def has_listed(found: Mapping[str, int]) -> bool:
+    """Is a list kept of any of what a job has found?"""
+    return any(count and listed(kind.rpartition(".")[2]) for kind, count in found.items())
+
+
 def percent(job: Job) -> int | None:
     """How much of a job is done; None while nobody knows how much there is."""
     if job.state is JobState.FINISHED:
@@ -159,6 +164,7 @@ _FILTERS = (
     count,
     found,
     listed,
+    has_listed,
     percent,
     rate,
     answer,

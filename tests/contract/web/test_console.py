@@ -355,3 +355,10 @@ async def test_what_a_dry_run_has_found_is_listed_by_kind(world, browser):
     assert Strict(text).blocked == []
     assert 'findings?kind=duplicate&amp;offset=50">' in text
     assert (await browser.get("/jobs/12345/findings")).status_code == 404
+
+
+async def test_a_job_that_found_all_equal_leads_to_no_empty_list(world, browser):
+    world.reader.job_list.append(replace(foretold(), total=11, read=12, found={"equal": 6}))
+    text = (await browser.get("/jobs/90")).text
+    assert "12 of 12 records" in text
+    assert "All records" not in text
