@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from daemon.web import Access
 from tests.contract.web.conftest import World
-from tests.support.chromium import DARK, LIGHT, PHONE, overflow, turn, violations, visit
+from tests.support.chromium import DARK, LIGHT, PHONE, cut_off, overflow, turn, violations, visit
 from tests.support.console import PAGES, busy_console
 from tests.support.strangers import served
 
@@ -31,6 +31,7 @@ def test_a_page_hinders_nobody(page: Page, path: str) -> None:
         found[look.name] = violations(page)
     assert found == {name: [] for name in found}
     assert overflow(page) == 0, "the page is wider than a phone"
+    assert cut_off(page) == {}, "what stands on the right of a table is not seen on a phone"
     turn(page, LIGHT)
 
 

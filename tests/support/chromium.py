@@ -103,3 +103,13 @@ def overflow(page: Page) -> int:
     """By how many pixels the page is wider than the window."""
     wider: int = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return max(0, wider)
+
+
+def cut_off(page: Page) -> dict[str, int]:
+    """The tables that are wider than their place, and by how many pixels: what is on the right is not seen."""
+    wider: dict[str, int] = page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll(".scroll")]
+            .filter((each) => each.scrollWidth > each.clientWidth)
+            .map((each) => [each.ariaLabel || each.id, each.scrollWidth - each.clientWidth]))"""
+    )
+    return wider

@@ -103,7 +103,7 @@ async def test_the_overview_says_what_needs_a_person(world, browser):
 async def test_the_overview_lists_the_last_runs(world, browser):
     text = (await browser.get("/")).text
     assert "No run has ended yet" not in text
-    assert text.index("Last runs") < text.index('<a href="/jobs?mapping=CURRENCY">CURRENCY</a></td>')
+    assert text.index("Last runs") < text.index('<a href="/jobs?mapping=CURRENCY">CURRENCY</a></span></td>')
     world.reader.run_list = []
     assert "No run has ended yet" in (await browser.get("/")).text
 
