@@ -17,7 +17,7 @@ def confirm_causes(config: Path | None, causes: Sequence[str], what: str) -> Non
     """Asks whether that is to be done for so many records; ends the command if not, or if nobody can be asked."""
     if not sys.stdin.isatty():
         raise typer.BadParameter("there is no terminal to confirm on: say --yes")
-    known = {one["id"]: one["count"] for one in desk_of(config).causes((), _MOST)}
+    known = {one["id"]: one["count"] for one in desk_of(config).causes((), None, _MOST)}
     number = sum(known.get(one, 0) for one in causes)
     if not typer.confirm(f"{what} {number:,} failed record{'s' if number != 1 else ''}?", default=False, err=True):
         raise typer.Exit(Exit.USAGE)

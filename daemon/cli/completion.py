@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,28 @@ def complete_job(ctx: typer.Context, incomplete: str) -> list[Offer]:
     async def read(store: Store) -> list[Offer]:
         jobs = await store.views.recent_jobs(_NEWEST)
         return [(str(job.id), f"{job.mapping} {job.direction.value} {job.state.value}") for job in jobs]
+
+    return [offer for offer in _ask(ctx, read, []) if offer[0].startswith(incomplete)]
+
+
+def complete_code(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    """The codes that open failures have."""
+
+    async def read(store: Store) -> list[Offer]:
+        found = Counter[str]()
+        for count in await store.views.failure_counts():
+            found[count.code] += count.open
+        return [(code, f"{number:,} failed") for code, number in sorted(found.items()) if number]
+
+    return [offer for offer in _ask(ctx, read, []) if offer[0].startswith(incomplete)]
+
+
+def complete_cause(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    """The causes of the most open failures."""
+
+    async def read(store: Store) -> list[Offer]:
+        causes = await store.views.causes(limit=_NEWEST)
+        return [(one.id, f"{one.count:,} {one.mapping} {one.problem.code}") for one in causes]
 
     return [offer for offer in _ask(ctx, read, []) if offer[0].startswith(incomplete)]
 

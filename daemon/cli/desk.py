@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # slow to import, and `--help` does not need them
     from schemas.command import Command
     from schemas.command_outcome import CommandOutcome
     from schemas.explanation import Explanation
+    from schemas.job import JobState
 
 # What `--url` or COUPLED_URL says for the command that runs now.
 _url: ContextVar[str] = ContextVar("url", default="")
@@ -38,17 +39,19 @@ class Desk(Protocol):
         """What has to be right before the first run, looked at anew from where the daemon is, or is to be."""
         ...
 
-    def jobs(self, limit: int) -> list[Row]: ...
+    def jobs(self, names: Sequence[str], state: JobState | None, failures: bool, limit: int) -> list[Row]:
+        """Of these mappings and in this state, if they are given; with `failures` those that records failed in."""
+        ...
 
     def job(self, number: int) -> Row:
         """With the records that failed in it, and what it has found."""
         ...
 
-    def failures(self, names: Sequence[str], cause: str | None, limit: int) -> list[Row]:
+    def failures(self, names: Sequence[str], cause: str | None, code: str | None, limit: int) -> list[Row]:
         """Open failures one by one; `limit` of each mapping that is named."""
         ...
 
-    def causes(self, names: Sequence[str], limit: int) -> list[Row]:
+    def causes(self, names: Sequence[str], code: str | None, limit: int) -> list[Row]:
         """The same by what they have in common."""
         ...
 

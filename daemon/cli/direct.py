@@ -11,16 +11,19 @@ from daemon.cli.desk import Row
 from daemon.cli.options import examine_mappings, load_mappings, read_mappings
 from daemon.cli.standing import standing
 from schemas.command_outcome import job_dict
+from schemas.naming import called
 from schemas.topics import Topics
 
 if TYPE_CHECKING:
     from daemon.letters import Letters
     from daemon.settings import Settings
     from daemon.store.engine import Store
+    from daemon.store.views import CouplingView
     from schemas.checkup import Checked
     from schemas.command import Command
     from schemas.command_outcome import CommandOutcome
     from schemas.explanation import Explanation
+    from schemas.job import JobState
     from schemas.mapping_file import MappingsFile
 
 T = TypeVar("T")
@@ -44,18 +47,22 @@ class Direct:
 
         return asyncio.run(check_now(self._settings, examine_mappings(self._settings.mappings)))
 
-    def jobs(self, limit: int) -> list[Row]:
+    def jobs(self, names: Sequence[str], state: JobState | None, failures: bool, limit: int) -> list[Row]:
         async def read(store: Store) -> list[Row]:
-            return [job_dict(job) for job in await store.views.recent_jobs(limit)]
+            asked = [
+                await store.jobs.jobs(mapping=name, limit=limit, state=state, failures=failures)
+                for name in rows.each(names)
+            ]
+            return rows.newest([job_dict(job) for found in asked for job in found], limit)
 
-        return self._read(read)
+        return self._read_of(names, read)
 
     def job(self, number: int) -> Row:
         async def read(store: Store) -> Row:
             found = await store.jobs.job(number)
             if found is None:
                 raise rows.no_job(number)
-            failed = await store.views.failures(job=number, open_only=False)
+            failed = await store.pairs.named(await store.views.failures(job=number, open_only=False))
             told = await store.findings.of_job(number, None, 0, findings.MOST)
             return {
                 **job_dict(found),
@@ -65,17 +72,19 @@ class Direct:
 
         return self._read(read)
 
-    def failures(self, names: Sequence[str], cause: str | None, limit: int) -> list[Row]:
+    def failures(self, names: Sequence[str], cause: str | None, code: str | None, limit: int) -> list[Row]:
         async def read(store: Store) -> list[Row]:
-            pages = [await store.views.failures(name, limit=limit, cause=cause) for name in rows.each(names)]
-            return [failures.record(row) for page in pages for row in page]
+            pages = [await store.views.failures(name, limit=limit, cause=cause, code=code) for name in rows.each(names)]
+            named = await store.pairs.named([row for page in pages for row in page])
+            return [failures.record(row) for row in named]
 
         return self._read_of(names, read)
 
-    def causes(self, names: Sequence[str], limit: int) -> list[Row]:
+    def causes(self, names: Sequence[str], code: str | None, limit: int) -> list[Row]:
         async def read(store: Store) -> list[Row]:
-            pages = [await store.views.causes(name, limit=limit) for name in rows.each(names)]
-            return [failures.cause(one) for page in pages for one in page]
+            pages = [await store.views.causes(name, code=code, limit=limit) for name in rows.each(names)]
+            named = await store.pairs.causes_named([one for page in pages for one in page])
+            return [failures.cause(one) for one in named]
 
         return self._read_of(names, read)
 
@@ -89,10 +98,7 @@ class Direct:
     def couplings(self, name: str, search: str, limit: int) -> list[Row]:
         async def read(store: Store) -> list[Row]:
             found = await store.views.couplings(name, limit=limit, search=search)
-            return [
-                rows.coupling(row.coupling.bc.id, row.coupling.sales.id, row.coupling.bc.references, row.updated_at)
-                for row in found
-            ]
+            return [_coupling(row) for row in found]
 
         return self._read_of([name], read)
 
@@ -143,6 +149,11 @@ class Direct:
                 return await read(store)
 
         return asyncio.run(main())
+
+
+def _coupling(row: CouplingView) -> Row:
+    bc, sales = row.coupling.bc, row.coupling.sales
+    return rows.coupling(bc.id, sales.id, called({**sales.base, **bc.base}), bc.references, row.updated_at)
 
 
 async def _explained(settings: Settings, file: MappingsFile, name: str, record: str) -> Explanation:

@@ -21,6 +21,7 @@ def record(row: Failure) -> dict[str, Any]:
         "state": row.state,
         "bc_id": row.bc_id,
         "sales_id": row.sales_id,
+        "name": row.name,
         **row.problem.as_dict(),
         "attempts": row.attempts,
         "last_at": row.last_at.isoformat(),
@@ -42,7 +43,7 @@ def cause(one: FailureCause) -> dict[str, Any]:
 
 def print_records(found: Sequence[Mapping[str, Any]]) -> None:
     for row in found:
-        place = f"{row['mapping']} {ARROWS[row['direction']]}  {row['bc_id'] or row['sales_id']}"
+        place = f"{row['mapping']} {ARROWS[row['direction']]}  {_record(row)}"
         say(f"{place}  {row['code']}  ({row['state']})")
         _say(row)
     if not found:
@@ -56,7 +57,7 @@ def print_causes(found: Sequence[Mapping[str, Any]]) -> None:
         say(f"{number}  {one['mapping']} {ARROWS[one['direction']]}  {one['code']}")
         _say(one)
         for row in one["examples"]:
-            say(f"      {row['bc_id'] or row['sales_id']}  ({row['state']})")
+            say(f"      {_record(row)}  ({row['state']})")
         if one["count"] > len(one["examples"]):
             say(f"      … coupled errors --cause {one['cause']}")
     if not found:
@@ -81,6 +82,11 @@ def print_blanks(found: Sequence[Mapping[str, Any]]) -> None:
         say(f"{one['mapping']} {ARROWS[one['direction']]}  {one['id']}  went across without {named}{again}")
     if not found:
         say("Nothing went across with a blank for want of a coupling.")
+
+
+def _record(row: Mapping[str, Any]) -> str:
+    """By its name, if it has one, and by the id under which it is asked for."""
+    return "  ".join(one for one in (row["name"], row["bc_id"] or row["sales_id"]) if one)
 
 
 def _say(row: Mapping[str, Any]) -> None:

@@ -84,8 +84,9 @@ class Remote:
     def check(self) -> Sequence[Checked]:
         return [_checked.validate_python(one) for one in self._api.post("/api/set-up", {})["findings"]]
 
-    def jobs(self, limit: int) -> list[Row]:
-        return self._jobs("/api/jobs", limit)
+    def jobs(self, names: Sequence[str], state: JobState | None, failures: bool, limit: int) -> list[Row]:
+        chosen = {"state": state and state.value, "failures": "true" if failures else None}
+        return rows.newest([_job_row(one) for one in self._of(names, "/api/jobs", limit, **chosen)], limit)
 
     def job(self, number: int) -> Row:
         found = self._api.get(f"/api/jobs/{number}")
@@ -99,22 +100,20 @@ class Remote:
             "findings": [{name: one[name] for name in findings.SHOWN} for one in told],
         }
 
-    def failures(self, names: Sequence[str], cause: str | None, limit: int) -> list[Row]:
-        found = self._of(names, "/api/failures", limit, cause=cause)
+    def failures(self, names: Sequence[str], cause: str | None, code: str | None, limit: int) -> list[Row]:
+        found = self._of(names, "/api/failures", limit, cause=cause, code=code)
         return [failures.record(_failure.validate_python(one)) for one in found]
 
-    def causes(self, names: Sequence[str], limit: int) -> list[Row]:
-        return [failures.cause(_cause.validate_python(one)) for one in self._of(names, "/api/failures/causes", limit)]
+    def causes(self, names: Sequence[str], code: str | None, limit: int) -> list[Row]:
+        found = self._of(names, "/api/failures/causes", limit, code=code)
+        return [failures.cause(_cause.validate_python(one)) for one in found]
 
     def blanks(self, names: Sequence[str], limit: int) -> list[Row]:
         return [failures.blank(_blank.validate_python(one)) for one in self._of(names, "/api/blanks", limit)]
 
     def couplings(self, name: str, search: str, limit: int) -> list[Row]:
         found = self._of([name], "/api/couplings", limit, text=search)
-        return [
-            rows.coupling(one["bc_id"], one["sales_id"], one["references"], datetime.fromisoformat(one["updated"]))
-            for one in found
-        ]
+        return [_coupling(one) for one in found]
 
     def findings(self, run: str, kinds: Sequence[str] | None, limit: int | None) -> list[Row]:
         path = f"/api/runs/{_part(run)}"
@@ -170,6 +169,11 @@ def _job_row(found: Mapping[str, Any]) -> Row:
     counted = {**found, Outcome.FAILED.value: found["failed"] - found["conflict"]}
     counters = {outcome: counted[outcome.value] for outcome in Outcome}
     return job_dict(_job.validate_python({**counted, "counters": counters}))
+
+
+def _coupling(found: Mapping[str, Any]) -> Row:
+    updated = datetime.fromisoformat(found["updated"])
+    return rows.coupling(found["bc_id"], found["sales_id"], found["name"], found["references"], updated)
 
 
 def _letter(found: Mapping[str, Any]) -> Row:

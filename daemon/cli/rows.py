@@ -14,8 +14,14 @@ def each(names: Sequence[str] | None) -> Sequence[str | None]:
     return names or (None,)
 
 
-def coupling(bc_id: str, sales_id: str, references: Mapping[str, str], updated: datetime) -> dict[str, Any]:
-    return {"bc_id": bc_id, "sales_id": sales_id, "references": dict(references), "updated": updated.isoformat()}
+def coupling(bc_id: str, sales_id: str, name: str, references: Mapping[str, str], updated: datetime) -> dict[str, Any]:
+    ids = {"bc_id": bc_id, "sales_id": sales_id}
+    return {**ids, "name": name, "references": dict(references), "updated": updated.isoformat()}
+
+
+def newest(jobs: Sequence[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """Of jobs that were read mapping by mapping."""
+    return sorted(jobs, key=lambda job: int(job["id"]), reverse=True)[:limit]
 
 
 def no_job(number: int) -> Refused:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from daemon.cli import failures, findings
-from daemon.cli.completion import complete_job, complete_mapping
+from daemon.cli.completion import complete_cause, complete_code, complete_job, complete_mapping
 from daemon.cli.desk import desk_of
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument
 from daemon.cli.output import print_json as _json
@@ -17,6 +17,7 @@ from daemon.cli.output import say
 from daemon.cli.progress import ARROWS, counts
 from daemon.cli.standing import behind, to_do
 from schemas.errors import Exit
+from schemas.job import JobState
 from schemas.survey import by_kind
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")]
@@ -48,9 +49,16 @@ def status(
     return None
 
 
-def jobs(limit: Limit = 20, config: ConfigOption = None, json: JsonOption = False) -> None:
+def jobs(
+    names: NamesArgument = None,
+    state: Annotated[JobState | None, typer.Option("--state", help="Only those in this state.")] = None,
+    with_failures: Annotated[bool, typer.Option("--failures", help="Only those that records failed in.")] = False,
+    limit: Limit = 20,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
     """List the integration synchronisation jobs, newest first."""
-    found = desk_of(config).jobs(limit)
+    found = desk_of(config).jobs(names or (), state, with_failures, limit)
     if json:
         return _json(found)
     shown = [
@@ -83,7 +91,12 @@ def job(
 def errors(
     names: NamesArgument = None,
     everything: Annotated[bool, typer.Option("--all", help="The records one by one.")] = False,
-    cause: Annotated[str | None, typer.Option("--cause", help="The records of this cause one by one.")] = None,
+    cause: Annotated[
+        str | None, typer.Option("--cause", help="The records of this cause one by one.", autocompletion=complete_cause)
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option("--code", help="Only what failed with this code.", autocompletion=complete_code)
+    ] = None,
     blanks: Annotated[bool, typer.Option("--blanks", help="What went across without a record it names.")] = False,
     limit: Limit = 100,
     config: ConfigOption = None,
@@ -95,9 +108,9 @@ def errors(
     if blanks:
         found = desk.blanks(names or (), limit)
     elif one_by_one:
-        found = desk.failures(names or (), cause, limit)
+        found = desk.failures(names or (), cause, code, limit)
     else:
-        found = desk.causes(names or (), limit)
+        found = desk.causes(names or (), code, limit)
     if json:
         _json(found)
     elif blanks:
@@ -122,13 +135,14 @@ def couplings(
         return _json(found)
     shown = [
         {
+            "name": row["name"],
             "references": " ".join(row["references"].values()),
             "updated": _short(row["updated"]),
             "bc_id ↔ sales_id": f"{row['bc_id']} ↔ {row['sales_id']}",
         }
         for row in found
     ]
-    _print(shown, ("references", "updated", "bc_id ↔ sales_id"), f"Couplings of {name}")
+    _print(shown, ("name", "references", "updated", "bc_id ↔ sales_id"), f"Couplings of {name}")
     return None
 
 

@@ -1,13 +1,15 @@
 """What the store knows of one record: its coupling, and how it failed last; read by either side's id."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from daemon.store.coupling_rows import coupling, id_column, load_references
 from daemon.store.database import Database, chunks
 from daemon.store.tables import CouplingRow, FailureRow
-from daemon.store.views import CouplingView, Failure, failure_of
+from daemon.store.views import CouplingView, Failure, FailureCause, failure_of
+from schemas.naming import called
 from schemas.side import Side
 
 
@@ -42,6 +44,32 @@ class Pairs:
                 query = select(column, row.bc_base, row.sales_base).where(row.mapping == mapping, column.in_(chunk))
                 found |= {key: {**sales, **bc} for key, bc, sales in await connection.execute(query)}
         return found
+
+    async def named(self, failures: Sequence[Failure]) -> list[Failure]:
+        """With their names: of a coupled record by what both sides last agreed on, Sales' id first."""
+        names = await self._names(failures)
+        keys = ((one, ((one.mapping, side, key) for side, key in _ids(one))) for one in failures)
+        return [replace(one, name=next((names[key] for key in each if key in names), "")) for one, each in keys]
+
+    async def causes_named(self, causes: Sequence[FailureCause]) -> list[FailureCause]:
+        """Their examples with names."""
+        named = {one.id: one for one in await self.named([row for cause in causes for row in cause.examples])}
+        return [replace(cause, examples=[named[row.id] for row in cause.examples]) for cause in causes]
+
+    async def _names(self, failures: Sequence[Failure]) -> dict[tuple[str, Side, str], str]:
+        wanted: dict[tuple[str, Side], set[str]] = {}
+        for one in failures:
+            for side, key in _ids(one):
+                wanted.setdefault((one.mapping, side), set()).add(key)
+        return {
+            (mapping, side, key): called(base)
+            for (mapping, side), keys in wanted.items()
+            for key, base in (await self.bases(mapping, side, keys)).items()
+        }
+
+
+def _ids(one: Failure) -> list[tuple[Side, str]]:
+    return [(side, key) for side, key in ((Side.SALES, one.sales_id), (Side.BC, one.bc_id)) if key]
 
 
 def _of(mapping: str, ids: Mapping[Side, str]) -> ColumnElement[bool]:

@@ -36,7 +36,8 @@ class CouplingView:
 class Failure:
     """A record that could not be synchronised: which, why, what to do; open until `resolved_at`.
 
-    `again_at`: when it is carried again by itself, if it is.
+    `again_at`: when it is carried again by itself, if it is. `name`: how people call the record, where that was
+    looked up and is known.
     """
 
     id: int
@@ -54,6 +55,7 @@ class Failure:
     resolved_at: datetime | None
     state: str = "failed"
     again_at: datetime | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from schemas.job import Job, MappingState, Run, RunState
 from schemas.mapping import Mappings, TableMapping
 from schemas.mapping_diff import commands as owed_commands
 from schemas.naming import called
-from schemas.side import Direction, Side
+from schemas.side import Direction
 from schemas.survey import Finding, said
 
 
@@ -86,7 +86,7 @@ class StoreReader:
         found = await views.failures(
             *chosen, limit + 1, code=wanted.code, cause=wanted.cause, offset=offset, after=place
         )
-        total = await self._failures_count(wanted)
+        found, total = await self.store.pairs.named(found), await self._failures_count(wanted)
         return _page(found, offset, limit, lambda one: (micros(one.last_at), one.id), total)
 
     async def _failures_count(self, wanted: Wanted) -> int:
@@ -95,28 +95,18 @@ class StoreReader:
         chosen = (wanted.mapping, wanted.job, False)
         return await self.store.views.failures_count(*chosen, code=wanted.code, cause=wanted.cause)
 
-    async def names(self, failures: Sequence[Failure]) -> Mapping[int, str]:
-        wanted: dict[tuple[str, Side], dict[str, list[int]]] = {}
-        for one in failures:
-            for side, key in ((Side.BC, one.bc_id), (Side.SALES, one.sales_id)):
-                if key:
-                    wanted.setdefault((one.mapping, side), {}).setdefault(key, []).append(one.id)
-        found: dict[int, str] = {}
-        for (mapping, side), by_key in wanted.items():
-            for key, base in (await self.store.pairs.bases(mapping, side, by_key)).items():
-                found |= {number: called(base) for number in by_key[key]}
-        return found
-
     async def causes(self, wanted: Wanted, offset: int, limit: int) -> Causes:
         found = await self.store.tallies.cause_list(wanted.mapping, code=wanted.code, offset=offset, limit=limit)
         # Read from the beginning each time, so a place is told only as a sign that others follow.
         after = (offset + limit,) if found.causes > offset + limit else None
-        return Causes(Page(found.items, offset, after, found.causes), found.records)
+        items = await self.store.pairs.causes_named(found.items)
+        return Causes(Page(items, offset, after, found.causes), found.records)
 
     async def causes_page(self, wanted: Wanted, limit: int, after: Spot | None) -> Page[FailureCause]:
         upto = after[0] if after else await self.store.views.newest_failure()
         place = after[1:] if after else None
         found = await self.store.views.causes(wanted.mapping, code=wanted.code, limit=limit + 1, upto=upto, after=place)
+        found = await self.store.pairs.causes_named(found)
         return _page(found, 0, limit, lambda one: (upto, *one.place))
 
     async def failure_codes(self) -> Sequence[str]:

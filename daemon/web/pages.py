@@ -70,7 +70,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         if found is None:
             raise HTTPException(404)
         page = await reader.failures(Wanted(job=number), max(0, offset), PAGE)
-        shown = {"job": found, "page": page, "chosen": {}, "called": await reader.names(page.items)}
+        shown = {"job": found, "page": page, "chosen": {}}
         return await renderer.page(request, "jobs", template="job.html", **shown)
 
     @routes.get("/jobs/{number}/findings")
@@ -94,13 +94,11 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         (page, causes), codes, blanks = await asyncio.gather(
             _failing(reader, wanted, max(0, offset)), reader.failure_codes(), reader.blank_count(mapping or None)
         )
-        listed = page.items if page else [each for one in causes.page.items for each in one.examples] if causes else []
         return await renderer.page(
             request,
             "errors",
             page=page,
             causes=causes,
-            called=await reader.names(listed),
             codes=codes,
             names=reader.mapping_names,
             blanks=blanks,

@@ -220,9 +220,6 @@ class Reader(Protocol):
     ) -> Page[Coupled]:
         """Those whose ids or agreed values contain `text`."""
 
-    async def names(self, failures: Sequence[Failure]) -> Mapping[int, str]:
-        """By the id of a failure: how people call its record, where that is known."""
-
     async def command(self, number: str) -> CommandStatus | None: ...
 
     async def received(self, number: str) -> dict[str, Any] | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from daemon.store.views import Failure
 from schemas.job import Run, RunKind, RunState
 from tests.contract.web.conftest import RUN, World, ago, foretold
 
@@ -25,7 +23,7 @@ def busy_console(answered: bool = False, **services: object) -> World:
     dry = Run("dry", RunKind.PREVIEW, RunState.DONE, ("CUSTOMER",), created=ago(9), started=ago(9), finished=ago(8))
     reader.run_list.append(dry)
     reader.job_list.append(foretold())
-    reader.names = _names
+    reader.failure_list = [replace(one, name=_town(one.id)) for one in reader.failure_list]
     if answered:
         reader.run_list = [
             replace(one, state=RunState.AWAITING_ANSWER) if one.id == RUN else one for one in reader.run_list
@@ -33,6 +31,6 @@ def busy_console(answered: bool = False, **services: object) -> World:
     return world
 
 
-async def _names(failures: Sequence[Failure]) -> dict[int, str]:
+def _town(number: int) -> str:
     towns = ("Aachen", "Bonn", "Celle", "Dresden", "Essen", "Fulda", "Görlitz")
-    return {each.id: f"Adatum {towns[each.id % len(towns)]}" for each in failures}
+    return f"Adatum {towns[number % len(towns)]}"

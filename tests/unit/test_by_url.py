@@ -108,7 +108,7 @@ def test_an_error_of_the_api_is_ours(
     monkeypatch: pytest.MonkeyPatch, answer: httpx.Response, kind: type[CoupledError], code: Exit
 ) -> None:
     with pytest.raises(kind) as told:
-        desk(monkeypatch, lambda request: answer).jobs(5)
+        desk(monkeypatch, lambda request: answer).jobs((), None, False, 5)
     assert told.value.exit == code
 
 
@@ -117,7 +117,7 @@ def test_where_no_daemon_is_nothing_is_taken_for_an_empty_list(
     monkeypatch: pytest.MonkeyPatch, answer: httpx.Response
 ) -> None:
     with pytest.raises(Unreachable, match="There is no daemon at") as told:
-        desk(monkeypatch, lambda request: answer).failures((), None, 5)
+        desk(monkeypatch, lambda request: answer).failures((), None, None, 5)
     assert told.value.problem.hint
 
 
@@ -169,7 +169,7 @@ def test_the_token_or_password_is_of_the_environment_or_a_file(monkeypatch: pyte
             seen.append(request)
             return httpx.Response(200, json={"items": [], "next": None})
 
-        desk(monkeypatch, answer).jobs(1)
+        desk(monkeypatch, answer).jobs((), None, False, 1)
         return seen[0].headers.get("authorization")
 
     assert sent() is None

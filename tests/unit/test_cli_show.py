@@ -120,14 +120,14 @@ def test_nothing_of_a_job_is_cut_where_a_word_of_it_is_long(monkeypatch: pytest.
 
 def coupling(number: int, name: str) -> dict[str, Any]:
     ids = {"bc_id": f"5d115c9c-44e3-ea11-bb43-{number:012}", "sales_id": f"83883705-1f79-4f28-8d7b-{number:012}"}
-    return {**ids, "references": {"number": str(number), "contact": name}, "updated": AT.isoformat()}
+    return {**ids, "name": f"Nº {name}", "references": {"number": str(number)}, "updated": AT.isoformat()}
 
 
 def test_the_ids_of_a_coupling_stand_whole_in_a_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [coupling(10000, "CT000001"), coupling(20000, "CT000002")]
     lines = told(monkeypatch, found, "couplings", "CUSTOMER").splitlines()
     assert max(map(len, lines)) <= 80
-    assert [line.split()[0] for line in lines[2::2]] == ["10000", "20000"]
+    assert [line.split()[:3] for line in lines[2::2]] == [["Nº", "CT000001", "10000"], ["Nº", "CT000002", "20000"]]
     assert lines[3].split() == [found[0]["bc_id"], "↔", found[0]["sales_id"]]
 
 
@@ -135,7 +135,7 @@ def test_a_file_or_a_pipe_has_room_for_a_record_in_a_line(monkeypatch: pytest.Mo
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr(show, "desk_of", lambda config: Answering([coupling(10000, "Ä" * 200)]))
     title, head, *lines = CliRunner().invoke(app, ["couplings", "CUSTOMER"]).stdout.splitlines()
-    assert (title, head.split()[:2]) == ("Couplings of CUSTOMER", ["references", "updated"])
+    assert (title, head.split()[:2]) == ("Couplings of CUSTOMER", ["name", "references"])
     [line] = lines
     assert all(one in line for one in (coupling(10000, "")["bc_id"], coupling(10000, "")["sales_id"], "Ä" * 200))
 

@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from consumers.ports import Applied
 from daemon.cli.app import app
 from daemon.store.engine import open_store
+from schemas.change import Change, Op
+from schemas.errors import Problem
 from schemas.job import Run, RunKind, RunState
+from schemas.outcome import Outcome, Settled
+from schemas.side import Side
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 MAPPINGS = """mappings:
@@ -94,9 +99,24 @@ async def test_runs_are_completed_and_an_answer_only_for_those_that_wait_for_one
     assert await asyncio.to_thread(completed, "answer", "b") == []
 
 
+async def test_codes_and_causes_of_open_failures_are_completed(folder: Path) -> None:
+    store = await open_store(f"sqlite:///{folder / 'here.db'}")
+    problem = Problem("not-coupled", "No.", "")
+    change = Change(Op.UPDATE, Side.BC, "customers", "b1", {}, "v", 1, 1, 1)
+    failed = Settled(change, "FIRMS", Outcome.FAILED, problem=problem)
+    await store.memory.record([failed], Applied("coupled.bc.customers", "log"))
+    (cause,) = await store.views.causes()
+    await store.close()
+    assert await asyncio.to_thread(completed, "errors", "--code", "") == ["not-coupled"]
+    assert await asyncio.to_thread(completed, "errors", "--code", "x") == []
+    assert await asyncio.to_thread(completed, "errors", "--cause", "") == [cause.id]
+    assert await asyncio.to_thread(completed, "jobs", "--state", "w") == ["waiting"]
+
+
 def test_without_a_store_no_run_is_offered_and_nothing_is_said(folder: Path) -> None:
     assert completed("findings", "") == []
     assert completed("job", "") == []
+    assert completed("errors", "--code", "") == []
 
 
 def test_topics_are_completed(folder: Path) -> None:

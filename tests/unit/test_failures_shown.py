@@ -1,5 +1,6 @@
 """`coupled errors`: causes with a few of their records, or records one by one."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,10 +15,10 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 GONE = Problem("not-coupled", "It names SALESPEOPLE code JR, which is not coupled.", "Create JR.")
 
 
-def failed(key: str, state: str = "waiting") -> Failure:
+def failed(key: str, state: str = "waiting", name: str = "") -> Failure:
     again = NOON + timedelta(minutes=5) if state == "waiting" else None
     way, end = Direction.TO_SALES, Outcome.FAILED
-    return Failure(1, "CUSTOMER", way, key, key, None, end, GONE, 1, None, NOON, NOON, None, state, again)
+    return Failure(1, "CUSTOMER", way, key, key, None, end, GONE, 1, None, NOON, NOON, None, state, again, name)
 
 
 def caused(count: int, *records: Failure) -> FailureCause:
@@ -46,6 +47,15 @@ def test_records_are_told_one_by_one(capsys: pytest.CaptureFixture[str]) -> None
     said = capsys.readouterr().out
     assert said.count(GONE.message) == 2
     assert "b1  not-coupled  (waiting)" in said
+
+
+@pytest.mark.parametrize("form", [lambda one: failures.print_records([failures.record(one)]),
+                                  lambda one: failures.print_causes([failures.cause(caused(1, one))])])  # fmt: skip
+def test_a_record_is_told_by_its_name_where_that_is_known(
+    form: Callable[[Failure], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    form(failed("b1", name="Adatum"))
+    assert "  Adatum  b1  " in capsys.readouterr().out
 
 
 def test_json_tells_when_a_record_is_carried_again() -> None:

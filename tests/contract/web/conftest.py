@@ -50,6 +50,7 @@ RUN = "7d6b6ad2-5a6c-4f6c-8d0a-3c1f7b9b1c11"
 STALE = Problem(
     "coupled-to-deleted", "The account <b>7</b> it is coupled to has been deleted.", "Uncouple it, or restore it."
 )
+NAME = "Müller & <b>Söhne</b>"
 LOOKUP = Problem(
     "lookup-not-coupled",
     "The salesperson 'JO' has no user on the other side.",
@@ -187,9 +188,6 @@ class FakeReader:
         rows = [row for row in rows if text.lower() in f"{row.bc_id} {row.sales_id} {row.name}".lower()]
         return page([row for row in rows if mapping in (None, row.mapping)], offset, limit, after)
 
-    async def names(self, failures: Sequence[Failure]) -> dict[int, str]:
-        return {each.id: "Müller & <b>Söhne</b>" for each in failures if each.id != 0}
-
     async def command(self, number: str) -> CommandStatus | None:
         return self.commands.get(number)
 
@@ -285,11 +283,11 @@ def failure_list() -> list[Failure]:
     key = "5d115c9c-44e3-ea11-bb43-000d3a0a5d{:02x}"
     lookups = [
         Failure(n, "CUSTOMER", Direction.TO_SALES, key.format(n), key.format(n), None, Outcome.FAILED, LOOKUP, 2, 4,
-                ago(90), ago(70 + n), None, *(("waiting", ago(-60)) if n == 0 else ()))
+                ago(90), ago(70 + n), None, *(("waiting", ago(-60)) if n == 0 else ()), name=NAME if n else "")
         for n in range(12)
     ]  # fmt: skip
     gone = Failure(99, "CONTACTS", Direction.TO_BC, "s", key.format(255), "91e2ab10-3c4d-4f10-9a1f-000000000001",
-                   Outcome.CONFLICT, STALE, 1, 6, ago(40), ago(40), None)  # fmt: skip
+                   Outcome.CONFLICT, STALE, 1, 6, ago(40), ago(40), None, name=NAME)  # fmt: skip
     return [gone, *lookups]
 
 

@@ -41,6 +41,10 @@ QUESTIONS = [
     ["status"],
     ["jobs"],
     ["jobs", "--limit", "2"],
+    ["jobs", "CUSTOMER", "CONTACTS", "--limit", "3"],
+    ["jobs", "--state", "waiting"],
+    ["jobs", "--failures"],
+    ["jobs", "NOTHING"],
     ["job", "1"],
     ["job", "99"],
     ["errors"],
@@ -50,6 +54,9 @@ QUESTIONS = [
     ["errors", "--all"],
     ["errors", "--all", "CUSTOMER", "--limit", "3"],
     ["errors", "--cause", "nothing"],
+    ["errors", "--code", "same"],
+    ["errors", "--all", "--code", "code-1", "CUSTOMER"],
+    ["errors", "--code", "nothing"],
     ["errors", "--blanks"],
     ["errors", "--blanks", "CUSTOMER", "--limit", "1"],
     ["couplings", "CUSTOMER"],
@@ -150,6 +157,26 @@ def test_the_answer_is_the_same(config, by_url, words, form):
     assert said(*by_url, *asked) == here
     if form and not here[2]:
         json.loads(here[1])
+
+
+def test_what_is_chosen_is_less_and_just_that(config, by_url):
+    def found(*words):
+        return json.loads(said(*by_url, *words, "--limit", "1000", "--json")[1])
+
+    every, waiting = found("jobs"), found("jobs", "--state", "waiting")
+    assert waiting == [one for one in every if one["state"] == "waiting"]
+    assert found("jobs", "CUSTOMER", "CONTACTS") == every
+    assert (found("jobs", "CONTACTS"), found("jobs", "--failures")) == ([], [])
+    alike = found("errors", "--all", "--code", "same")
+    assert 0 < len(alike) < len(found("errors", "--all"))
+    assert {one["code"] for one in alike} == {one["code"] for one in found("errors", "--code", "same")} == {"same"}
+
+
+def test_records_are_told_by_their_names(config, by_url):
+    """A coupled one that fails, and a coupling."""
+    (coupled, *_) = json.loads(said(*by_url, "couplings", "CUSTOMER", "--search", "b1", "--json")[1])
+    assert coupled["name"] == coupled["bc_id"]
+    assert coupled["name"] in said(*by_url, "couplings", "CUSTOMER")[1].split()
 
 
 def test_the_answers_are_about_something(config, by_url):

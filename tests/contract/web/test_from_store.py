@@ -190,5 +190,7 @@ async def test_failures_of_coupled_records_have_their_name(store, reader):
     await record(store, settled("c1"), settled("c1", Outcome.FAILED, "bad"), settled("new", Outcome.FAILED, "bad"))
     failures = (await reader.failures(Wanted(), 0, 9)).items
     assert {one.source_key for one in failures} == {"c1", "new"}
-    coupled = next(one.id for one in failures if one.source_key == "c1")
-    assert await reader.names(failures) == {coupled: "Æther c1"}
+    assert {one.source_key: one.name for one in failures} == {"c1": "Æther c1", "new": ""}
+    examples = [row for cause in (await reader.causes(Wanted(), 0, 9)).page.items for row in cause.examples]
+    assert {one.source_key: one.name for one in examples} == {"c1": "Æther c1", "new": ""}
+    assert (await reader.causes_page(Wanted(), 9, None)).items[0].examples == examples
