@@ -51,7 +51,7 @@ class Figures:
     """What the store and Kafka know at one moment. What is absent disappears from the metrics.
 
     `failures` by (mapping, state); `progress` from 0 to 1 by (mapping, direction); lags in seconds; `runs` that are not
-    over, by state; `paused` tells of each mapping whether it is.
+    over, by state; `paused` tells of each mapping whether it is; `dead_letters` of the last day, by topic.
     """
 
     couplings: Mapping[str, int] = field(default_factory=dict)
@@ -61,6 +61,7 @@ class Figures:
     consumer_lag: Mapping[str, int] = field(default_factory=dict)
     runs: Mapping[str, int] = field(default_factory=dict)
     paused: Mapping[str, bool] = field(default_factory=dict)
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class Metrics:
             "coupled_webhook_subscriptions", "Subscriptions to Business Central's webhooks.", "table", "state"
         )
         self._runs = self._gauge("coupled_runs", "Synchronisation runs that are not over.", "state")
+        self._letters = self._gauge("coupled_dead_letters", "Messages nobody could read, in the last day.", "topic")
         self._paused = self._gauge("coupled_mapping_paused", "Whether a mapping is paused.", "mapping")
         self._ready = self._gauge("coupled_ready", "Whether this worker can do all of its work.")
         self._leads = self._gauge("coupled_leader", "Whether this worker leads: captures, runs, takes commands.")
@@ -163,6 +165,7 @@ class Metrics:
         _set(self._lag, {(name, way.value): age for (name, way), age in figures.lag.items()})
         _set(self._consumer_lag, {(topic,): count for topic, count in figures.consumer_lag.items()})
         _set(self._runs, {(state,): count for state, count in figures.runs.items()})
+        _set(self._letters, {(topic,): count for topic, count in figures.dead_letters.items()})
         _set(self._paused, {(name,): paused for name, paused in figures.paused.items()})
 
     def stand(self, standing: Standing) -> None:

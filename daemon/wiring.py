@@ -176,6 +176,7 @@ class Parts:
     async def _dead(self, topic: str, message: Message, reason: str) -> None:
         _log.error("message_unreadable", topic=topic, partition=message.partition, offset=message.offset)
         await self.log.dead_letter(topic, message, reason)
+        await self.store.unreadable.note(topic, message.partition, message.offset)
 
     async def recover(self, control: Control) -> None:
         """Commands accepted before a crash take effect now; what was not announced is."""

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     CONFLICTS = "CoupledConflicts"
     API_ERRORS = "CoupledApiErrors"
     SLOW = "CoupledSlow"
+    DEAD_LETTERS = "CoupledDeadLetters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,11 @@ class Sight:
     `lag` by (mapping, direction); `applied`: what moves whenever changes end; `failing`: open failures by mapping,
     without its `conflicts`; `waited`: which share of the last ten minutes a side made us wait; `refused`: which share
     of the requests to it have failed since; `slow`: which share of the changes written in the last quarter of an hour
-    took more than a minute; these three are None before so much time is known. `runs` at work: by id, what moves while
-    they do; `answers`: the runs that wait for one; `paused` each since when; `position_age` by (side, table); `unread`:
-    those that cannot be read now; `webhooks`: by table, the state of its subscription; `reasons`: what else cannot be
-    done now, and why. `stored`: the store has told what it knows; nothing is seen of that while it is away.
+    took more than a minute; these three are None before so much time is known. `runs` at work: by id, what moves
+    while they do; `answers`: the runs that wait for one; `letters`: by topic, how many messages of the last day
+    nobody could read; `paused` each since when; `position_age` by (side, table); `unread`: those that cannot be read
+    now; `webhooks`: by table, the state of its subscription; `reasons`: what else cannot be done now, and why.
+    `stored`: the store has told what it knows; nothing is seen of that while it is away.
     """
 
     now: float
@@ -68,6 +70,7 @@ class Sight:
     slow: float | None = None
     runs: Mapping[str, object] = field(default_factory=dict)
     answers: Collection[str] = ()
+    letters: Mapping[str, int] = field(default_factory=dict)
     paused: Mapping[str, float] = field(default_factory=dict)
     position_age: Mapping[tuple[str, str], float] = field(default_factory=dict)
     unread: Collection[tuple[str, str]] = ()
@@ -140,6 +143,17 @@ def _of_records(sight: Sight) -> Iterator[Seen]:
         if count:
             said = f"{count:,} {mapping} record{' was' if count == 1 else 's were'} changed on both sides"
             yield _seen(Kind.CONFLICTS, mapping, said, f"coupled errors {mapping} --all")
+
+    for topic, count in sight.letters.items():
+        if count:
+            said = (
+                f"{count:,} message{'' if count == 1 else 's'} of {topic} could not be read, and {_is(count)} put aside"
+            )
+            yield _seen(Kind.DEAD_LETTERS, topic, said, "coupled dead-letters list")
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _of_sides(sight: Sight) -> Iterator[Seen]:

@@ -32,9 +32,13 @@ RULES: Mapping[Kind, Rule] = {
     Kind.CONFLICTS: Rule("info", 0),
     Kind.API_ERRORS: Rule("critical", 600),
     Kind.SLOW: Rule("warning", 900),
+    Kind.DEAD_LETTERS: Rule("warning", 0),
 }
 _STORED = frozenset(
-    {Kind.NOTHING_RAN, Kind.BEHIND, Kind.FAILURES, Kind.CONFLICTS, Kind.RUN_STALLED, Kind.ANSWER, Kind.PAUSED}
+    {
+        *(Kind.NOTHING_RAN, Kind.BEHIND, Kind.FAILURES, Kind.CONFLICTS, Kind.RUN_STALLED, Kind.ANSWER, Kind.PAUSED),
+        Kind.DEAD_LETTERS,
+    }
 )
 
 

@@ -91,6 +91,7 @@ class Lookout:
             },
             "conflicts": conflicts,
             "runs": {run.id: _at(await jobs.jobs_of(run.id)) for run in runs if run.state in _AT_WORK},
+            "letters": await self._store.unreadable.lately(),
             "answers": [run.id for run in runs if run.state is RunState.AWAITING_ANSWER],
             "paused": {name: one.paused_at.timestamp() for name, one in states.items() if one.paused_at},
         }

@@ -69,7 +69,11 @@ class Remote:
         return CommandOutcome(found["id"], found["command"], RunState(found["state"]), found["run"], jobs, error)
 
     def standing(self) -> Row:
+        return self._standing(self._api.sure("/api/status"))
+
+    def _standing(self, daemon: Mapping[str, Any]) -> Row:
         return {
+            "dead_letters": sum(daemon.get("dead_letters", {}).values()),
             "runs": [{name: run[name] for name in ("id", "kind", "state", "mappings")} for run in self._runs()],
             "mappings": [_standing(one) for one in self._api.items("/api/mappings")],
         }
@@ -79,7 +83,7 @@ class Remote:
         running = self._jobs("/api/jobs", state=JobState.RUNNING.value)
         waiting = self._api.items("/api/jobs", state=JobState.WAITING.value)
         daemon = self._api.sure("/api/status")
-        return {**self.standing(), "jobs": running[::-1], "waiting": len(waiting), "daemon": daemon}
+        return {**self._standing(daemon), "jobs": running[::-1], "waiting": len(waiting), "daemon": daemon}
 
     def check(self) -> Sequence[Checked]:
         return [_checked.validate_python(one) for one in self._api.post("/api/set-up", {})["findings"]]

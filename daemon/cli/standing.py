@@ -30,6 +30,7 @@ async def standing(store: Store, settings: Settings) -> dict[str, Any]:
     late = lags(mappings, await store.views.positions())
     failed = failures(await store.views.failure_counts())
     return {
+        "dead_letters": sum((await store.unreadable.lately()).values()),
         "runs": [
             {"id": run.id, "kind": run.kind.value, "state": run.state.value, "mappings": list(run.mappings)}
             for run in with_active(
@@ -86,6 +87,9 @@ def to_do(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"Paused, and carrying nothing: coupled resume {' '.join(paused)}"
     if failed := sum(mapping["failures"] for mapping in found["mappings"]):
         yield f"{failed:,} failed record{'' if failed == 1 else 's'}: coupled errors says why, and what to do"
+    if letters := found["dead_letters"]:
+        told = f"{letters:,} message{'' if letters == 1 else 's'} nobody could read in the last day"
+        yield f"{told}: coupled dead-letters list"
     if blanks := sum(mapping["blanks"] for mapping in found["mappings"]):
         went = f"{blanks:,} record{'' if blanks == 1 else 's'} went across without one that is not coupled"
         yield f"{went}, and wait for it: coupled errors --blanks"

@@ -33,6 +33,7 @@ from daemon.store.surveys import Surveys
 from daemon.store.tables import CouplingRow
 from daemon.store.tallies import Tallies
 from daemon.store.trouble import CONNECTIONS, unreachable
+from daemon.store.unreadable import Unreadable
 from daemon.store.urls import shown
 from daemon.store.views import Views
 from daemon.store.webhooks import Webhooks
@@ -69,6 +70,7 @@ class Store:
     pairs: Pairs
     notified: Notified
     tallies: Tallies
+    unreadable: Unreadable
 
     async def close(self) -> None:
         await self.tallies.close()
@@ -178,6 +180,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         pairs=Pairs(database),
         notified=Notified(database),
         tallies=Tallies(views, blanks),
+        unreadable=Unreadable(database, now),
     )
 
 

@@ -1,7 +1,8 @@
-"""The table of notifications, declared as those of `daemon/store/tables.py`."""
+"""The tables of what people are told, declared as those of `daemon/store/tables.py`."""
 
 from datetime import datetime
 
+from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from daemon.store.columns import Base
@@ -18,3 +19,14 @@ class ToldRow(Base):
     summary: Mapped[str]
     advice: Mapped[str]
     told_at: Mapped[datetime]
+
+
+class UnreadableRow(Base):
+    """A message that nobody could read, and when it was put aside."""
+
+    __tablename__ = "unreadable"
+
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    partition: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    offset: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]

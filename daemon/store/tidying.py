@@ -9,6 +9,7 @@ from daemon.store.database import Database
 from daemon.store.jobs import FINAL
 from daemon.store.tables import FailureRow, JobRow, RunRow
 from daemon.store.tables_begun import LateRow
+from daemon.store.tables_of_alerts import UnreadableRow
 
 
 async def tidy(database: Database, before: datetime) -> int:
@@ -29,5 +30,6 @@ async def tidy(database: Database, before: datetime) -> int:
     async with database.write() as connection:
         await connection.execute(update(failure).where(*unsaid).values(again_at=failure.last_at))
         await connection.execute(delete(failure).where(failure.resolved_at < before))
+        await connection.execute(delete(UnreadableRow).where(UnreadableRow.at < before))
         await connection.execute(delete(LateRow).where(LateRow.created_at < before))
         return int((await connection.execute(delete(run).where(*old))).rowcount)

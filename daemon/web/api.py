@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from daemon.store.blanks import Blank
 from daemon.store.views import Failure, FailureCause
@@ -32,6 +32,7 @@ class Status(BaseModel):
     sides: Sequence[SideStatus]
     outcomes: Mapping[Outcome, int]
     settings: Mapping[str, str]
+    dead_letters: Mapping[str, int] = Field(description="messages nobody could read, by topic, in the last day")
 
 
 class Defined(BaseModel):
@@ -101,6 +102,7 @@ def _add_states(routes: APIRouter, services: Services) -> None:
             sides=await reader.sides(),
             outcomes=services.metrics.outcomes(),
             settings=services.summary,
+            dead_letters=await reader.dead_letters(),
         )
 
     @routes.get("/mappings")

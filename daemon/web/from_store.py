@@ -54,6 +54,9 @@ class StoreReader:
     def mapping_names(self) -> Sequence[str]:
         return [mapping.name for mapping in self.mapped.all]
 
+    async def dead_letters(self) -> Mapping[str, int]:
+        return await self.store.unreadable.lately()
+
     async def definition(self, mapping: str) -> Mapping[str, Any] | None:
         return self.mapped.definitions.get(mapping)
 
@@ -178,6 +181,7 @@ class StoreReader:
             lag=lags(self.mapped, await self.store.views.positions()),
             consumer_lag=consumer_lag,
             runs={state.value: active[state.value] for state in RunState if not state.final},
+            dead_letters=dict.fromkeys(consumer_lag, 0) | dict(await self.dead_letters()),
             paused={name: name in states and states[name].paused_at is not None for name in names},
         )
 

@@ -140,6 +140,7 @@ async def _overview(services: Services) -> dict[str, Any]:
         "unready": await services.unready(),
         "mappings": mappings,
         "causes": causes,
+        "letters": sum((await reader.dead_letters()).values()),
         "active": await _shown(reader, await reader.active_runs()),
         "ended": (await reader.runs(WantedRuns(states=_ENDED), LAST_RUNS)).items,
         "outcomes": services.metrics.outcomes(),

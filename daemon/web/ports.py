@@ -167,6 +167,10 @@ class Reader(Protocol):
     async def definition(self, mapping: str) -> Mapping[str, Any] | None:
         """A mapping as its file has it."""
 
+    async def dead_letters(self) -> Mapping[str, int]:
+        """How many messages nobody could read, by topic, in the last day."""
+        ...
+
     async def run(self, number: str) -> Run | None: ...
 
     async def runs(self, wanted: WantedRuns, limit: int, after: Spot | None = None) -> Page[Run]: ...

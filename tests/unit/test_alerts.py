@@ -32,9 +32,11 @@ SEEN: dict[Kind, tuple[dict[str, Any], str]] = {
     Kind.CONFLICTS: ({"conflicts": {"CUSTOMER": 2}}, "CUSTOMER"),
     Kind.API_ERRORS: ({"refused": {"sales": 0.11}}, "sales"),
     Kind.SLOW: ({"slow": 0.06}, "changes"),
+    Kind.DEAD_LETTERS: ({"letters": {"coupled.bc.items": 2}}, "coupled.bc.items"),
 }
 NEARLY: dict[str, Any] = {
     "failing": {"CUSTOMER": 0},
+    "letters": {"coupled.bc.items": 0},
     "conflicts": {"CUSTOMER": 0},
     "refused": {"bc": 0.1, "sales": None},
     "slow": 0.05,

@@ -45,7 +45,8 @@ def told(monkeypatch: pytest.MonkeyPatch, found: Any, *words: str, columns: str 
 
 
 def status(monkeypatch: pytest.MonkeyPatch, runs: list[dict[str, Any]], **mapping: Any) -> str:
-    found = {"runs": runs, "mappings": [{"name": "CUSTOMER", **QUIET, **mapping}]}
+    letters = mapping.pop("dead_letters", 0)
+    found = {"dead_letters": letters, "runs": runs, "mappings": [{"name": "CUSTOMER", **QUIET, **mapping}]}
     return told(monkeypatch, found, "status")
 
 
@@ -58,6 +59,7 @@ RUN = {"id": "r-1", "kind": "full-sync", "state": "done", "mappings": ["CUSTOMER
         ([{**RUN, "state": "awaiting_answer"}], {}, "coupled answer r-1 keep|restore"),
         ([RUN], {"paused": True}, "coupled resume CUSTOMER"),
         ([RUN], {"failures": 1}, "1 failed record: coupled errors"),
+        ([RUN], {"dead_letters": 2}, "2 messages nobody could read in the last day: coupled dead-letters list"),
         ([RUN], {"blanks": 2}, "2 records went across without one that is not coupled"),
         ([RUN], {"failures": 1200}, "1,200 failed records: coupled errors"),
         (

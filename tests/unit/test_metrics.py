@@ -95,6 +95,7 @@ def test_gauges_follow_the_store_and_forget_what_is_gone():
             lag={("CUSTOMER", Direction.TO_SALES): 1.25},
             consumer_lag={"coupled.bc.customers": 9},
             runs={"running": 1},
+            dead_letters={"coupled.control": 2},
             paused={"CUSTOMER": True},
         )
     )
@@ -104,6 +105,7 @@ def test_gauges_follow_the_store_and_forget_what_is_gone():
     assert value(metrics, "coupled_lag_seconds", mapping="CUSTOMER", direction="to_sales") == 1.25
     assert value(metrics, "coupled_consumer_lag", topic="coupled.bc.customers") == 9
     assert value(metrics, "coupled_runs", state="running") == 1
+    assert value(metrics, "coupled_dead_letters", topic="coupled.control") == 2
     assert value(metrics, "coupled_mapping_paused", mapping="CUSTOMER") == 1
     metrics.refresh(Figures())
     assert value(metrics, "coupled_couplings", mapping="CUSTOMER") is None
@@ -145,7 +147,7 @@ def test_no_other_metrics_than_promised():
         "coupled_api_throttled_seconds_total", "coupled_consumer_lag", "coupled_job_progress_ratio",
         "coupled_couplings", "coupled_failures", "coupled_capture_position_age_seconds",
         "coupled_webhook_subscriptions", "coupled_runs", "coupled_mapping_paused", "coupled_ready", "coupled_leader",
-        "coupled_api_parts_total", "coupled_api_request_seconds",
+        "coupled_api_parts_total", "coupled_api_request_seconds", "coupled_dead_letters",
     }  # fmt: skip
     declared = {line.split()[2] for line in metrics.render().decode().splitlines() if line.startswith("# TYPE")}
     assert {name for name in declared if not name.startswith("process_")} == promised

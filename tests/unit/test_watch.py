@@ -48,6 +48,7 @@ JOB = job_dict(Job(5, "r-1", "CUSTOMER", Direction.TO_BC, JobState.RUNNING, NOW,
 
 def page(width: int = 100, **more: Any) -> str:
     found = {
+        "dead_letters": 0,
         "runs": [RUN],
         "mappings": [CUSTOMER],
         "jobs": [],

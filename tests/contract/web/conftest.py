@@ -77,6 +77,7 @@ class FakeReader:
         ]
         self.commands: dict[str, CommandStatus] = {}
         self.logged: dict[str, dict] = {}
+        self.letters: dict[str, int] = {}
 
     async def sides(self) -> Sequence[SideStatus]:
         return self.side_list
@@ -90,6 +91,9 @@ class FakeReader:
 
     async def blank_count(self, mapping: str | None = None) -> int:
         return sum(each.blanks for each in self.mapping_list if mapping in (None, each.name))
+
+    async def dead_letters(self) -> dict[str, int]:
+        return self.letters
 
     async def definition(self, mapping: str) -> dict | None:
         return {"name": mapping} if mapping in {each.name for each in self.mapping_list} else None

@@ -100,6 +100,14 @@ async def test_the_overview_says_what_needs_a_person(world, browser):
         assert expected in text
 
 
+async def test_the_overview_and_the_api_tell_of_messages_nobody_could_read(world, browser):
+    assert "nobody could read" not in (await browser.get("/")).text
+    world.reader.letters = {"coupled.bc.items": 2, "coupled.control": 1}
+    text = (await browser.get("/")).text
+    assert '<a href="/dead-letters">3 messages nobody could read</a>' in text
+    assert (await browser.get("/api/status")).json()["dead_letters"] == world.reader.letters
+
+
 async def test_the_overview_lists_the_last_runs(world, browser):
     text = (await browser.get("/")).text
     assert "No run has ended yet" not in text
