@@ -175,7 +175,7 @@ class Governor(httpx.AsyncBaseTransport):
         return float(longest * (0.5 + self._time.random() / 2))
 
     def _no_answer(self, request: httpx.Request, error: Exception) -> NoReturn:
-        where = f"{request.url.scheme}://{request.url.host}"
+        where = f"{request.url.scheme}://{request.url.netloc.decode()}"  # without what stands before an @
         # httpx quotes the header it refuses to send, and that may be our token (promise 10).
         quotes = isinstance(error, httpx.LocalProtocolError)
         reason = type(error).__name__ if quotes else str(error) or type(error).__name__

@@ -6,6 +6,7 @@ runner works at a time: the leader's.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -43,6 +44,8 @@ class Runs(Protocol):
     async def start_job(self, job_id: int, at: datetime) -> None: ...
 
     async def swept(self, job_id: int, total: int | None = None) -> None: ...
+
+    async def job_waits(self, job_id: int, message: str) -> None: ...
 
     async def finish_job(self, job_id: int, state: JobState, at: datetime, message: str = "") -> None: ...
 
@@ -176,6 +179,8 @@ class Runner:
 
         async def progress(count: int) -> None:
             nonlocal tries
+            if tries:
+                await self._runs.job_waits(job.id, "")
             tries = 0
             await self._tell(run, RunState.RUNNING)
 
@@ -188,11 +193,18 @@ class Runner:
                     raise
                 if not tries:
                     _log.warning("job_waits", mapping=job.mapping, direction=job.direction.value, error=str(error))
+                    await self._waits(run, job, error)
                 tries += 1
                 self._check_lead()
                 await self._pace.wait(tries)
             else:
                 return work
+
+    async def _waits(self, run: Run, job: Job, error: CoupledError) -> None:
+        """Tells what a job waits for, as far as it can be told: it may be the store, or Kafka."""
+        with suppress(CoupledError):
+            await self._runs.job_waits(job.id, f"waits, and goes on by itself: {error}")
+            await self._tell(run, RunState.RUNNING)
 
     async def _blocked(self, run: Run, job: Job) -> str:
         """A dependency of this run whose job itself failed; failed records do not block (business-central-sync 4.3)."""

@@ -26,7 +26,9 @@ class Problem:
         return {"code": self.code, "message": self.message, "hint": self.hint}
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        """The sentence, and what to do. What another program said may end without a stop."""
+        stop = "." if self.hint and self.message[-1:].isalnum() else ""
+        return f"{self.message}{stop} {self.hint}".strip()
 
 
 class CoupledError(Exception):

@@ -77,10 +77,11 @@ class Lookout:
 
     async def _stored(self) -> dict[str, Any]:
         views, jobs = self._store.views, self._store.jobs
-        late = lags(self._mappings, await views.positions())
         failed, runs = failures(await views.failure_counts()), await jobs.active_runs()
         conflicts = await views.conflict_counts()
         states = await self._store.states.all()
+        paused = {name: one.paused_at.timestamp() for name, one in states.items() if one.paused_at}
+        late = lags(self._mappings, await views.positions(), paused)
         return {
             "lag": {(mapping, way.value): age for (mapping, way), age in late.items()},
             "applied": await views.applied(),
@@ -93,7 +94,7 @@ class Lookout:
             "runs": {run.id: _at(await jobs.jobs_of(run.id)) for run in runs if run.state in _AT_WORK},
             "letters": await self._store.unreadable.lately(),
             "answers": [run.id for run in runs if run.state is RunState.AWAITING_ANSWER],
-            "paused": {name: one.paused_at.timestamp() for name, one in states.items() if one.paused_at},
+            "paused": paused,
         }
 
 

@@ -32,7 +32,7 @@ class Desk(Protocol):
         ...
 
     def standing(self) -> Row:
-        """The newest runs and every mapping, as `daemon.cli.standing` tells them."""
+        """The newest runs, every mapping and both sides, as `daemon.cli.standing` tells them."""
         ...
 
     def check(self) -> Sequence[Checked]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 from daemon.cli import client, failures, findings, rows
 from daemon.cli.desk import Row
 from daemon.cli.options import examine_mappings, load_mappings, read_mappings
-from daemon.cli.standing import standing
+from daemon.cli.standing import asked, standing
+from daemon.cli.worker import Here
 from schemas.command_outcome import job_dict
 from schemas.naming import called
 from schemas.topics import Topics
@@ -40,7 +42,9 @@ class Direct:
         return client.submit(self._settings, command)
 
     def standing(self) -> Row:
-        return self._read(lambda store: standing(store, self._settings))
+        found = self._read(lambda store: standing(store, self._settings))
+        with closing(Here(self._settings)) as worker:
+            return {**found, **asked(worker)}
 
     def check(self) -> Sequence[Checked]:
         from daemon.checkup.now import check_now

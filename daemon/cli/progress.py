@@ -31,6 +31,7 @@ class RunProgress:
         self._tasks: dict[int, TaskID] = {}
         self._started: dict[int, float] = {}
         self._finished: set[int] = set()
+        self._waits: dict[int, str] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -56,10 +57,17 @@ class RunProgress:
         total = max(settled, 1) if done else (job["total"] or None)
         line = counts(job, None if done else settled / max(time.monotonic() - started, 0.05))
         self._bars.update(self._tasks[job["id"]], completed=settled or (1 if done else 0), total=total, counts=line)
+        self._told(job, title, "" if done else str(job.get("message") or ""))
         if done and job["id"] not in self._finished:
             self._finished.add(job["id"])
             if not self._console.is_terminal:
                 self._console.print(f"{title}  {settled:>6}  {line}", markup=False)
+
+    def _told(self, job: dict[str, Any], title: str, waits: str) -> None:
+        """Without a terminal, what keeps a job from going on is told when it begins: it may take long."""
+        if waits and waits != self._waits.get(job["id"]) and not self._console.is_terminal:
+            self._console.print(f"{title}  {visible(waits)}", markup=False)
+        self._waits[job["id"]] = waits
 
 
 def counts(job: dict[str, Any], rate: float | None = None) -> str:

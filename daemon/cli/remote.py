@@ -69,7 +69,8 @@ class Remote:
         return CommandOutcome(found["id"], found["command"], RunState(found["state"]), found["run"], jobs, error)
 
     def standing(self) -> Row:
-        return self._standing(self._api.sure("/api/status"))
+        daemon = self._api.sure("/api/status")
+        return {**self._standing(daemon), "sides": daemon["sides"], "away": ""}
 
     def _standing(self, daemon: Mapping[str, Any]) -> Row:
         return {

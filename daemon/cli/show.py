@@ -15,7 +15,7 @@ from daemon.cli.output import print_json as _json
 from daemon.cli.output import print_table as _print
 from daemon.cli.output import say
 from daemon.cli.progress import ARROWS, counts
-from daemon.cli.standing import behind, to_do
+from daemon.cli.standing import behind, sides, to_do
 from schemas.errors import Exit
 from schemas.job import JobState
 from schemas.survey import by_kind
@@ -40,12 +40,15 @@ def status(
     found = desk_of(config).standing()
     if json:
         return _json(found)
-    shown = [{**one, "direction": ARROWS[one["direction"]], "behind": behind(one["lag"])} for one in found["mappings"]]
+    shown = [
+        {**one, "direction": ARROWS[one["direction"]], "behind": "paused" if one["paused"] else behind(one["lag"])}
+        for one in found["mappings"]
+    ]
     _print(shown, ("name", "direction", "only_coupled", "paused", "couplings", "failures", "behind"), "Mappings")
     if found["runs"]:
         _print(found["runs"], ("id", "kind", "state"), "Runs, newest first")
-    for line in to_do(found):
-        typer.echo(line)
+    for line in (*sides(found), *to_do(found)):
+        say(line)
     return None
 
 

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from daemon.cli.options import load_mappings
+from schemas.errors import CoupledError
 from schemas.job import RunState
+from schemas.side import Side
 
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
+    from daemon.cli.worker import Worker
     from daemon.settings import Settings
     from daemon.store.engine import Store
 
@@ -27,7 +30,7 @@ async def standing(store: Store, settings: Settings) -> dict[str, Any]:
     flags = await store.memory.flags(mappings.all)
     coupled = await store.views.coupling_counts()
     known, blanks = await store.definitions.known(), await store.blanks.counts()
-    late = lags(mappings, await store.views.positions())
+    late = lags(mappings, await store.views.positions(), {name for name, one in flags.items() if one.paused})
     failed = failures(await store.views.failure_counts())
     return {
         "dead_letters": sum((await store.unreadable.lately()).values()),
@@ -64,6 +67,24 @@ def with_active(newest: Sequence[T], active: Sequence[T], id_of: Callable[[T], s
     answer is not lost behind those that came later."""
     there = {id_of(run) for run in newest}
     return [*newest, *(run for run in reversed(active) if id_of(run) not in there)]
+
+
+def asked(worker: Worker) -> dict[str, Any]:
+    """The `sides` as the worker finds them; or `away`, why it cannot be asked."""
+    try:
+        return {"sides": worker.ask("/api/status", {})["sides"], "away": ""}
+    except CoupledError as error:
+        return {"sides": [], "away": str(error)}
+
+
+def sides(found: Mapping[str, Any]) -> Iterator[str]:
+    """Those that are not up, and why; or why nobody can tell."""
+    if found["away"]:
+        yield found["away"]
+    for side in found["sides"]:
+        if not side["up"]:
+            state = "down" if side["checked"] else "not read yet"
+            yield f"{Side(side['side']).label} is {state}: {side['detail']} ({side['url']})"
 
 
 def behind(lag: Mapping[str, float]) -> str:

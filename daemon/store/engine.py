@@ -22,7 +22,7 @@ from daemon.store.definitions import Definitions
 from daemon.store.findings import Findings
 from daemon.store.jobs import Jobs
 from daemon.store.memory import SqlMemory
-from daemon.store.notified import Notified
+from daemon.store.notified import Notified, Unreadable
 from daemon.store.pairs import Pairs
 from daemon.store.positions import SqlPositions
 from daemon.store.retries import Retries
@@ -33,7 +33,6 @@ from daemon.store.surveys import Surveys
 from daemon.store.tables import CouplingRow
 from daemon.store.tallies import Tallies
 from daemon.store.trouble import CONNECTIONS, unreachable
-from daemon.store.unreadable import Unreadable
 from daemon.store.urls import shown
 from daemon.store.views import Views
 from daemon.store.webhooks import Webhooks
@@ -208,8 +207,7 @@ def _engine(target: URL, readonly: bool) -> AsyncEngine:
 def _tune_postgres(engine: AsyncEngine) -> None:
     """Compiling a query costs PostgreSQL more than any of ours takes: it guesses from what it thinks of their cost. And
     it takes a page out of turn for four times as dear, as on disks that turned: to count, it reads whole tables then,
-    where an index holds all. An administrator who says otherwise knows better.
-    """
+    where an index holds all. An administrator who says otherwise knows better."""
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connected(connection: Any, _record: object) -> None:
@@ -279,9 +277,8 @@ async def _check_schema(database: Database, target: URL) -> None:
 
 
 def _not_there(target: URL) -> Refused:
-    return Refused(
-        "store-missing", f"There is no store at {where(target)} yet.", "Start the daemon first: coupled run."
-    )
+    said = f"There is no store at {where(target)} yet."
+    return Refused("store-missing", said, "Start the daemon first: coupled run.")
 
 
 def _is_file(target: URL) -> bool:

@@ -1,7 +1,7 @@
 """What the views tell, in figures of each mapping: how far behind it is, and how many of its records failed."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from daemon.store.position_views import PositionView
 from daemon.store.views import FailureCount
@@ -18,12 +18,16 @@ def _live(positions: Iterable[PositionView]) -> Iterable[tuple[tuple[Side, str],
             yield (Side(side), table), position
 
 
-def lags(mappings: Mappings, positions: Iterable[PositionView]) -> Mapping[tuple[str, Direction], float]:
-    """Since when the applied mark of live capture stands still although changes wait; 0 when none does."""
+def lags(
+    mappings: Mappings, positions: Iterable[PositionView], paused: Collection[str]
+) -> Mapping[tuple[str, Direction], float]:
+    """Since when the applied mark of live capture stands still although changes wait; 0 when none does. Of a mapping
+    that is paused nothing is read, so nobody knows what waits."""
     ages = {live: position.applied_age if position.records_in_flight else 0.0 for live, position in _live(positions)}
     return {
         (mapping.name, way): ages[way.source, mapping.table(way.source).name]
         for mapping in mappings.all
+        if mapping.name not in paused
         for way in mapping.direction.one_ways
         if (way.source, mapping.table(way.source).name) in ages
     }

@@ -130,6 +130,10 @@ class Jobs:
         """No more records will be published for the job. Publishing counts through `SqlPositions.published`."""
         await self._set(JobRow, job_id, swept=True, **({} if total is None else {"total": total}))
 
+    async def job_waits(self, job_id: int, message: str) -> None:
+        """What it waits for; empty once it goes on."""
+        await self._set(JobRow, job_id, message=message)
+
     async def finish_job(self, job_id: int, state: JobState, at: datetime, message: str = "") -> None:
         """A job that has ended stays as it ended, whoever comes later."""
         ended = (JobState.FINISHED.value, JobState.FAILED.value)

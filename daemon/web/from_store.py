@@ -38,7 +38,7 @@ class StoreReader:
         views, tallies = self.store.views, self.store.tallies
         couplings, counts, blanks = await asyncio.gather(tallies.couplings(), tallies.failures(), tallies.blanks())
         failed, states = failures(counts), await self.store.states.all()
-        late = lags(self.mapped, await views.positions())
+        late = lags(self.mapped, await views.positions(), _paused(states))
         owed = {name: owed_commands(name, one.owed) for name, one in (await self.store.definitions.known()).items()}
         shown = (
             _status(each, states.get(each.name), couplings.get(each.name, 0), failed[each.name, "open"], late)
@@ -173,21 +173,25 @@ class StoreReader:
         names = self.mapping_names
         none = {(name, state): 0 for name in names for state in ("open", "resolved")}
         runs, states = await self.store.jobs.active_runs(), await self.store.states.all()
-        active = Counter(run.state.value for run in runs)
+        active, paused = Counter(run.state.value for run in runs), _paused(states)
         return Figures(
             couplings=dict.fromkeys(names, 0) | dict(await self.store.tallies.couplings()),
             failures=none | failures(await self.store.tallies.failures()),
             progress=await self._progress(runs),
-            lag=lags(self.mapped, await self.store.views.positions()),
+            lag=lags(self.mapped, await self.store.views.positions(), paused),
             consumer_lag=consumer_lag,
             runs={state.value: active[state.value] for state in RunState if not state.final},
             dead_letters=dict.fromkeys(consumer_lag, 0) | dict(await self.dead_letters()),
-            paused={name: name in states and states[name].paused_at is not None for name in names},
+            paused={name: name in paused for name in names},
         )
 
     async def _progress(self, active: Sequence[Run]) -> Mapping[tuple[str, Direction], float]:
         jobs = [job for run in active for job in await self.store.jobs.jobs_of(run.id)]
         return {(job.mapping, job.direction): (percent(job) or 0) / 100 for job in jobs}
+
+
+def _paused(states: Mapping[str, MappingState]) -> set[str]:
+    return {name for name, one in states.items() if one.paused_at is not None}
 
 
 def _page(found: Sequence[T], offset: int, limit: int, place: Callable[[T], Spot], total: int | None = None) -> Page[T]:

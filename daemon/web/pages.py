@@ -1,6 +1,7 @@
 """The console's pages. Each reads afresh, so that what a page shows and what its script fetches are the same."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from daemon.web.ports import Causes, Page, Reader, Services
 from daemon.web.rendering import PAGE, Renderer
 from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from schemas.job import JobState, Run, RunKind, RunState
-from schemas.side import Direction
+from schemas.side import Direction, Side
 from schemas.survey import Kind
 
 FAILURES = "failures"
@@ -23,6 +24,8 @@ FAILURES = "failures"
 LAST_RUNS, LAST_FULL = 5, 20
 _ENDED = tuple(state for state in RunState if state.final)
 FIRST_CAUSES = 12
+# As capture of a table is named, see `daemon.health`.
+_LIVE = re.compile(rf"live:(?P<side>{'|'.join(side.value for side in Side)}):(?P<table>[^:]+): (?P<why>.*)", re.DOTALL)
 
 
 def router(services: Services, renderer: Renderer) -> APIRouter:
@@ -132,19 +135,21 @@ def _wanted_jobs(mapping: str, state: str, run: str) -> WantedJobs:
 
 
 async def _overview(services: Services) -> dict[str, Any]:
-    reader = services.reader
+    reader, now = services.reader, datetime.now(UTC)
+    uptime = (now - services.started).total_seconds()
     # Side by side: with a million couplings and as many failures, counting is what takes long.
     mappings, causes = await asyncio.gather(reader.mappings(), reader.causes(Wanted(), 0, FIRST_CAUSES))
     return {
         "sides": await reader.sides(),
-        "unready": await services.unready(),
+        "unready": by_side(await services.unready()),
         "mappings": mappings,
         "causes": causes,
         "letters": sum((await reader.dead_letters()).values()),
         "active": await _shown(reader, await reader.active_runs()),
         "ended": (await reader.runs(WantedRuns(states=_ENDED), LAST_RUNS)).items,
         "outcomes": services.metrics.outcomes(),
-        "uptime": (datetime.now(UTC) - services.started).total_seconds(),
+        "uptime": uptime,
+        "per_minute": services.metrics.lately(int(now.timestamp() * 1000)) / (max(1.0, min(uptime, 300.0)) / 60),
         "summary": services.summary,
     }
 
@@ -159,3 +164,19 @@ async def _shown(reader: Reader, active: Sequence[Run]) -> Sequence[Mapping[str,
 
 async def _with_jobs(reader: Reader, run: Run) -> Mapping[str, Any]:
     return {"run": run, "jobs": await reader.run_jobs(run.id)}
+
+
+def by_side(unready: Sequence[str]) -> list[tuple[str, str]]:
+    """What cannot be done now, each with why: all tables of a side that are not read for the same reason are one."""
+    tables: dict[tuple[str, str], list[str]] = {}
+    others = []
+    for reason in unready:
+        live = _LIVE.fullmatch(reason)
+        if live:
+            tables.setdefault((live["side"], live["why"]), []).append(live["table"])
+        else:
+            others.append(("Not ready", reason))
+    return [
+        (f"{Side(side).label} is not read", f"{why} ({', '.join(names) if len(names) < 4 else f'{len(names)} tables'})")
+        for (side, why), names in tables.items()
+    ] + others

@@ -46,7 +46,8 @@ class LastRun:
 
 @dataclass(frozen=True, slots=True)
 class MappingStatus:
-    """A mapping as it is set right now. `lag` is the age in seconds of the oldest unapplied change, per direction.
+    """A mapping as it is set right now. `lag` is the age in seconds of the oldest unapplied change, per direction;
+    empty while the mapping is paused, since nobody reads what waits.
 
     `owes`: the commands still to run since the mapping was changed, each with the settings it is owed for.
     `blanks`: what went across empty for want of a record that is not coupled, a record's every field for itself.

@@ -46,10 +46,12 @@ def told(monkeypatch: pytest.MonkeyPatch, found: Any, *words: str, columns: str 
 
 def status(monkeypatch: pytest.MonkeyPatch, runs: list[dict[str, Any]], **mapping: Any) -> str:
     letters = mapping.pop("dead_letters", 0)
-    found = {"dead_letters": letters, "runs": runs, "mappings": [{"name": "CUSTOMER", **QUIET, **mapping}]}
+    found = {**UP, "dead_letters": letters, "runs": runs, "mappings": [{"name": "CUSTOMER", **QUIET, **mapping}]}
     return told(monkeypatch, found, "status")
 
 
+BC = {"side": "bc", "url": "https://bc.example.com", "up": True, "detail": "", "checked": "2026-11-29T01:14:58Z"}
+UP: dict[str, Any] = {"sides": [BC], "away": ""}
 RUN = {"id": "r-1", "kind": "full-sync", "state": "done", "mappings": ["CUSTOMER"]}
 
 
@@ -78,6 +80,20 @@ def test_status_ends_with_what_waits_for_a_person(
 
 def test_status_asks_for_nothing_when_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     assert status(monkeypatch, [RUN]).splitlines()[-1].split() == ["r-1", "full-sync", "done"]
+
+
+def test_status_tells_of_a_side_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    down = {"sides": [{**BC, "up": False, "detail": "Connection refused."}], "away": ""}
+    found = {**down, "dead_letters": 0, "runs": [RUN], "mappings": [{"name": "CUSTOMER", **QUIET}]}
+    said = told(monkeypatch, found, "status")
+    assert "Business Central is down: Connection refused. (https://bc.example.com)" in said
+    away = {**found, "sides": [], "away": "No daemon is running here."}
+    assert "No daemon is running here." in told(monkeypatch, away, "status")
+
+
+def test_what_a_paused_mapping_is_behind_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = status(monkeypatch, [RUN], paused=True, lag={}).splitlines()
+    assert next(row for row in rows if row.startswith("CUSTOMER")).split()[-1] == "paused"
 
 
 def test_what_went_across_with_a_blank_is_listed_and_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,7 @@ class Office:
         self.kept: list[tuple[str, ...]] = []
         self.given: list[Job] = []
         self.unapplied: dict[str, int] = {}
+        self.waits: list[str] = []
         self.steps = 0
         self.kill_at = 0
 
@@ -100,6 +101,10 @@ class Office:
     async def swept(self, job_id: int, total: int | None = None) -> None:
         self._step(f"swept {self.jobs[job_id].mapping}")
         self.jobs[job_id] = replace(self.jobs[job_id], swept=True)
+
+    async def job_waits(self, job_id: int, message: str) -> None:
+        self.waits.append(message)
+        self.jobs[job_id] = replace(self.jobs[job_id], message=message)
 
     async def finish_job(self, job_id: int, state: JobState, at: datetime, message: str = "") -> None:
         self._step(f"{state.value} {self.jobs[job_id].mapping}")
@@ -211,6 +216,11 @@ async def test_a_side_that_is_away_for_a_while_fails_no_job() -> None:
     await office.runner().once()
     assert office.states == [JobState.FINISHED] * 4
     assert office.lines("waited") == ["waited 1", "waited 2", "waited 3"]
+    assert [bool(message) for message in office.waits][:1] == [True]
+    assert "the side is away" in office.waits[0]
+    told = [job["message"] for outcome in office.announced for job in outcome.jobs if "waits" in job["message"]]
+    assert told, "who waits for the run is told what it waits for"
+    assert [job.message for job in office.jobs.values()] == [""] * 4, "and it is over"
 
 
 async def test_a_side_that_does_not_come_back_fails_the_job() -> None:

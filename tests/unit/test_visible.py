@@ -91,6 +91,14 @@ def test_tables_lists_and_progress(capsys: pytest.CaptureFixture[str], monkeypat
     assert not any(line.startswith("2026") for line in said.out.splitlines())
 
 
+def test_without_a_terminal_what_a_job_waits_for_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    job = {**ROW, "id": 1, "state": "running", "read": 0, "settled": 0, "total": 0, "found": {}}
+    with RunProgress() as progress:
+        for message in ("", "waits: Sales is away.", "waits: Sales is away.", ""):
+            progress.show(CommandOutcome("1", "sync", RunState.RUNNING, jobs=[{**job, "message": message}]))
+        assert capsys.readouterr().err.count("waits: Sales is away.") == 1
+
+
 def test_json_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     fine = HOSTILE.replace("\ud800", "")
     print_json([{"name": fine, "at": datetime(2026, 3, 1, tzinfo=UTC)}])

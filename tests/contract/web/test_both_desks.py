@@ -135,6 +135,12 @@ def explained(served, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def worker(served, monkeypatch):
+    """The one of this configuration, which does not listen."""
+    monkeypatch.setattr("daemon.cli.worker.Here.ask", lambda here, path, given: served.get(path))
+
+
+@pytest.fixture(autouse=True)
 def letters(monkeypatch):
     """Those that Kafka keeps."""
     KEPT.asked.clear()

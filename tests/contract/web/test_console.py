@@ -2,15 +2,19 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import httpx
 import pytest
 
 from daemon.web.ports import CommandStatus
+from schemas.change import Change, Op
 from schemas.command import Answer, FullSync, Pause, Resume, Sync, Uncouple
 from schemas.errors import Problem, Refused, Unreachable
 from schemas.job import Keep, RunState
+from schemas.outcome import Outcome, Settled
+from schemas.side import Side
 
 from .conftest import FORETOLD, NOW, RUN, World, foretold
 
@@ -106,6 +110,37 @@ async def test_the_overview_and_the_api_tell_of_messages_nobody_could_read(world
     text = (await browser.get("/")).text
     assert '<a href="/dead-letters">3 messages nobody could read</a>' in text
     assert (await browser.get("/api/status")).json()["dead_letters"] == world.reader.letters
+
+
+async def test_a_side_that_is_away_is_one_line_with_a_sentence_and_what_to_do(world, browser):
+    why = str(Unreachable("no-answer", "Sales at http://127.0.0.1:9 gave no answer: refused", "Check the `url`."))
+    world.unready = [f"live:sales:{table}: {why}" for table in ("accounts", "contacts", "products", "uoms")]
+    world.unready += ["live:bc:items: It refuses.", "store: It is away."]
+    needs = (await browser.get("/")).text.partition("Needs you now")[2].partition("</section>")[0]
+    rows = re.findall(r'<li class="bad"><strong>([^<]+)</strong> <span>(.+?)</span>', needs)
+    said = "Sales at http://127.0.0.1:9 gave no answer: refused. Check the <code>url</code>. (4 tables)"
+    assert rows == [
+        ("Sales is not read", said),
+        ("Business Central is not read", "It refuses. (items)"),
+        ("Not ready", "store: It is away."),
+    ]
+
+
+async def test_a_paused_mapping_has_no_lag(world, browser):
+    world.reader.mapping_list = [replace(world.reader.mapping_list[3], paused_at=NOW, lag={})]
+    row = (await browser.get("/")).text.partition('<th class="n">Lag to BC</th>')[2].partition("</table>")[0]
+    assert row.count('<span class="faint">paused</span>') == 2
+
+
+async def test_the_rate_is_that_of_the_last_five_minutes(world, browser):
+    def per_minute(text: str) -> str:
+        return re.search(r"<dt>per minute</dt><dd><span[^>]*>([^<]*)<", text)[1]
+
+    assert per_minute((await browser.get("/")).text) == "0", "what ended at the start of time counts no more"
+    change = Change(Op.UPDATE, Side.BC, "customers", "1", {}, "v", 1, 1, 1)
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    world.metrics.record([Settled(change, "CUSTOMER", Outcome.UNCHANGED)] * 50, now_ms - 1000)
+    assert per_minute((await browser.get("/")).text) == "10"
 
 
 async def test_the_overview_lists_the_last_runs(world, browser):

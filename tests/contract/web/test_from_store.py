@@ -125,6 +125,16 @@ async def test_states_of_mappings(store, reader):
     assert [name for name, paused in (await reader.figures({})).paused.items() if paused] == ["CUSTOMER"]
 
 
+async def test_nobody_knows_how_far_behind_a_paused_mapping_is(store, reader):
+    """It is not read, so what waits is not known: 0 would say that nothing does."""
+    await store.positions.begin("live:bc:customers", {"modified": "1"}, "log")
+    ways = ("CUSTOMER", Direction.TO_SALES)
+    assert (await reader.figures({})).lag[ways] == (await reader.mappings())[3].lag[Direction.TO_SALES] == 0
+    await store.states.pause(["CUSTOMER"], NOW)
+    assert ways not in (await reader.figures({})).lag
+    assert (await reader.mappings())[3].lag == {}
+
+
 async def test_runs_jobs_and_progress(store, reader):
     run = Run("r", RunKind.FULL, RunState.RUNNING, ("CUSTOMER",), created=NOW)
     await store.jobs.create_run(run, [("CUSTOMER", Direction.TO_SALES), ("CUSTOMER", Direction.TO_BC)])
