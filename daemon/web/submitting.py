@@ -17,6 +17,7 @@ from schemas import command as commands
 from schemas.errors import Refused
 
 _FIELDS = ("command", "run", "answer", "mapping", "use", "bc_id", "sales_id")
+_FLAGS = ("repair", "all")
 _LISTS = ("mappings", "records", "causes")
 # What may be done with the records that are ticked in a table, all of one mapping.
 _CHOSEN: Mapping[str, Mapping[str, str]] = {
@@ -57,8 +58,10 @@ def _command(form: FormData) -> commands.Command:
     if form.get("command") == "retry" and not (form.getlist("records") or form.getlist("causes")):
         raise Refused("nothing-chosen", "No record was chosen.", "Press the button of a record or a cause.")
     _check_causes(form)
+    _check_whole(form)
     data = _asked()
     data |= {name: form[name] for name in _FIELDS if form.get(name)}
+    data |= {name: True for name in _FLAGS if form.get(name)}
     if form.get("dry_run"):
         data = {name: value for name, value in data.items() if name != "answer"} | {"dry_run": True}
     for field in _LISTS:
@@ -88,6 +91,17 @@ def _check_causes(form: FormData) -> None:
             "not-confirmed",
             "What is to be done with all records of a cause was not confirmed.",
             "Open it on the page of the cause: it says what it does, and how it is taken back.",
+        )
+
+
+def _check_whole(form: FormData) -> None:
+    """What writes however many records of a mapping, or couples them, is confirmed; what only looks is not."""
+    couples = form.get("command") == "match" and not form.get("dry_run")
+    if (couples or any(form.get(name) for name in _FLAGS)) and form.get("confirmed") != "yes":
+        raise Refused(
+            "not-confirmed",
+            "What is to be done with all records of a mapping was not confirmed.",
+            "Open it on the page of the mappings: it says what it does.",
         )
 
 

@@ -35,6 +35,23 @@ def test_a_page_hinders_nobody(page: Page, path: str) -> None:
     turn(page, LIGHT)
 
 
+@pytest.mark.parametrize("path", ["/mappings", "/errors?cause=c0ffee"])
+def test_what_opens_hinders_nobody_either(page: Page, path: str) -> None:
+    page.goto(path)
+    found = {}
+    for look in (LIGHT, PHONE):
+        turn(page, look)
+        # One after the other, as a person does: a table has no room for all menus at once.
+        for each in page.locator("main details").all()[:8]:
+            page.evaluate("() => { for (const one of document.querySelectorAll('main details')) one.open = false; }")
+            each.evaluate(
+                "(one) => { for (let at = one; at; at = at.parentElement?.closest('details')) at.open = true; }"
+            )
+            found[look.name, each.get_attribute("id")] = violations(page) + [str(one) for one in cut_off(page).items()]
+    assert len(found) >= 8
+    assert found == {name: [] for name in found}
+
+
 def test_the_page_to_sign_in_hinders_nobody(browser: Browser) -> None:
     guarded = World(access=Access("127.0.0.1", lambda: "let-me-in"))
     with served(guarded.app) as address, visit(browser, address, PHONE) as page:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from daemon.web.ports import CommandStatus
-from schemas.command import Couple, FullSync, Match, Retry, Uncouple
+from schemas.command import Couple, FullSync, Match, Retry, Sync, Uncouple, Verify
 from schemas.errors import Problem
 from schemas.job import Run, RunKind, RunState
 from schemas.outcome import Outcome
@@ -69,7 +69,7 @@ class Unasked(HTMLParser):
         if tag == "details":
             self._open.append(given.get("class") == "sure")
         told = (given.get("name"), given.get("value"))
-        if (told[0] == "use" and tag == "input") or told in (("command", "uncouple"), *(("do", do) for do in LOSE)):
+        if (told[0] in LOSING and tag == "input") or told in (("command", "uncouple"), *(("do", do) for do in LOSE)):
             (self.asked if any(self._open) else self.at_once).append(str(told))
 
     def handle_endtag(self, tag):
@@ -78,13 +78,14 @@ class Unasked(HTMLParser):
 
 
 LOSE = ("bc", "sales", "uncouple")
+LOSING = ("use", "repair", "all")
 
 
 @pytest.mark.parametrize(
     "path",
     [
         *("/couplings", "/couplings?mapping=CUSTOMER", "/couplings/CUSTOMER/10000"),
-        *("/errors?cause=deadbeef", "/jobs/4"),
+        *("/errors?cause=deadbeef", "/jobs/4", "/mappings"),
     ],
 )
 @pytest.mark.parametrize("code", ["update-conflict", "coupled-to-deleted"])
@@ -122,11 +123,45 @@ async def test_a_dry_run_of_no_mapping_is_none(world, browser):
     assert world.submitted == []
 
 
-async def test_a_match_is_started_by_its_button(world, browser):
-    await submit(browser, command="match", mappings=["CUSTOMER"])
+WHOLE = [
+    ({"command": "match"}, Match(id="-", command="match", mappings=["CUSTOMER"])),
+    ({"command": "verify", "repair": "true"}, Verify(id="-", command="verify", mappings=["CUSTOMER"], repair=True)),
+    ({"command": "sync", "all": "true"}, Sync(id="-", command="sync", mappings=["CUSTOMER"], all=True)),
+]
+
+
+@pytest.mark.parametrize(("fields", "meant"), WHOLE)
+async def test_what_writes_a_whole_mapping_is_confirmed_first(world, browser, fields, meant):
+    page = (await browser.get("/mappings")).text
+    assert await submit_as_drawn(browser, page, fields | {"mappings": "CUSTOMER", "confirmed": "yes"})
     (command,) = world.submitted
-    assert isinstance(command, Match)
-    assert not command.create
+    assert command.model_copy(update={"id": "-", "requested_by": meant.requested_by}) == meant
+    refused = await submit(browser, mappings=["CUSTOMER"], **fields)
+    assert (refused.status_code, len(world.submitted)) == (400, 1)
+    assert "not-confirmed" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "meant"),
+    [
+        ({"command": "match", "dry_run": "true"}, Match(id="-", command="match", mappings=["CUSTOMER"], dry_run=True)),
+        ({"command": "verify"}, Verify(id="-", command="verify", mappings=["CUSTOMER"])),
+    ],
+)
+async def test_what_only_looks_at_a_mapping_is_one_button(world, browser, fields, meant):
+    page = (await browser.get("/mappings")).text
+    assert await submit_as_drawn(browser, page, fields | {"mappings": "CUSTOMER"})
+    (command,) = world.submitted
+    assert command.model_copy(update={"id": "-", "requested_by": meant.requested_by}) == meant
+
+
+async def submit_as_drawn(browser, page: str, fields: dict[str, str]) -> bool:
+    """By the one form of the page that sends just these fields, beside the token and the way back."""
+    forms = re.findall(r'<form method="post" action="/commands">(.*?)</form>', page, re.DOTALL)
+    sent = [dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form)) for form in forms]
+    (found,) = [one for one in sent if {**fields, "token": one["token"], "back": one["back"]} == one]
+    answer = await browser.post("/commands", data=found)
+    return answer.status_code == 303
 
 
 async def test_what_the_last_dry_run_has_found_is_one_step_away(world, browser):
