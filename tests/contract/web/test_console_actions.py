@@ -311,3 +311,17 @@ async def test_a_mapping_tells_its_last_run_and_its_blanks(world, browser):
     assert '<a href="/blanks?mapping=CUSTOMER">3</a>' in text
     assert '<a href="/blanks">' in (await browser.get("/errors")).text
     assert '<a href="/couplings?mapping=CUSTOMER&amp;text=c-1">' in (await browser.get("/blanks")).text
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ("c0ffee", "12 records of CUSTOMER fail BC → Sales lookup-not-coupled"),
+        ("deadbeef", "1 record of CONTACTS fails Sales → BC coupled-to-deleted"),
+    ],
+)
+async def test_a_causes_page_says_first_what_fails_and_how_many(browser, cause, said):
+    text = (await browser.get("/errors", params={"cause": cause})).text
+    head = text[text.index('<h2 id="cause"') : text.index("</code>", text.index('<h2 id="cause"'))]
+    assert " ".join(re.sub(r"<[^>]+>", " ", head).split()) == said
+    assert text.index('id="cause"') < text.index('id="for-all"')
