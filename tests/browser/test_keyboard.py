@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from daemon.metrics import Metrics
 from schemas.outcome import Outcome
@@ -33,6 +33,22 @@ def _shown_anew(page: Page) -> None:
     """Until the script has looked again, and what it found stands there."""
     page.evaluate("() => { document.getElementById('live').firstElementChild.dataset.before = 'yes'; }")
     page.wait_for_function("() => !document.querySelector('#live [data-before]')")
+
+
+def test_who_marks_text_is_told_that_the_page_is_held_and_sees_it_go_on_afterwards(browser: Browser) -> None:
+    with served(busy_console(metrics=_Counting()).app) as address, visit(browser, address) as page:
+        page.goto("/")
+        held = page.locator("#stale")
+        expect(held).to_be_hidden()
+        page.evaluate("() => document.getSelection().selectAllChildren(document.getElementById('needs'))")
+        expect(held).to_have_text("Held while you select: what you see may be out of date.")
+        page.evaluate("() => document.getSelection().removeAllRanges()")
+        expect(held).to_be_hidden()
+        _shown_anew(page)
+        # What is marked outside of the living part holds nothing.
+        page.evaluate("() => document.getSelection().selectAllChildren(document.querySelector('h1'))")
+        _shown_anew(page)
+        expect(held).to_be_hidden()
 
 
 @pytest.mark.parametrize("path", ["/"])

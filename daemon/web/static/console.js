@@ -21,11 +21,26 @@
     }
   }
 
-  // A reader who marks text, or has a list open, is not to be interrupted.
+  // A reader who marks text, or has a list open, is not to be interrupted: with what, if so.
   function busy() {
     const selection = document.getSelection();
-    if (selection && !selection.isCollapsed && live.contains(selection.anchorNode)) return true;
-    return live.contains(document.activeElement) && document.activeElement.matches(fields);
+    if (selection && !selection.isCollapsed && live.contains(selection.anchorNode)) return "select";
+    return live.contains(document.activeElement) && document.activeElement.matches(fields) ? "choose" : "";
+  }
+
+  // A page that stands still without a word looks as one that is up to date.
+  let held = false;
+  function hold() {
+    const doing = busy();
+    if (doing && !lost) {
+      stale.textContent = `Held while you ${doing}: what you see may be out of date.`;
+      stale.title = "";
+      stale.hidden = false;
+    } else if (held && !lost) {
+      stale.hidden = true;
+    }
+    held = Boolean(doing);
+    return held;
   }
 
   // Elements come anew with the page. One with an id is found again by it, another by where it leads, what it sends or
@@ -60,15 +75,15 @@
   }
 
   async function refresh() {
-    if (document.hidden || busy()) return;
+    if (document.hidden || hold()) return;
     try {
       const answer = await fetch(location.href, { headers: { "X-Fragment": "1" }, cache: "no-store", signal: AbortSignal.timeout(10000) });
       if (answer.status === 401) { location.reload(); return; }
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
       const text = await answer.text();
       lost = null;
-      stale.hidden = true;
-      if (text !== shown && !busy()) { shown = text; show(text); }
+      stale.hidden = !hold();
+      if (text !== shown && !held) { shown = text; show(text); }
     } catch (error) {
       trouble(error);
     }
@@ -97,6 +112,7 @@
   if (every) {
     setTimeout(keep, every);
     document.addEventListener("visibilitychange", refresh);
+    for (const change of ["selectionchange", "focusin", "focusout"]) document.addEventListener(change, hold);
   }
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches(fields)) return;
