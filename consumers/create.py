@@ -48,7 +48,9 @@ class Creation:
     async def _tried(self, mapping: TableMapping, creates: Mapping[str, Create]) -> dict[str, Create]:
         """Those that Sales was asked to create before, of unknown fate, with what was sent."""
         begun = await self._begun_in_sales(mapping, [key for key, one in creates.items() if is_fresh(one)])
-        again = {key: replace(creates[key], sent=one.sent, tried=True) for key, one in begun.items()}
+        again = {
+            key: replace(creates[key], sent=one.sent, tried=True, lost_at=one.lost_at) for key, one in begun.items()
+        }
         return {**creates, **again}
 
     async def _begun_in_sales(self, mapping: TableMapping, keys: Sequence[str]) -> dict[str, Begun]:
@@ -66,7 +68,7 @@ class Creation:
             prepared |= {item.change.key: item for item in fresh}
         return prepared
 
-    async def intend(self, items: Sequence[Item], now: datetime) -> None:
+    async def intend(self, items: Sequence[Item], now: datetime) -> list[Item]:
         """Before each write, what BC is asked to create is written down in place of an earlier try; what Sales is asked
         to create again, in the coupling that it is to take over.
 
@@ -77,8 +79,9 @@ class Creation:
             await self._memory.intend([sent(item, now) for item in creates])
         elif restored := [unagreed(one) for item in creates if (one := item.replaces) and not is_open(one)]:
             await self._memory.record(kept(restored), NO_TOPIC)
+        return [replace(item, sent_at=now) if isinstance(item, Create) else item for item in items]
 
-    async def echoes(self, mapping: TableMapping, creates: Sequence[Create]) -> dict[str, bool]:
+    async def echoes(self, mapping: TableMapping, creates: Sequence[Create], now: datetime) -> dict[str, bool]:
         """Of these records, the ones we created ourselves: Sales' bear the id of a BC record, BC's what was intended.
         False: it may be one of them, if somebody has edited it since.
 
@@ -91,7 +94,7 @@ class Creation:
             coupled = await self._memory.couplings([mapping.name], self._side, own)
             return {key: True for key in own if is_open(coupled.get((mapping.name, key)))}
         begun = await self._memory.open_intents(mapping.name)
-        told = {item.change.key: {came_of(one, item) for one in begun} for item in creates}
+        told = {item.change.key: {came_of(one, item, now) for one in begun} for item in creates}
         return {key: True in found for key, found in told.items() if found & {True, False}}
 
     async def left(self, mapping: TableMapping, deletions: Sequence[Change]) -> dict[str, Half]:
@@ -211,7 +214,8 @@ def _begun(item: Create, intent: Intent, rule: FieldRule | None) -> Create:
     if not intent.fields:
         return again
     number = {name: intent.fields[name] for name in (rule.bc if rule else ()) if name in intent.fields}
-    return replace(again, fields={**item.fields, **number}, sent=intent.fields, tried=True, lost_at=intent.lost_at)
+    again = replace(again, fields={**item.fields, **number}, sent=intent.fields, tried=True)
+    return replace(again, lost_at=intent.lost_at, sent_at=intent.sent_at)
 
 
 def _sought(item: Create, mine: str, theirs: str) -> Any:

@@ -41,8 +41,8 @@ class Create:
     `looked`: that was done, and there is none. `sent`: what a try before a crash sent, if not `fields`: the record may
     have changed since, so it is found by the one and created with the other. `replaces`: the coupling with the deleted
     partner that the new one stands in for. `tried`: an earlier try may have made one, or may make one yet, if
-    its answer was lost (`lost_at`). `taken`: the side says that there is one. `began`: the id of the one that an
-    earlier try was about to change.
+    its answer was lost (`lost_at`); `sent_at`: when the last was sent. `taken`: the side says that there is one.
+    `began`: the id of the one that an earlier try was about to change.
     """
 
     change: Change
@@ -55,6 +55,7 @@ class Create:
     replaces: Coupling | None = None
     tried: bool = False
     lost_at: datetime | None = None
+    sent_at: datetime | None = None
     taken: bool = False
     began: str = ""
 

@@ -26,10 +26,13 @@ class Existing:
         self._target, self._memory, self._side = target, memory, side
 
     async def taken(self, item: Create) -> Create:
-        """A number of ours that no earlier try can have used is another's: we take the next. All else is looked for."""
+        """A number of ours that no earlier try can have used is another's: we take the next. All else is looked for. If
+        this was the first try, nothing of it is there, and no later one may take what is for it."""
         rule = self._rule(item)
         if rule and not item.tried:
             return await self._next_number(item, rule)
+        if not item.tried:
+            await self._memory.withdraw(item.mapping.name, self._side, item.change.key)
         return replace(item, look=True, taken=True)
 
     async def resolved(self, item: Create, lookups: Lookups) -> Decision:
@@ -42,7 +45,8 @@ class Existing:
         found = [] if number is None else await self._target.find(item.mapping, table.key, [number])
         free = await uncoupled(self._memory, item.mapping, self._side, found)
         for row in free.values():
-            if (item.tried or item.mapping.couple_existing) and _agree(item, row):
+            may_be_ours = item.tried and self._side is Side.BC  # one in Sales has the id
+            if (may_be_ours or item.mapping.couple_existing) and _agree(item, row):
                 return adopted(item, row, lookups)
         if rule := self._rule(item):
             return await self._next_number(item, rule)

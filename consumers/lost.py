@@ -12,7 +12,7 @@ from consumers.decide import Create, Decision
 from consumers.sizes import STILL_AT_WORK, never_arrived
 from schemas.errors import ApiError
 from schemas.outcome import Intent
-from schemas.side import Direction
+from schemas.side import Direction, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,17 @@ def is_blind(item: Create) -> bool:
 def lost(step: Decision, error: ApiError, now: datetime) -> Decision:
     """The step that follows a transient error, with the time if its connection was lost."""
     late = error.status in STILL_AT_WORK and not never_arrived(error)
-    return replace(step, lost_at=now) if isinstance(step, Create) and late and is_blind(step) else step
+    return replace(step, lost_at=now) if isinstance(step, Create) and late else step
 
 
 def sent(item: Create, now: datetime) -> Intent:
     """What is written down before it is sent: lost, for all anybody knows after a kill, until it is answered."""
-    return Intent(item.mapping.name, item.change.key, item.traces, now if is_blind(item) else None)
+    return Intent(item.mapping.name, item.change.key, item.traces, now, sent_at=now)
 
 
 def to_note(steps: Sequence[Decision]) -> list[Intent]:
-    """Of creations that go on after an answer: when one was lost, with what it had sent, or that none was."""
-    found = (one for one in steps if isinstance(one, Create) and is_blind(one))
-    return [Intent(one.mapping.name, one.change.key, one.traces, one.lost_at) for one in found]
+    """Of creations in BC that go on after an answer: when one was lost, with what it had sent, or that none was. Of one
+    that found its place taken nothing is there, so nothing is noted."""
+    creates = (one for one in steps if isinstance(one, Create) and one.change.side is Side.SALES)
+    found = (one for one in creates if one.tried or not one.taken)
+    return [Intent(one.mapping.name, one.change.key, one.traces, one.lost_at, sent_at=one.sent_at) for one in found]

@@ -22,6 +22,8 @@ from schemas.side import Direction, Side
 Values = Mapping[str, Any]
 # A record changed longer before than clocks are wrong by is not what we were creating.
 _CLOCKS = timedelta(hours=2)
+# So long after it was sent, what looks like our work, and nobody has told from it, is somebody else's.
+_AT_LONGEST = timedelta(days=7)
 # One value, such as a name, many records may have in common.
 _LEAST = 2
 
@@ -42,19 +44,14 @@ def probes(mapping: TableMapping, sent: Values) -> tuple[str, ...]:
 
 def resembles(mapping: TableMapping, seen: Values, changed_ms: int, intent: Intent) -> bool:
     """May a BC record be what we were creating, edited since? It carries half of what was sent and two values at least,
-    our number or a text that it is looked for by among them; where BC chose the number, it was not changed before that
-    was sent."""
+    our number or a text that it is looked for by among them, and was not changed before that was sent."""
     sent = intent.fields
     names = probes(mapping, sent)
+    if intent.sent_at is None or changed_ms < (intent.sent_at - _CLOCKS).timestamp() * 1000:
+        return False
     if not any(seen.get(name) == sent[name] for name in names):
         return False
-    if mapping.bc.key not in names and (intent.lost_at is None or changed_ms < _earliest_ms(intent.lost_at)):
-        return False
     return alike(seen, sent) >= max(_LEAST, len(sent) / 2)
-
-
-def _earliest_ms(sent_at: datetime) -> float:
-    return (sent_at - _CLOCKS).timestamp() * 1000
 
 
 def alike(seen: Values, sent: Values) -> int:
@@ -62,13 +59,14 @@ def alike(seen: Values, sent: Values) -> int:
     return sum(seen.get(name) == value for name, value in sent.items())
 
 
-def came_of(intent: Intent, item: Create) -> bool | None:
+def came_of(intent: Intent, item: Create, now: datetime) -> bool | None:
     """Is this record of BC what we were creating? None: it is not; False: it may be, edited since."""
     if intent.bc_id:
         return True if item.change.key == intent.bc_id else None
     if bears(item.source.base, intent.fields):
         return True
-    return False if resembles(item.mapping, item.source.base, item.source.sequence, intent) else None
+    waits = intent.sent_at is not None and now < intent.sent_at + _AT_LONGEST
+    return False if waits and resembles(item.mapping, item.source.base, item.source.sequence, intent) else None
 
 
 def taken_for_own(creates: Sequence[Create], found: Sequence[Half]) -> dict[str, str]:
@@ -89,10 +87,9 @@ def is_own(item: Create, partner: Half) -> bool:
     """Of the records found for one that was tried before: is it what the try has left? The others were there."""
     if item.change.side is Side.BC:
         return item.tried and partner.id == item.change.key
-    ours = Intent(item.mapping.name, item.change.key, item.traces, item.lost_at)
-    named = partner.id == item.began and bool(item.traces)
+    ours = Intent(item.mapping.name, item.change.key, item.traces, sent_at=item.sent_at)
     return item.tried and (
-        named or bears(partner.base, item.traces) or resembles(item.mapping, partner.base, partner.sequence, ours)
+        bears(partner.base, item.traces) or resembles(item.mapping, partner.base, partner.sequence, ours)
     )
 
 
@@ -111,8 +108,10 @@ def agreed(mapping: TableMapping, side: Side, now: Half, sent: Values) -> Half:
 
 
 def _blank_when_created(mapping: TableMapping, side: Side) -> set[str]:
-    """Texts that no service fills in by itself: unless they were sent, they were blank."""
-    rules = (rule for rule in mapping.fields if mapping.both_ways(rule) and not rule.looks_up)
+    """Texts that no service fills in by itself, as it does codes and enumerations (which need a transform): unless they
+    were sent, they were blank."""
+    free = (rule for rule in mapping.fields if not rule.looks_up and not rule.transforms)
+    rules = (rule for rule in free if mapping.both_ways(rule))
     return {name for rule in rules if not any(map(is_code, rule.bc)) for name in rule.fields(side)}
 
 

@@ -103,6 +103,9 @@ class Memory(Protocol):
     async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Sequence[Begun]]:
         """Changes begun and not recorded, by BC id, the oldest first: those that may come late, then the last one."""
 
+    async def withdraw(self, mapping: str, side: Side, key: str) -> None:
+        """Forgets that a partner of the record with this id was to be created on `side`: nothing of it is there."""
+
     async def numbers(self, sequence: str, count: int) -> int:
         """Draws `count` numbers of a named sequence for good; the first of them (sequences start at 1)."""
 

@@ -179,7 +179,8 @@ def perhaps_ours(side: Side) -> Problem:
     return Problem(
         "perhaps-ours",
         f"It looks like the record that was being created in {side.label} when `coupled` was stopped, edited since.",
-        "It is told apart and carried by itself once the record whose partner it may be has been synchronised again.",
+        "It is told apart and carried by itself once the record whose partner it may be has been synchronised again; "
+        "if that never happens, after seven days.",
     )
 
 

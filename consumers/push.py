@@ -35,7 +35,7 @@ from consumers.lost import Lateness, is_blind, lost, to_note
 from consumers.own_work import is_newer
 from consumers.patience import Patience, Rounds
 from consumers.ports import Memory, Overtaken, Row, Target
-from consumers.recovering import begun, new_partners
+from consumers.recovering import answered, begun, new_partners
 from consumers.resolve import resolve
 from schemas import rows
 from schemas.answers import is_duplicate, is_missing, is_stale
@@ -122,7 +122,7 @@ class Push:
         """Before any intent is written: our own records, come back before their cause was recorded, are left to it."""
         creates = [item for item in items if is_fresh(item)]
         try:
-            echoes = await self._creation.echoes(mapping, creates)
+            echoes = await self._creation.echoes(mapping, creates, self._now())
         except ApiError as error:
             if error.transient:
                 raise  # nothing is written yet: the whole batch is taken again
@@ -141,15 +141,15 @@ class Push:
             return [], list(items), [error]
         later = [step for step in looked if not is_ready(step)]
         errors += [self._lateness.waiting(step) for step in later if isinstance(step, Create) and self._may_come(step)]
-        ready = [step for step in looked if is_ready(step)]
-        await self._creation.intend(ready, self._now())
-        await self._memory.begin(begun(ready))
+        ready = await self._creation.intend([step for step in looked if is_ready(step)], self._now())
+        await self._memory.begin(begun(ready, self._now()))
         await self._memory.name_partners(new_partners(ready))
         answers = await self._written(ready) if ready else []
         steps = [
             await self._answered(item, answer, lookups, errors) for item, answer in zip(ready, answers, strict=True)
         ]
         await self._memory.intend(to_note(steps))
+        await self._memory.begin(answered(steps))
         steps = await self._creation.complete(mapping, [*later, *steps])
         settled = [step for step in steps if isinstance(step, Settled)]
         return settled, [step for step in steps if not isinstance(step, Settled)], errors
@@ -218,13 +218,13 @@ class Push:
             return replace(item, sent=None, look=False, taken=False)
         if item.taken:
             return await self._existing.resolved(item, lookups)
-        may_come = self._may_come(item)
-        # Nothing of an earlier try can be there any more.
-        sent = None if is_blind(item) and not may_come else item.sent
-        return replace(item, look=may_come, looked=item.looked or item.look, sent=sent)
+        # Where nothing of an earlier try is there, or can come any more, what the record is now is sent.
+        sent = None if item.look and not self._lateness.may_still_come(item, self._now()) else item.sent
+        return replace(item, look=self._may_come(item), looked=item.looked or item.look, sent=sent)
 
     def _may_come(self, item: Create) -> bool:
-        return self._lateness.may_still_come(item, self._now())
+        """Is it not to be sent again yet? Elsewhere the number, or the id, is refused a second time."""
+        return is_blind(item) and self._lateness.may_still_come(item, self._now())
 
     async def _answered(self, item: Item, answer: Answer, lookups: Lookups, errors: list[ApiError]) -> Decision:
         try:

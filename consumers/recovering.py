@@ -6,6 +6,7 @@ cause has been edited anew, it would pass for somebody's edit: a conflict, or a 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from consumers.answered import is_fresh
 from consumers.decide import Create, Modify
@@ -23,12 +24,11 @@ Key = tuple[str, str]
 Couplings = Mapping[Key, Coupling]
 
 
-def begun(items: Sequence[object]) -> list[Begun]:
+def begun(items: Sequence[object], now: datetime) -> list[Begun]:
     """The changes among what is about to be sent, and what Sales is asked to create; of the second step of a creation
     the first tells enough."""
     changed = [_begun(one) for one in items if isinstance(one, Modify) and one.outcome is Outcome.MODIFIED]
-    creates = (one for one in items if isinstance(one, Create) and is_fresh(one))
-    return changed + [_creation(one) for one in creates if one.change.side is Side.BC]
+    return changed + [_creation(one, now) for one in _new_in_sales(items)]
 
 
 def _begun(item: Modify) -> Begun:
@@ -37,10 +37,21 @@ def _begun(item: Modify) -> Begun:
     return Begun(item.mapping.name, bc_id, there, sent, source.base, source.version, source.sequence, under)
 
 
-def _creation(item: Create) -> Begun:
+def answered(steps: Sequence[object]) -> list[Begun]:
+    """Of creations in Sales that go on after an answer: when one was lost, with what it had sent, or that none was."""
+    return [_creation(one, one.lost_at) for one in _new_in_sales(steps) if one.tried or not one.taken]
+
+
+def _new_in_sales(items: Sequence[object]) -> list[Create]:
+    creates = (one for one in items if isinstance(one, Create) and is_fresh(one))
+    return [one for one in creates if one.change.side is Side.BC]
+
+
+def _creation(item: Create, lost_at: datetime | None) -> Begun:
     """Under no version: there is none yet."""
-    source, key = item.source, item.change.key
-    return Begun(item.mapping.name, key, Side.SALES, item.traces, source.base, source.version, source.sequence)
+    source, name, key = item.source, item.mapping.name, item.change.key
+    made = Begun(name, key, Side.SALES, item.traces, source.base, source.version, source.sequence)
+    return replace(made, lost_at=lost_at)
 
 
 def new_partners(items: Sequence[object]) -> dict[tuple[str, str], str]:

@@ -1,7 +1,7 @@
 """How a change ended: exactly one outcome each, so that published = sum of outcomes (DESIGN 2.4)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -94,7 +94,8 @@ class Intent:
     """A BC record about to be created: written down first, so that a crash after the write finds its own work.
 
     `fields` are the BC values that will be sent, our chosen code among them (promise 2). `lost_at`: when it
-    was sent, or was lost, if no answer is known, so that BC may still be at work. `bc_id`: the record that came of it,
+    was sent, or was lost, if no answer is known, so that BC may still be at work. `sent_at`: when it was sent last.
+    `bc_id`: the record that came of it,
     or is to be the partner, once we are about to change it: from then on it need not carry what was sent.
     """
 
@@ -103,6 +104,7 @@ class Intent:
     fields: Mapping[str, object]
     lost_at: datetime | None = None
     bc_id: str = ""
+    sent_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class Begun:
 
     `side` is where it is written, `sent` what its half of the coupling will hold then, and `cause` what the other will,
     of which this is the `version` (promises 2 and 3). It is carried out only `under` this version of the partner.
+    `lost_at`: when a creation was sent, or was lost, if no answer is known.
     `late`: it was looked for, and not there; as long as the partner keeps that version, it may still come.
     """
 
@@ -123,4 +126,5 @@ class Begun:
     version: str = ""
     sequence: int = 0
     under: str = ""
+    lost_at: datetime | None = None
     late: bool = False

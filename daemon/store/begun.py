@@ -7,7 +7,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.columns import Base, table_of
@@ -27,13 +27,21 @@ async def intend(database: Database, intents: Sequence[Intent], now: datetime) -
             "mapping": one.mapping,
             "sales_id": one.sales_id,
             "fields": dict(one.fields),
-            "created_at": now,
+            "created_at": one.sent_at or now,
             "lost_at": one.lost_at,
             "bc_id": one.bc_id,
         }
         for one in intents
     ]
     await _put(database, IntentRow, rows, ("fields", "created_at", "lost_at", "bc_id"))
+
+
+async def intents(connection: AsyncConnection, mapping: str, *only: ColumnElement[bool]) -> list[Intent]:
+    """Those of a mapping, or only some of them."""
+    row = IntentRow
+    query = select(row.sales_id, row.fields, row.lost_at, row.bc_id, row.created_at)
+    found = await connection.execute(query.where(row.mapping == mapping, *only))
+    return [Intent(mapping, *one) for one in found]
 
 
 async def name_partners(database: Database, partners: Mapping[tuple[str, str], str], now: datetime) -> None:
@@ -45,10 +53,16 @@ async def name_partners(database: Database, partners: Mapping[tuple[str, str], s
     await _put(database, IntentRow, rows, ("bc_id",))
 
 
+async def withdraw(database: Database, mapping: str, side: Side, key: str) -> None:
+    column = IntentRow.sales_id if side is Side.BC else BegunRow.bc_id
+    async with database.write() as connection:
+        await _remove(connection, column, [(mapping, key)])
+
+
 async def write(database: Database, changes: Sequence[Begun], now: datetime) -> None:
     """Stored when this returns; only then may the partners be changed."""
-    new = ("side", "sent", "cause", "version", "sequence", "under", "created_at")
-    await _put(database, BegunRow, [_row_of(one, now) for one in changes], new)
+    new = ("side", "sent", "cause", "version", "sequence", "under", "created_at", "lost_at")
+    await _put(database, BegunRow, [_row_of(one, now) | {"lost_at": one.lost_at} for one in changes], new)
 
 
 def _row_of(one: Begun, now: datetime) -> dict[str, Any]:
@@ -76,7 +90,8 @@ async def read(database: Database, mapping: str, bc_ids: Iterable[str]) -> dict[
     async with database.read() as connection:
         for chunk in chunks(bc_ids):
             for row in (LateRow, BegunRow):
-                query = select(row.bc_id, row.side, row.sent, row.cause, row.version, row.sequence, row.under)
+                lost_at = BegunRow.lost_at if row is BegunRow else null()
+                query = select(row.bc_id, row.side, row.sent, row.cause, row.version, row.sequence, row.under, lost_at)
                 mine = query.where(row.mapping == mapping, row.bc_id.in_(chunk)).order_by(row.sequence, row.side)
                 for bc_id, side, *rest in await connection.execute(mine):
                     one = Begun(mapping, bc_id, Side(side), *rest)

@@ -98,27 +98,25 @@ class SqlMemory:
             return await look_up(connection, wanted)
 
     async def intents(self, mapping: str, sales_ids: Iterable[str]) -> Mapping[str, Intent]:
-        row, found = IntentRow, {}
+        found: dict[str, Intent] = {}
         async with self._database.read() as connection:
             for chunk in chunks(sales_ids):
-                query = select(row.sales_id, row.fields, row.lost_at, row.bc_id)
-                query = query.where(row.mapping == mapping, row.sales_id.in_(chunk))
-                for sales_id, fields, lost_at, bc_id in await connection.execute(query):
-                    found[sales_id] = Intent(mapping, sales_id, fields, lost_at, bc_id)
+                some = await begun.intents(connection, mapping, IntentRow.sales_id.in_(chunk))
+                found |= {one.sales_id: one for one in some}
         return found
 
     async def open_intents(self, mapping: str) -> list[Intent]:
-        row = IntentRow
         async with self._database.read() as connection:
-            query = select(row.sales_id, row.fields, row.bc_id).where(row.mapping == mapping)
-            found = await connection.execute(query)
-            return [Intent(mapping, sales_id, fields, bc_id=bc_id) for sales_id, fields, bc_id in found]
+            return await begun.intents(connection, mapping)
 
     async def intend(self, intents: Sequence[Intent]) -> None:
         await begun.intend(self._database, intents, self._now())
 
     async def name_partners(self, partners: Mapping[tuple[str, str], str]) -> None:
         await begun.name_partners(self._database, partners, self._now())
+
+    async def withdraw(self, mapping: str, side: Side, key: str) -> None:
+        await begun.withdraw(self._database, mapping, side, key)
 
     async def begin(self, changes: Sequence[Begun]) -> None:
         await begun.write(self._database, changes, self._now())

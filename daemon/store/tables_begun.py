@@ -24,8 +24,8 @@ class IntentRow(Base):
 
 
 class BegunRow(Base):
-    """A partner about to be changed (promises 2 and 3): where, what both halves will hold then, because of which
-    version of the other, and under which version of its own."""
+    """A partner about to be changed, or created in Sales (promises 2 and 3): where, what both halves will hold then,
+    because of which version of the other, and under which version of its own."""
 
     __tablename__ = "changes_begun"
 
@@ -38,6 +38,8 @@ class BegunRow(Base):
     sequence: Mapped[int] = mapped_column(BigInteger)
     under: Mapped[str] = mapped_column(default="", server_default="")
     created_at: Mapped[datetime]
+    # When a creation was sent, as long as no answer is known.
+    lost_at: Mapped[datetime | None]
 
 
 class LateRow(Base):

@@ -99,7 +99,7 @@ MUTANTS = {
     "a creation in Sales is not written down": Mutant(
         2,
         "consumers/recovering.py",
-        "    return changed + [_creation(one) for one in creates if one.change.side is Side.BC]\n",
+        "    return changed + [_creation(one, now) for one in _new_in_sales(items)]\n",
         "    return changed\n",
         "tests/unit/test_unrecorded.py::test_a_partner_that_people_have_edited_meanwhile_is_kept_and_told_of",
     ),

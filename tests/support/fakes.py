@@ -287,6 +287,9 @@ class FakeMemory:
                 if kept := [replace(b, late=True) for b in late if (b.mapping, b.bc_id) == pair]:
                     self.late[pair] = kept
 
+    async def withdraw(self, mapping: str, side: Side, key: str) -> None:
+        (self.begun if side is Side.BC else self.changing).pop((mapping, key), None)
+
     async def changes_begun(self, mapping: str, bc_ids: Iterable[str]) -> Mapping[str, Sequence[Begun]]:
         keys = [(mapping, key) for key in bc_ids]
         found = {

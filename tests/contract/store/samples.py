@@ -209,6 +209,7 @@ ADDED = {
     },
     "0011": _eleventh,
     "0012": lambda n: {"unreadable": {"topic": f"topic-{n}", "partition": 0, "offset": 2**40, "at": AT}},
+    "0013": lambda n: {"changes_begun": {"lost_at": AT}},
 }
 
 

@@ -273,6 +273,23 @@ async def test_when_a_creation_was_lost_outlasts_a_stop_and_is_over_with_the_nex
     assert (await store.memory.intents(CUSTOMER, ["s1"]))["s1"].lost_at is None
 
 
+async def test_when_a_creation_was_sent_is_known_however_it_is_asked_for(store: Store) -> None:
+    """Promise 2: by that a record that was edited since is told from one that was there before."""
+    at = datetime(2026, 1, 1, 12, 0, 0, 5000, tzinfo=UTC)
+    await store.memory.intend([Intent(CUSTOMER, "s1", {"code": "A"}, sent_at=at)])
+    (found,) = await store.memory.open_intents(CUSTOMER)
+    assert (found.sent_at, (await store.memory.intents(CUSTOMER, ["s1"]))["s1"].sent_at) == (at, at)
+
+
+async def test_a_creation_that_left_nothing_is_forgotten(store: Store) -> None:
+    await store.memory.intend([Intent(CUSTOMER, key, {"code": key}) for key in ("s1", "s2")])
+    await store.memory.begin([Begun(CUSTOMER, key, Side.SALES, {}, {}) for key in ("b1", "b2")])
+    await store.memory.withdraw(CUSTOMER, Side.BC, "s1")
+    await store.memory.withdraw(CUSTOMER, Side.SALES, "b1")
+    assert set(await _begun(store)) == {"b2"}
+    assert [one.sales_id for one in await store.memory.open_intents(CUSTOMER)] == ["s2"]
+
+
 async def test_changes_that_a_pause_let_by_are_remembered(store: Store) -> None:
     await store.memory.record([ended("b1", Outcome.IGNORED, missed=True)], NOWHERE)
 
