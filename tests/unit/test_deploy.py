@@ -155,6 +155,15 @@ def test_an_alert_says_what_is_wrong_how_bad_and_where_its_runbook_is(name: str)
     assert rule["annotations"]["summary"]
     assert rule["annotations"]["description"]
     assert rule["annotations"]["runbook"] == f"docs/runbooks.md#{name.lower()}"
+    told = "{{ with $externalLabels.runbooks }}{{ . }}#" + name.lower() + "{{ end }}"
+    assert rule["annotations"]["runbook_url"] == told
+
+
+def test_where_the_runbooks_are_is_said_in_one_place() -> None:
+    known = yaml(DEPLOY / "prometheus" / "prometheus.yml")["global"]["external_labels"]
+    given = yaml(ROOT / "docker-compose.yml")["services"]["prometheus"]["environment"]
+    assert (known, given) == ({"runbooks": "${RUNBOOKS}"}, {"RUNBOOKS": "${RUNBOOKS:-}"})
+    assert re.search(r"^RUNBOOKS=$", (DEPLOY / "example.env").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_runbooks_name_commands_and_options_that_exist() -> None:
