@@ -64,7 +64,7 @@ MUTANTS = {
     "a change is sent before it is written down": Mutant(
         3,
         "consumers/push.py",
-        "        await self._memory.begin(begun(ready))\n",
+        "        await self._memory.begin(begun(ready, self._now()))\n",
         "        pass\n",
         "tests/unit/test_changes_begun.py::test_an_edit_after_the_kill_is_no_conflict_with_our_own_write",
     ),

@@ -78,7 +78,7 @@ def test_tables_lists_and_progress(capsys: pytest.CaptureFixture[str], monkeypat
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     message = f"{HOSTILE} [/red] [bold]"
     print_table([{"name": message, "message": message}] * 2, ("name", "message"), "Jobs")
-    failures.print_records([{**ROW, "message": message, "hint": message}])
+    failures.print_records([{**ROW, "name": HOSTILE, "message": message, "hint": message}])
     findings.print_records([{**ROW, "kind": "conflict", "label": message, "detail": {}}], "run")
     job = {"id": 1, "state": "failed", "read": 0, "settled": 0, "total": 0, "found": {}, "message": message}
     with RunProgress() as progress:
