@@ -151,7 +151,7 @@ stories = st.lists(edits | deliveries | losses | late, max_size=14)
 policies = st.sampled_from(["merge", "bc_wins", "sales_wins"])
 
 
-@tries(400)
+@tries(200)
 @given(stories, policies, sides, st.sampled_from(["", "0"]))
 def test_every_last_edit_of_a_new_pair_is_on_both_sides(story: Story, policy: str, source: Side, first: str) -> None:
     pair = Newcomer(policy, source, first)
