@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,19 +11,12 @@ from sqlalchemy import delete
 from daemon.store.database import Database
 from daemon.store.tables import CouplingRow
 from schemas.job import RunKind, RunState
-from tests.support import house
 from tests.support.house import CUSTOMERS, customer
 from tests.support.stage import Killed, Stage
 
 NAMES = ("Adatum", "Contoso", "Litware")
 # Sales takes it, and Business Central does not.
 BAD = "nobody"
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with Stage(tmp_path, house.BC, house.SALES) as made:
-        yield made
 
 
 async def _failing(stage: Stage, *, times: int = 1) -> tuple[list[str], str]:
