@@ -38,8 +38,8 @@ Values = Mapping[str, Any]
 class Create:
     """The record has no partner yet. `look`: an earlier try may have made one, so look before writing.
 
-    `looked`: that was done, and there is none. `sent`: what a try before a crash sent, if not `fields`: the record may
-    have changed since, so it is found by the one and created with the other. `replaces`: the coupling with the deleted
+    `looked`: that was done, and there is none. `sent`: what a try before a crash sent, if not `fields`: it is found by
+    that, and sent again so, as long as that try may still be carried out. `replaces`: the coupling with the deleted
     partner that the new one stands in for. `tried`: an earlier try may have made one, or may make one yet, if
     its answer was lost (`lost_at`); `sent_at`: when the last was sent. `taken`: the side says that there is one.
     `began`: the id of the one that an earlier try was about to change.

@@ -52,8 +52,13 @@ def sent(item: Create, now: datetime) -> Intent:
 
 
 def to_note(steps: Sequence[Decision]) -> list[Intent]:
-    """Of creations in BC that go on after an answer: when one was lost, with what it had sent, or that none was. Of one
-    that found its place taken nothing is there, so nothing is noted."""
-    creates = (one for one in steps if isinstance(one, Create) and one.change.side is Side.SALES)
-    found = (one for one in creates if one.tried or not one.taken)
+    """Of creations in BC that go on after an answer: when one was lost, with what it had sent, or that none was."""
+    found = going_on(steps, Side.SALES)
     return [Intent(one.mapping.name, one.change.key, one.traces, one.lost_at, sent_at=one.sent_at) for one in found]
+
+
+def going_on(steps: Sequence[object], source: Side) -> list[Create]:
+    """Creations for records of a side, but those that found their place taken by the first try: of these nothing is
+    there, so nothing is noted."""
+    creates = (one for one in steps if isinstance(one, Create) and one.change.side is source)
+    return [one for one in creates if one.tried or not one.taken]

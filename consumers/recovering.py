@@ -10,6 +10,7 @@ from datetime import datetime
 
 from consumers.answered import is_fresh
 from consumers.decide import Create, Modify
+from consumers.lost import going_on
 from consumers.ports import Memory, Publish, Records, nowhere
 from consumers.translate import rounded, same
 from schemas import rows
@@ -39,7 +40,7 @@ def _begun(item: Modify) -> Begun:
 
 def answered(steps: Sequence[object]) -> list[Begun]:
     """Of creations in Sales that go on after an answer: when one was lost, with what it had sent, or that none was."""
-    return [_creation(one, one.lost_at) for one in _new_in_sales(steps) if one.tried or not one.taken]
+    return [_creation(one, one.lost_at) for one in _new_in_sales(going_on(steps, Side.BC))]
 
 
 def _new_in_sales(items: Sequence[object]) -> list[Create]:

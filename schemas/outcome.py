@@ -95,8 +95,8 @@ class Intent:
 
     `fields` are the BC values that will be sent, our chosen code among them (promise 2). `lost_at`: when it
     was sent, or was lost, if no answer is known, so that BC may still be at work. `sent_at`: when it was sent last.
-    `bc_id`: the record that came of it,
-    or is to be the partner, once we are about to change it: from then on it need not carry what was sent.
+    `bc_id`: the record that came of it, or is to be the partner, once we are about to change it: from then on it need
+    not carry what was sent.
     """
 
     mapping: str

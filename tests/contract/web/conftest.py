@@ -3,13 +3,14 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 
 import httpx
 import pytest
 
 from consumers.explain.facts import Facts
 from consumers.explain.telling import explain
+from daemon.cli.http import Api
 from daemon.letter_rows import row_of
 from daemon.letters import PutBack
 from daemon.metrics import Metrics
@@ -44,6 +45,8 @@ from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 from schemas.topics import Topics
 from tests.support.made import BC_ID, SALES_ID
+
+from .bridge import CONFIG, URL, Bridge
 
 NOW = datetime.now(UTC)
 RUN = "7d6b6ad2-5a6c-4f6c-8d0a-3c1f7b9b1c11"
@@ -390,3 +393,19 @@ def guarded() -> World:
 async def browser(world):
     async with world.browser() as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """Of a daemon with its store beside it."""
+    path = tmp_path_factory.mktemp("here") / "coupled.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture
+def by_url(served, monkeypatch):
+    """The command line asks the module's `served` by its address."""
+    for module in ("remote", "http"):
+        monkeypatch.setattr(f"daemon.cli.{module}.Api", partial(Api, transport=Bridge(served)))
+    return ["--url", URL]

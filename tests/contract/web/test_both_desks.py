@@ -2,9 +2,7 @@
 
 import json
 from dataclasses import replace
-from functools import partial
 
-import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -12,7 +10,6 @@ from daemon.cli import rows
 from daemon.cli.app import app
 from daemon.cli.client import settings_of
 from daemon.cli.direct import Direct
-from daemon.cli.http import Api
 from daemon.cli.remote import Remote
 from daemon.cli.watch import look
 from daemon.web_desk import LetterBox
@@ -20,15 +17,10 @@ from schemas.checkup import away, fine, warning, wrong
 from schemas.errors import ConfigurationError, Exit
 from tests.support.letters import kept
 
+from .bridge import URL
 from .conftest import LETTERS
 from .grown import BEGIN, Served, failed
 
-AUTH = "{tenant: t, client_id: c, client_secret_file: coupled.yaml}"
-CONFIG = f"""
-business_central: {{url: "https://bc.example.com/v2.0/production", company: CRONUS, auth: {AUTH}}}
-sales: {{url: "https://sales.example.com", auth: {AUTH}}}
-store: {{url: "sqlite:///coupled.db"}}
-"""
 # The last two are of a topic with the same end, and of a command.
 KEPT = kept(
     "coupled",
@@ -36,7 +28,6 @@ KEPT = kept(
     replace(LETTERS[0], number=9, topic="coupled.sales.customers", key=b"\x1b[31m", partition=None, whole=False),
     replace(LETTERS[0], number=10, topic="coupled.control", value=b"password=s3cr3t"),
 )
-URL = "http://127.0.0.1:8086"
 QUESTIONS = [
     ["status"],
     ["jobs"],
@@ -88,36 +79,11 @@ QUESTIONS = [
 ]
 
 
-class Bridge(httpx.BaseTransport):
-    """To the application, without a socket."""
-
-    def __init__(self, served: Served) -> None:
-        self._served = served
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        answer = self._served.ask(request.method, str(request.url), dict(request.headers), request.read())
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("desks") / "coupled.yaml"
-    path.write_text(CONFIG)
-    return path
-
-
 @pytest.fixture(scope="module")
 def served(config):
     made = Served(f"sqlite:///{config.parent}/coupled.db", letters=LetterBox(KEPT))
     yield made
     made.close()
-
-
-@pytest.fixture
-def by_url(served, monkeypatch):
-    for module in ("remote", "http"):
-        monkeypatch.setattr(f"daemon.cli.{module}.Api", partial(Api, transport=Bridge(served)))
-    return ["--url", URL]
 
 
 @pytest.fixture(autouse=True)

@@ -3,19 +3,16 @@
 import json
 import re
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from typer.testing import CliRunner
 
 from daemon.cli.app import app
-from daemon.cli.http import Api
 from daemon.store.jobs import Jobs
 from schemas.job import Run, RunKind, RunState
 from schemas.side import Direction
 
 from .grown import BEGIN, Served
-from .test_both_desks import CONFIG, URL, Bridge
 
 LATER = 60
 DUE = Run(
@@ -41,25 +38,11 @@ async def _runs(jobs: Jobs) -> None:
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("due") / "coupled.yaml"
-    path.write_text(CONFIG)
-    return path
-
-
-@pytest.fixture(scope="module")
 def served(config):
     made = Served(f"sqlite:///{config.parent}/coupled.db")
     made.loop.run(_runs(made.store.jobs))
     yield made
     made.close()
-
-
-@pytest.fixture
-def by_url(served, monkeypatch):
-    for module in ("remote", "http"):
-        monkeypatch.setattr(f"daemon.cli.{module}.Api", partial(Api, transport=Bridge(served)))
-    return ["--url", URL]
 
 
 def text(served: Served, path: str) -> str:
