@@ -85,7 +85,8 @@ def modified(item: Modify, answer: Written) -> Settled:
     version = known_version(item.mapping, item.destination, now, base)
     partner = replace(item.partner, version=version, sequence=sequence, base=base)
     coupling = item.coupling.with_half(item.destination, partner)
-    return Settled(item.change, item.mapping.name, item.outcome, coupling, partner=partner.id)
+    end = Settled(item.change, item.mapping.name, item.outcome, coupling, partner=partner.id)
+    return replace(end, wrote=tuple(item.fields), overruled=item.overruled)
 
 
 def unknown_version(item: Modify) -> Modify:

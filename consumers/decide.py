@@ -4,7 +4,7 @@ No read of the other side: the coupling's base says what both sides last agreed 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -70,6 +70,7 @@ class Modify:
     """Write `fields` to the partner. `coupling` already holds the source's new half, to be stored with the outcome.
 
     `outcome` is how it will end. `sent`: a try was made whose outcome is unknown. `replaces`: as in `Create`.
+    `overruled`: as in `Settled`.
     """
 
     change: Change
@@ -79,6 +80,7 @@ class Modify:
     outcome: Outcome = Outcome.MODIFIED
     sent: bool = False
     replaces: Coupling | None = None
+    overruled: Values = field(default_factory=dict)
 
     @property
     def destination(self) -> Side:

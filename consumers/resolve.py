@@ -26,17 +26,20 @@ def resolve(item: Modify, row: rows.Row) -> Settled | Modify:
     there = _there_already(item, now)
     moved = {name for name, value in now.base.items() if value != item.partner.base.get(name)} - _owed(item)
     clashing = _clashing(item, there, moved)
-    fields = dict(item.fields)
+    fields, overruled = dict(item.fields), dict(item.overruled)
     if clashing:
         winner = _WINNER.get(item.mapping.on_update_conflict)
         if winner is None:
             return _conflict(item, now, clashing)
+        loses = item.fields if winner is item.destination else now.base
+        overruled |= {name: loses.get(name) for name in sorted(clashing)}
         if winner is item.destination:
             fields = {name: value for name, value in fields.items() if name not in clashing}
     fields_left = {name: value for name, value in fields.items() if name not in there}
     base = {**item.partner.base, **{name: now.base.get(name) for name in fields if name in there}}
     partner = replace(item.partner, version=now.version, sequence=now.sequence, base=base)
-    updated = replace(item, coupling=item.coupling.with_half(item.destination, partner), fields=fields_left)
+    coupling = item.coupling.with_half(item.destination, partner)
+    updated = replace(item, coupling=coupling, fields=fields_left, overruled=overruled)
     return updated if fields_left else _settled(updated, now)
 
 
@@ -108,4 +111,5 @@ def _settled(item: Modify, now: Half) -> Settled:
     outcome = Outcome.UNCHANGED if item.outcome is Outcome.MODIFIED and not item.sent else item.outcome
     partner = replace(item.partner, version=known_version(item.mapping, item.destination, now, item.partner.base))
     coupling = item.coupling.with_half(item.destination, partner)
-    return Settled(item.change, item.mapping.name, outcome, coupling, partner=partner.id)
+    end = Settled(item.change, item.mapping.name, outcome, coupling, partner=partner.id)
+    return replace(end, overruled=item.overruled)

@@ -17,7 +17,7 @@ from daemon.store.engine import Store
 from daemon.store.views import CouplingView, Failure
 from schemas.coupling import Coupling, Lookups
 from schemas.errors import ApiError, Refused, Unreachable
-from schemas.explanation import Explanation, Trouble
+from schemas.explanation import Event, Explanation, Trouble
 from schemas.mapping import TableMapping
 from schemas.mapping_diff import renewed
 from schemas.side import Side
@@ -56,10 +56,12 @@ class Explainer:
         coupled, ids = await self._known(mapping, record)
         seen = await self._seen(mapping, ids)
         failures = await self.store.pairs.failures(mapping.name, ids)
-        if coupled is None and not seen and not failures:
+        history = await self.store.history.of(mapping.name, ids)
+        if coupled is None and not seen and not failures and not history:
             raise _unknown(mapping, record)
         if coupled is None:
-            ids = {side: key for side, key in ids.items() if side in seen} or _of_failure(failures[0])
+            gone = _of_failure(failures[0]) if failures else _of_event(history[0]) if history else {}
+            ids = {side: key for side, key in ids.items() if side in seen} or gone
         flags, states = await self.store.memory.flags([mapping]), await self.store.states.get(mapping.name)
         facts = Facts(
             mapping=mapping,
@@ -68,6 +70,7 @@ class Explainer:
             ids=ids,
             coupling=await self._recalled(mapping, coupled.coupling, seen) if coupled else None,
             failures=tuple(map(_trouble, failures)),
+            history=history,
             now_ms=self.sides.now_ms(),
             paused_at=states.paused_at,
             coupled_at=coupled.created_at if coupled else None,
@@ -147,6 +150,11 @@ def _of_failure(failure: Failure) -> dict[Side, str]:
     """The ids of a record that is known by having failed, and gone since."""
     ids = {Side.BC: failure.bc_id, Side.SALES: failure.sales_id}
     return {side: key for side, key in ids.items() if key} or {failure.direction.source: failure.source_key}
+
+
+def _of_event(event: Event) -> dict[Side, str]:
+    """The ids of a record that is gone, and was deleted or uncoupled here."""
+    return {side: key for side, key in ((Side.BC, event.bc_id), (Side.SALES, event.sales_id)) if key}
 
 
 def _trouble(one: Failure) -> Trouble:

@@ -5,7 +5,7 @@ import contextlib
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import structlog
 
@@ -17,8 +17,10 @@ from daemon.capturing import Capturing
 from daemon.health import Health
 from daemon.log_watch import LogWatch
 from daemon.metrics import Metrics
+from daemon.reachable import TELLING, Reachable, reachable_of
 from daemon.rounds import Rounds
 from daemon.settings import Settings
+from daemon.store.engine import utc_now
 from daemon.store_watch import StoreWatch
 from daemon.streams import Streams
 from daemon.supervision import Works, every
@@ -102,6 +104,7 @@ class Daemon:
             "runner": self._run,
             "retry": self._retry,
             "tidying": self._tidy,
+            "sides": self._sides,
             "store": StoreWatch(self.parts.store.database.usable, self.health).forever,
         }
 
@@ -125,6 +128,10 @@ class Daemon:
     def subscriptions(self) -> Mapping[str, State]:
         """The state of each table's webhooks; told by the leader only."""
         return self.webhooks.states() if self.webhooks and self.streams.is_leader() else {}
+
+    @cached_property
+    def reachable(self) -> Reachable:
+        return reachable_of(self.settings, self.health, self.subscriptions, self.parts.store.sides, utc_now)
 
     def _capture(self, side: Side, table: str) -> Capturing:
         return Capturing(
@@ -181,6 +188,10 @@ class Daemon:
     async def _tidy(self) -> None:
         """Every hour."""
         await every(3600, partial(self._leading, partial(self.parts.tidy, self.settings.store.keep_days)))
+
+    async def _sides(self) -> None:
+        """How this worker finds the sides it reads, for the consoles of the others."""
+        await every(TELLING, partial(self._leading, self.reachable.tell))
 
     async def _leading(self, once: Callable[[], Awaitable[object]]) -> None:
         """Only while this worker leads; that a side, Kafka or the store is away, others tell, and it is tried again."""

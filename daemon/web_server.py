@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from importlib.metadata import version
 
@@ -14,7 +14,6 @@ from daemon.checkup.now import check_now
 from daemon.explaining import Explainer
 from daemon.letters import Letters
 from daemon.metrics import Metrics, Standing
-from daemon.reachable import Reachable
 from daemon.service import Daemon
 from daemon.settings import Web
 from daemon.store.engine import utc_now
@@ -23,7 +22,6 @@ from daemon.web.app import create_app
 from daemon.web.from_store import StoreReader
 from daemon.web.ports import Access, Services
 from daemon.web_desk import LetterBox
-from producers.subscriptions import State
 from schemas.errors import ConfigurationError, CoupledError
 from schemas.side import Side
 
@@ -45,7 +43,7 @@ async def web_server(daemon: Daemon) -> AsyncIterator[str]:
     """The address it listens at. ConfigurationError if the port is taken."""
     web = daemon.settings.web
     listener = _listen(web)
-    reader = StoreReader(daemon.parts.store, daemon.parts.mappings, _reachable(daemon).sides)
+    reader = StoreReader(daemon.parts.store, daemon.parts.mappings, daemon.reachable.sides)
     services = Services(
         reader=reader,
         metrics=daemon.metrics,
@@ -103,29 +101,6 @@ def _summary(daemon: Daemon) -> dict[str, str]:
         "Capture": f"every {settings.capture.poll_seconds:g} s",
         "Webhooks": settings.business_central.webhooks.receiver or "off",
     }
-
-
-def _reachable(daemon: Daemon) -> Reachable:
-    settings = daemon.settings
-    poll = settings.capture.poll_seconds
-    told = settings.business_central.webhooks.receiver is not None
-    return Reachable(
-        {Side.BC: settings.business_central.url, Side.SALES: settings.sales.url},
-        daemon.health,
-        {Side.BC: max(poll, settings.capture.webhook_poll_seconds) if told else poll, Side.SALES: poll},
-        lambda: _told(daemon.subscriptions()),
-        utc_now,
-    )
-
-
-def _told(subscriptions: Mapping[str, State]) -> str:
-    """Which tables tell of their changes, and which should and do not."""
-    if not subscriptions:
-        return ""
-    by_state = {state: [name for name, its in subscriptions.items() if its is state] for state in State}
-    text = f"Webhooks for {len(by_state[State.ACTIVE])} of {len(subscriptions)} tables."
-    wrong = [state for state in (State.MISSING, State.SILENT) if by_state[state]]
-    return " ".join([text, *(f"{state.capitalize()}: {', '.join(by_state[state])}." for state in wrong)])
 
 
 async def _refresh(metrics: Metrics, reader: StoreReader, daemon: Daemon) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.errors import Problem
+from schemas.outcome import Outcome
 from schemas.side import Direction, Side
 
 
@@ -112,11 +113,27 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """Something that became of the pair. `wrote` are the partner's fields that were written, where it was modified;
+    `overruled` the values that lost a conflict, by the names of the side that `direction` leads to. `job`: the one that
+    carried it, None for a live change."""
+
+    at: datetime
+    direction: Direction
+    outcome: Outcome
+    bc_id: str | None
+    sales_id: str | None
+    wrote: Sequence[str] = ()
+    overruled: Mapping[str, Any] = field(default_factory=dict)
+    job: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """All there is to say of one record under one mapping. `says` is one sentence, `next` what to do, if anything.
 
-    `coupled_at` None: it is not coupled. `synchronised_at`: when its coupling was last written; of earlier outcomes
-    only the last failure of each direction is kept.
+    `coupled_at` None: it is not coupled. `synchronised_at`: when its coupling was last written. `history`: what changed
+    either side or the coupling, the newest first; of failures the last of each direction.
     """
 
     mapping: str
@@ -136,6 +153,7 @@ class Explanation:
     fields: Sequence[FieldRow] = ()
     would: Sequence[Would] = ()
     failures: Sequence[Trouble] = ()
+    history: Sequence[Event] = ()
 
     def side(self, side: Side) -> Held:
         return self.bc if side is Side.BC else self.sales

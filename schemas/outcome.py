@@ -39,6 +39,8 @@ class Settled:
     are, and have not got the name or the field wanted of them yet. One that is ignored owes the record for want of
     which it takes no part.
     `superseded`: a newer version decides (promise 3); this one is counted, and says nothing about the record.
+    `wrote`: the partner's fields that a change was written to. `overruled`: what was edited on both sides, by the
+    partner's names, with the value of the side that lost (business-central-sync 3.6).
     """
 
     change: Change
@@ -56,6 +58,8 @@ class Settled:
     owed: tuple[Reference, ...] = ()
     lacking: tuple[Reference, ...] = ()
     superseded: bool = False
+    wrote: tuple[str, ...] = ()
+    overruled: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def direction(self) -> Direction:

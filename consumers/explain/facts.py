@@ -13,7 +13,7 @@ from consumers.translate import rules_for
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.coupling import OUTSIDE, Coupling, Lookups, Reference
-from schemas.explanation import Trouble
+from schemas.explanation import Event, Trouble
 from schemas.field_mapping import FieldRule, When
 from schemas.flags import Flags
 from schemas.mapping import TableMapping
@@ -32,6 +32,7 @@ class Facts:
     coupling: Coupling | None = None
     lookups: Lookups = field(default_factory=dict)
     failures: Sequence[Trouble] = ()
+    history: Sequence[Event] = ()
     hints: Hints = field(default_factory=Hints)
     now_ms: int = 0
     paused_at: datetime | None = None

@@ -38,6 +38,7 @@ def explain(facts: Facts) -> Explanation:
         fields=tuple(_fields(facts)),
         would=tuple(_would(way, facts.decision(way)) for way in facts.ways) if not _half_gone(facts) else (),
         failures=tuple(facts.failures),
+        history=tuple(facts.history),
     )
 
 

@@ -17,8 +17,10 @@ from schemas.side import Side
 from schemas.survey import shown
 
 if TYPE_CHECKING:  # slow to import, and `--help` does not need it
-    from schemas.explanation import Explanation, FieldRow, Held, Trouble
+    from schemas.explanation import Event, Explanation, FieldRow, Held, Trouble
 
+# Of what became of it; `--json` and the console tell more.
+_EVENTS = 5
 _COLUMNS = ("field", "Business Central", "Sales", "last agreed", "changed", "wins")
 
 
@@ -79,11 +81,19 @@ def _versions(held: Held) -> str:
 
 
 def _history(found: Explanation) -> Iterator[str]:
-    """What is known of earlier times: of outcomes, only the last failure of each direction is kept."""
+    """What became of it lately, the newest first, and the last failure of each direction."""
     if found.coupled_at:
         yield f"{'Coupled':<17} {_at(found.coupled_at)}, last synchronised {_at(found.synchronised_at)}"
+    for event in found.history[:_EVENTS]:
+        yield f"{_at(event.at):<17} {ARROWS[event.direction]}  {_became(event)}".rstrip()
     for one in found.failures:
         yield f"{'Failure':<17} {ARROWS[one.direction]}  {one.problem.code}  ({one.state}), {_ended(one)}"
+
+
+def _became(event: Event) -> str:
+    wrote = f": {', '.join(event.wrote)}" if event.wrote else ""
+    lost = "".join(f"; {name} {shown(value)} lost the conflict" for name, value in event.overruled.items())
+    return f"{event.outcome.value}{wrote}{lost}{f' (job {event.job})' if event.job else ''}"
 
 
 def _ended(one: Trouble) -> str:

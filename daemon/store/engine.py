@@ -20,6 +20,7 @@ from daemon.store.commands import Commands
 from daemon.store.database import Database
 from daemon.store.definitions import Definitions
 from daemon.store.findings import Findings
+from daemon.store.history import History
 from daemon.store.jobs import Jobs
 from daemon.store.memory import SqlMemory
 from daemon.store.notified import Notified, Unreadable
@@ -27,6 +28,7 @@ from daemon.store.pairs import Pairs
 from daemon.store.positions import SqlPositions
 from daemon.store.retries import Retries
 from daemon.store.revisions import KNOWN, older
+from daemon.store.sides import SidesSeen
 from daemon.store.standing import Standing
 from daemon.store.states import MappingStates
 from daemon.store.surveys import Surveys
@@ -67,9 +69,11 @@ class Store:
     definitions: Definitions
     findings: Findings
     pairs: Pairs
+    history: History
     notified: Notified
     tallies: Tallies
     unreadable: Unreadable
+    sides: SidesSeen
 
     async def close(self) -> None:
         await self.tallies.close()
@@ -177,9 +181,11 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         definitions=Definitions(database),
         findings=Findings(database),
         pairs=Pairs(database),
+        history=History(database),
         notified=Notified(database),
         tallies=Tallies(views, blanks),
         unreadable=Unreadable(database, now),
+        sides=SidesSeen(database, now),
     )
 
 

@@ -14,6 +14,7 @@ from daemon.store.columns import table_of
 from daemon.store.coupling_writes import write_couplings
 from daemon.store.database import upsert
 from daemon.store.failing import FAILING, fail, hold, newly_borne, resolve, skip_repeated, wake
+from daemon.store.history import remember
 from daemon.store.marks import read_again
 from daemon.store.owing import settle_owed, wake_owed
 from daemon.store.progress import advance, claim
@@ -43,6 +44,7 @@ async def record_batch(
     await wake(connection, telling)
     await _miss(connection, {one.mapping for one in telling if one.missed})
     await begun.end(connection, telling)
+    await remember(connection, telling, now)
     return final
 
 

@@ -21,6 +21,18 @@ class ToldRow(Base):
     told_at: Mapped[datetime]
 
 
+class SideRow(Base):
+    """How the worker that reads a side has found it last, and when it said so."""
+
+    __tablename__ = "sides"
+
+    side: Mapped[str] = mapped_column(primary_key=True)
+    up: Mapped[bool]
+    detail: Mapped[str]
+    checked_at: Mapped[datetime | None]
+    told_at: Mapped[datetime]
+
+
 class UnreadableRow(Base):
     """A message that nobody could read, and when it was put aside."""
 

@@ -1,5 +1,5 @@
-"""What nobody asks for any more leaves the store: old runs with their jobs, and failures long since resolved. And what
-a worker of an older version has left behind is put right."""
+"""What nobody asks for any more leaves the store: old runs with their jobs, resolved failures, histories of pairs. And
+what a worker of an older version has left behind is put right."""
 
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from daemon.store.jobs import FINAL
 from daemon.store.tables import FailureRow, JobRow, RunRow
 from daemon.store.tables_begun import LateRow
 from daemon.store.tables_of_alerts import UnreadableRow
+from daemon.store.tables_of_history import HistoryRow
 
 
 async def tidy(database: Database, before: datetime) -> int:
@@ -32,4 +33,5 @@ async def tidy(database: Database, before: datetime) -> int:
         await connection.execute(delete(failure).where(failure.resolved_at < before))
         await connection.execute(delete(UnreadableRow).where(UnreadableRow.at < before))
         await connection.execute(delete(LateRow).where(LateRow.created_at < before))
+        await connection.execute(delete(HistoryRow).where(HistoryRow.at < before))
         return int((await connection.execute(delete(run).where(*old))).rowcount)

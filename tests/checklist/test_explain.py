@@ -7,6 +7,7 @@ import pytest
 from daemon.explaining import Explainer
 from schemas.errors import Refused, Unreachable
 from schemas.explanation import Explanation, Why
+from schemas.outcome import Outcome
 from schemas.side import Direction, Side
 from tests.support.house import account, customer, pair
 from tests.support.stage import Stage
@@ -161,3 +162,34 @@ async def test_one_that_nobody_knows_and_a_side_that_is_away(stage: Stage) -> No
     stage.bc.arm(status=503, count=100)
     with pytest.raises(Unreachable, match="A side did not answer"):
         await explained(stage, account(stage))
+
+
+@pytest.mark.parametrize(("policy", "lost"), [("bc_wins", "Bonn"), ("sales_wins", "Ulm")])
+async def test_its_history_names_what_was_carried_and_the_value_that_lost(stage: Stage, policy: str, lost: str) -> None:
+    await stage.configure(CUSTOMER={"on_update_conflict": policy})
+    bc, sales = await pair(stage)
+    stage.bc.edit(bc, city="Ulm")
+    stage.sales.edit(sales, address1_city="Bonn", telephone1="+49 1")
+    await stage.live()
+    history = (await explained(stage, key(sales))).history
+    assert {(one.bc_id, one.sales_id) for one in history} == {(key(bc), key(sales))}
+    assert history[-1].outcome is Outcome.INSERTED
+    assert lost in {value for one in history for value in one.overruled.values()}
+    wrote = {name for one in history for name in one.wrote}
+    assert wrote == {"phoneNumber", "address1_city" if policy == "bc_wins" else "city"}
+
+
+@pytest.mark.parametrize("named", [Side.BC, Side.SALES])
+async def test_a_record_that_was_deleted_for_its_partners_sake_is_still_told_of(stage: Stage, named: Side) -> None:
+    await stage.configure(CUSTOMER={"on_delete": "delete"})
+    bc, sales = await pair(stage)
+    stage.sales.delete(sales)
+    await stage.look_for_deletions()
+    await stage.live()
+    told = await explained(stage, key(bc) if named is Side.BC else key(sales))
+    assert (told.why, told.history[0].outcome, told.history[0].direction) == (
+        Why.GONE,
+        Outcome.DELETED,
+        Direction.TO_BC,
+    )
+    assert (told.bc.there, told.sales.there) == (False, False)

@@ -61,7 +61,7 @@ class World:
         bootstrap: str = EMBEDDED,
         store: str = "",
         customers: int = 15,
-        poll: float = 0.5,
+        poll: float = 1.0,
         systems: Systems = Systems(),  # noqa: B008 — frozen
         user: str = CLIENT,
     ) -> None:

@@ -1,5 +1,6 @@
 """Whether a side is up, as the console says it: a read that hangs is no error, and no sign that all is well."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from daemon import health as health_module
 from daemon.health import Health
 from daemon.reachable import Reachable
+from daemon.store.sides import Seen
+from daemon.web.ports import SideStatus
 from schemas.side import Side
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -39,9 +42,31 @@ def health() -> Health:
     return Health(reasons={})
 
 
+@dataclass
+class Board:
+    """What workers tell each other; the store's own is held to it in `tests/contract/store/test_sides.py`."""
+
+    time: Time
+    notes: dict[Side, tuple[Seen, datetime]] = field(default_factory=dict)
+
+    async def tell(self, found: Mapping[Side, Seen]) -> None:
+        self.notes |= {side: (one, self.time.now()) for side, one in found.items()}
+
+    async def told(self) -> Mapping[Side, tuple[Seen, datetime]]:
+        return self.notes
+
+
+def worker(health: Health, board: Board, seconds: float = 5) -> Reachable:
+    looks = dict.fromkeys(Side, seconds)
+    return Reachable(URLS, health, looks, lambda: "Webhooks for 2 of 2 tables.", board, board.time.now)
+
+
 async def status(health: Health, time: Time, side: Side = Side.BC, seconds: float = 5) -> Any:
-    reachable = Reachable(URLS, health, dict.fromkeys(Side, seconds), lambda: "Webhooks for 2 of 2 tables.", time.now)
-    return next(one for one in await reachable.sides() if one.side is side)
+    return of(side, await worker(health, Board(time), seconds).sides())
+
+
+def of(side: Side, found: Sequence[SideStatus]) -> SideStatus:
+    return next(one for one in found if one.side is side)
 
 
 async def test_a_side_that_is_read_is_up_since_its_last_whole_read(health: Health, time: Time) -> None:
@@ -87,7 +112,27 @@ async def test_a_worker_that_does_not_lead_does_not_say_that_a_side_is_up(health
     health.unread(CUSTOMERS)
     found = await status(health, time)
     assert (found.up, found.checked) == (False, None)
-    assert "another worker leads" in found.detail
+    assert "no worker leads" in found.detail
+
+
+async def test_the_worker_that_reads_tells_the_others_and_is_believed_for_half_a_minute(
+    health: Health, time: Time
+) -> None:
+    board, follower = Board(time), Health(reasons={})
+    leader = worker(health, board)
+    health.read(CUSTOMERS)
+    health.down("live:sales:accounts", "It refuses.")
+    await worker(follower, board).tell()
+    assert board.notes == {}, "who reads nothing has nothing to tell"
+    await leader.tell()
+    time.seconds += 20
+    read = time.now() - timedelta(seconds=20)
+    found = await worker(follower, board).sides()
+    assert [(one.up, one.checked) for one in found] == [(True, read), (False, read)]
+    assert of(Side.SALES, found).detail == "It refuses."
+    time.seconds += 11
+    assert [one.up for one in await worker(follower, board).sides()] == [False, False]
+    assert of(Side.BC, await leader.sides()).checked == read, "what a worker finds itself it need not be told"
 
 
 async def test_why_a_read_failed_is_said(health: Health, time: Time) -> None:

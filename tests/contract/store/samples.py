@@ -183,6 +183,18 @@ def _eleventh(n: int) -> Rows:
     return {"changes_begun": {"under": 'W/"77"'}, "changes_late": pair | late}
 
 
+def _fourteenth(n: int) -> Rows:
+    carried = {
+        "mapping": "CUSTOMER",
+        "direction": "to_sales",
+        "outcome": "modified",
+        "bc_id": f"b{n}",
+        "sales_id": f"s{n}",
+    }
+    what = {"at": AT, "wrote": ["address1_city"], "overruled": {"address1_city": "Linz"}, "job_id": None}
+    return {"history": {"id": n} | carried | what}
+
+
 # What each later revision has added, by table. Revisions are never edited, so neither are these.
 ADDED = {
     "0001": _first,
@@ -210,6 +222,16 @@ ADDED = {
     "0011": _eleventh,
     "0012": lambda n: {"unreadable": {"topic": f"topic-{n}", "partition": 0, "offset": 2**40, "at": AT}},
     "0013": lambda n: {"changes_begun": {"lost_at": AT}},
+    "0014": _fourteenth,
+    "0015": lambda n: {
+        "sides": {
+            "side": ("bc", "sales")[n - 1],
+            "up": n == 1,
+            "detail": "It hangs.",
+            "checked_at": None,
+            "told_at": AT,
+        }
+    },
 }
 
 

@@ -37,7 +37,7 @@ from schemas.command import Command
 from schemas.coupling import Coupling, Reference
 from schemas.dead_letter import DeadLetter, Place, stuck
 from schemas.errors import Problem, Refused, Unreachable
-from schemas.explanation import Explanation, Trouble
+from schemas.explanation import Event, Explanation, Trouble
 from schemas.flags import Flags
 from schemas.job import Job, JobState, Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
@@ -313,7 +313,11 @@ def clashing() -> Facts:
     mended = Trouble(Direction.TO_BC, "resolved", LOOKUP, 3, ago(900), ago(800), resolved_at=ago(700))
     seen, ids = dict(zip(Side, edited, strict=True)), {Side.BC: BC_ID, Side.SALES: SALES_ID}
     facts = Facts(mapped, Flags(only_coupled=True, paused=False), seen, ids, agreed, failures=(failure, mended))
-    return replace(facts, coupled_at=ago(90_000), synchronised_at=ago(4_000))
+    lost = Event(
+        ago(4_000), Direction.TO_SALES, Outcome.MODIFIED, *ids.values(), ("address1_city",), {"address1_city": NAME}
+    )
+    made = Event(ago(90_000), Direction.TO_SALES, Outcome.INSERTED, *ids.values(), job=4)
+    return replace(facts, coupled_at=ago(90_000), synchronised_at=ago(4_000), history=(lost, made))
 
 
 def alone() -> Facts:

@@ -1,0 +1,65 @@
+"""What has become of pairs: written in the transaction that records a batch, read for the page of one pair."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from daemon.store.database import Database
+from daemon.store.tables_of_history import HistoryRow
+from schemas.explanation import Event
+from schemas.outcome import Outcome, Settled
+from schemas.side import Direction, Side
+
+# What leaves either side, or the coupling, other than it was. Failures are kept in a table of their own.
+_KEPT = frozenset({Outcome.INSERTED, Outcome.MODIFIED, Outcome.DELETED, Outcome.COUPLED, Outcome.UNCOUPLED})
+LAST = 50
+
+
+async def remember(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> None:
+    """Those of a batch that changed something, or settled a conflict; the end of a coupling once, though it is said of
+    both its records."""
+    kept = [one for one in settled if one.outcome in _KEPT or one.overruled]
+    once = {one.ids() if one.outcome is Outcome.UNCOUPLED else number: one for number, one in enumerate(kept)}
+    if rows := [_row(one, now) for one in once.values()]:
+        await connection.execute(insert(HistoryRow), rows)
+
+
+def _row(one: Settled, now: datetime) -> dict[str, Any]:
+    bc_id, sales_id = one.ids()
+    return {
+        "at": now,
+        "mapping": one.mapping,
+        "direction": one.direction.value,
+        "outcome": one.outcome.value,
+        "bc_id": bc_id,
+        "sales_id": sales_id,
+        "wrote": sorted(one.wrote),
+        "overruled": dict(one.overruled),
+        "job_id": one.change.job,
+    }
+
+
+class History:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(self, mapping: str, ids: Mapping[Side, str]) -> list[Event]:
+        """The last `LAST` of the records with these ids, the newest first."""
+        row = HistoryRow
+        columns = {Side.BC: row.bc_id, Side.SALES: row.sales_id}
+        # Each alternative by its own index, and the newest of both.
+        found: dict[int, Row[Any]] = {}
+        async with self._database.read() as connection:
+            for side, key in ids.items():
+                query = select(*row.__table__.columns).where(row.mapping == mapping, columns[side] == key)
+                asked = await connection.execute(query.order_by(row.id.desc()).limit(LAST))
+                found |= {one.id: one for one in asked}
+        return [_event(found[number]) for number in sorted(found, reverse=True)[:LAST]]
+
+
+def _event(row: Row[Any]) -> Event:
+    ended = Direction(row.direction), Outcome(row.outcome)
+    return Event(row.at, *ended, row.bc_id, row.sales_id, row.wrote, row.overruled, row.job_id)

@@ -1,0 +1,34 @@
+"""The table of what has become of pairs, declared as those of `daemon/store/tables.py`."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from daemon.store.columns import Base, RowId
+
+
+class HistoryRow(Base):
+    """Something that was carried, coupled or decided between two records, numbered as it was recorded.
+
+    `wrote` are the fields written, `overruled` the values that lost a conflict. `job_id` may outlive its job.
+    """
+
+    __tablename__ = "history"
+    __table_args__ = (
+        Index(None, "mapping", "bc_id", "id"),
+        Index(None, "mapping", "sales_id", "id"),
+        Index(None, "at"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    at: Mapped[datetime]
+    mapping: Mapped[str]
+    direction: Mapped[str]
+    outcome: Mapped[str]
+    bc_id: Mapped[str | None]
+    sales_id: Mapped[str | None]
+    wrote: Mapped[list[str]]
+    overruled: Mapped[dict[str, Any]]
+    job_id: Mapped[int | None]
