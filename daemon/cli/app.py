@@ -1,14 +1,30 @@
 """The commands and their help. Each command's work is in a module of its own, imported when it is called."""
 
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from daemon.cli import act, check, dead_letters, desk, explain, mappings, notify, pair, run, show, survey, tail
 
+
+class _Program(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Who writes an option of the program behind the command is told where it stands."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            name = getattr(error, "option_name", "")
+            if not any(name in one.opts for one in self.params):
+                raise
+            told = f"{name} stands before the command: coupled {name} … {ctx.invoked_subcommand}"
+            raise typer.BadParameter(told, ctx=getattr(error, "ctx", ctx)) from error
+
+
 app = typer.Typer(
     name="coupled",
+    cls=_Program,
     help="Keeps Business Central and Dynamics 365 Sales in step, continuously.\n\n"
     "Try it: `coupled demo`. Then write coupled.yaml (docs/setup.md), start `coupled run`, and carry everything across "
     "once with `coupled full-sync`.",

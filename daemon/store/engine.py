@@ -2,21 +2,21 @@
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import orjson
-from sqlalchemy import URL, event, inspect, make_url, text
+from sqlalchemy import URL, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from daemon.store import connections
 from daemon.store.blanks import Blanks
 from daemon.store.commands import Commands
+from daemon.store.connections import engine_of, is_sqlite
 from daemon.store.database import Database
 from daemon.store.definitions import Definitions
 from daemon.store.findings import Findings
@@ -34,7 +34,7 @@ from daemon.store.states import MappingStates
 from daemon.store.surveys import Surveys
 from daemon.store.tables import CouplingRow
 from daemon.store.tallies import Tallies
-from daemon.store.trouble import CONNECTIONS, unreachable
+from daemon.store.trouble import unreachable
 from daemon.store.urls import shown
 from daemon.store.views import Views
 from daemon.store.webhooks import Webhooks
@@ -42,11 +42,6 @@ from schemas.errors import ConfigurationError, Refused
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 MEMORY = ":memory:"
-BUSY_MS = 10_000
-# So long one waits for a connection that is free.
-POOL_SECONDS = 30.0
-# Unless somebody has changed it, for the server, the database or the user.
-_COST = "SELECT set_config(name, '1.1', false) FROM pg_settings WHERE name = 'random_page_cost' AND source = 'default'"
 HINT = "Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
 
 
@@ -113,7 +108,7 @@ async def open_readonly(url: str, *, now: Callable[[], datetime] = utc_now) -> S
     Refused, with the hint to start the daemon first, if there is no store yet.
     """
     target = async_url(url)
-    if _is_sqlite(target) and not _is_file(target):
+    if is_sqlite(target) and not _is_file(target):
         raise _not_there(target)
     await asyncio.to_thread(_probe, target)
     store = _store(target, now, readonly=True)
@@ -136,7 +131,7 @@ def async_url(url: str) -> URL:
     if backend not in DRIVERS:
         raise ConfigurationError("store-url", f"The store cannot be a {backend!r} database.", HINT)
     target = target.set(drivername=DRIVERS[backend])
-    if _is_sqlite(target) and (target.database or MEMORY).startswith((MEMORY, "file:")):
+    if is_sqlite(target) and (target.database or MEMORY).startswith((MEMORY, "file:")):
         raise ConfigurationError("store-url", "The store must be a file: memory would forget what was applied.", HINT)
     return target
 
@@ -151,10 +146,10 @@ def _probe(target: URL) -> None:
 
     Asked without aiosqlite: it leaves a thread behind that complains on stderr when it cannot open a file.
     """
-    if not _is_sqlite(target):
+    if not is_sqlite(target):
         return
     try:
-        with closing(sqlite3.connect(str(target.database), timeout=BUSY_MS / 1000)) as connection:
+        with closing(sqlite3.connect(str(target.database), timeout=connections.BUSY_MS / 1000)) as connection:
             connection.execute("PRAGMA schema_version")
     except sqlite3.Error as error:
         raise unreachable(where(target), error) from error
@@ -162,8 +157,8 @@ def _probe(target: URL) -> None:
 
 def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> Store:
     # Without a bound: a worker has as many turns at once as it has mappings, at most.
-    turns = None if _is_sqlite(target) else create_async_engine(target, pool_size=0, pool_pre_ping=True)
-    database = Database(_engine(target, readonly), where(target), turns)
+    turns = None if is_sqlite(target) else create_async_engine(target, pool_size=0, pool_pre_ping=True)
+    database = Database(engine_of(target, readonly), where(target), turns)
     views, blanks = Views(database, now), Blanks(database)
     return Store(
         database=database,
@@ -189,89 +184,6 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
     )
 
 
-def _engine(target: URL, readonly: bool) -> AsyncEngine:
-    engine = create_async_engine(
-        target,
-        json_serializer=_dumps,
-        json_deserializer=orjson.loads,
-        # Parameters are customers' data; they have no place in an error text.
-        hide_parameters=True,
-        pool_pre_ping=not _is_sqlite(target),
-        # None beyond the pool: those are opened and closed with every use, and each table's capture has its own uses.
-        pool_size=CONNECTIONS,
-        pool_timeout=POOL_SECONDS,
-        max_overflow=0,
-        connect_args={"factory": _Connection} if _is_sqlite(target) else {},
-    )
-    if _is_sqlite(target):
-        _tune_sqlite(engine, readonly)
-        return engine
-    _tune_postgres(engine)
-    return engine.execution_options(postgresql_readonly=True) if readonly else engine
-
-
-def _tune_postgres(engine: AsyncEngine) -> None:
-    """Compiling a query costs PostgreSQL more than any of ours takes: it guesses from what it thinks of their cost. And
-    it takes a page out of turn for four times as dear, as on disks that turned: to count, it reads whole tables then,
-    where an index holds all. An administrator who says otherwise knows better."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _connected(connection: Any, _record: object) -> None:
-        with closing(connection.cursor()) as cursor:
-            cursor.execute("SET jit = off")
-            cursor.execute(_COST)
-        connection.commit()
-
-
-class _Connection(sqlite3.Connection):
-    """Closing it ends its transaction. Otherwise the statement of a query that was cancelled, as long as Python keeps
-    it, would keep the transaction open and everybody else from writing."""
-
-    def close(self) -> None:
-        with suppress(sqlite3.Error):
-            self.rollback()
-        super().close()
-
-
-def _write_ahead(cursor: Any) -> None:
-    """SQLite refuses at once to change a new file's mode while another process does, whatever the busy timeout."""
-    deadline = time.monotonic() + BUSY_MS / 1000
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _tune_sqlite(engine: AsyncEngine, readonly: bool) -> None:
-    """Pragmas of every connection, and transactions begun by us instead of by Python's driver."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _connected(connection: Any, _record: object) -> None:
-        # The driver would begin a transaction only before a write: reads would not be one snapshot.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        if not readonly:
-            _write_ahead(cursor)
-        # Promise 1 speaks of a killed process: what WAL has committed survives that without a sync per commit.
-        # A power cut may cost the last commits, never consistency; capture then resumes from the older position.
-        cursor.execute("PRAGMA synchronous = NORMAL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute(f"PRAGMA query_only = {'ON' if readonly else 'OFF'}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begun(connection: Any) -> None:
-        # A transaction that reads before it writes must hold the write lock from the start: SQLite refuses it later.
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
 async def _check_schema(database: Database, target: URL) -> None:
     """What only reads may read a newer schema, which only adds to ours, and not an older one, which lacks something."""
     async with database.read() as connection:
@@ -289,18 +201,3 @@ def _not_there(target: URL) -> Refused:
 
 def _is_file(target: URL) -> bool:
     return Path(str(target.database)).is_file()
-
-
-def _is_sqlite(target: URL) -> bool:
-    return target.get_backend_name() == "sqlite"
-
-
-def _dumps(value: Any) -> str:
-    return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
-
-
-def _plain(value: Any) -> Any:
-    """Read-only mappings and tuples' cousins; anything else is a mistake of ours."""
-    if hasattr(value, "items"):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} cannot be stored as JSON")

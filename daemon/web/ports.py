@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SideStatus:
-    """`checked` None: not tried yet. `detail` says why a side is down, or how it is watched."""
+    """`checked` None: no read of it has ended. `detail` says why a side is down, or how it is watched."""
 
     side: Side
     url: str

@@ -53,7 +53,7 @@ DOCUMENTED = [page for page in PAGES if commands(page)]
 def at_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, dict[str, str]]]:
     """A daemon on the embedded broker whose configuration is ./coupled.yaml, and the variables the pages name."""
     folder = tmp_path_factory.mktemp("docs")
-    with World(folder, customers=5) as world:
+    with World(folder, customers=5, poll=2) as world:
         world.prefix = "coupled"  # as the pages call the topics
         world.configure()
         with DaemonProcess(world):

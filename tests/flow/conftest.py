@@ -26,7 +26,7 @@ def bootstrap(request: pytest.FixtureRequest, brokers: Brokers) -> str:
 @pytest.fixture(scope="session")
 def first_run(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
     """A daemon at work between two systems that lived apart, after a full synchronisation answered with *restore*."""
-    with World(tmp_path_factory.mktemp("world"), bootstrap) as world, world.daemon():
+    with World(tmp_path_factory.mktemp("world"), bootstrap, customers=15) as world, world.daemon():
         before = world.differences()
         outcome = world.full_sync("restore")
         yield FirstRun(world, outcome, before, world.differences())

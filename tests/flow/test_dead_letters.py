@@ -28,7 +28,7 @@ def _earlier(value: bytes | None) -> list[Change]:
 def test_what_an_earlier_version_could_not_read_arrives_when_it_is_put_back_after_the_upgrade(
     brokers: Brokers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with World(tmp_path, brokers.bootstrap("embedded")) as world:
+    with World(tmp_path, brokers.bootstrap("embedded"), customers=4) as world:
         with monkeypatch.context() as earlier:
             earlier.setattr(synchronise, "decode", _earlier)
             with world.daemon():

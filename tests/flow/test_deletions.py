@@ -24,8 +24,8 @@ def changed(folder: Path, name: str, customers: tuple[str, str], contacts: tuple
 
 
 def test_deletions_on_both_sides_are_found_and_followed(tmp_path: Path) -> None:
-    with World(tmp_path) as world:
-        world.configure(mappings=changed(tmp_path, "mappings.yaml", RESTORE, DELETE), deletions=0.01)
+    with World(tmp_path, customers=4) as world:
+        world.configure(mappings=changed(tmp_path, "mappings.yaml", RESTORE, DELETE), deletions=0.05)
         key = world.bc.create("customers", displayName="Lost & Found GmbH", email="lost@found.example")["id"]
         with world.daemon():
             assert world.full_sync()["state"] == "done"

@@ -181,6 +181,7 @@ class Systems(Ground):
         values = held(self._rows(use)[key], use)
         self._command("uncouple", mapping="CUSTOMER", records=[key])
         self._command("couple", mapping="CUSTOMER", bc_id=chosen.bc, sales_id=chosen.sales, use=use.value)
+        self._run(self.stage.work())  # until its values are carried, what the other side says is a conflict with them
         chosen.agree(values, self.model.mapped)
 
     @rule()

@@ -60,7 +60,7 @@ class World:
         folder: Path,
         bootstrap: str = EMBEDDED,
         store: str = "",
-        customers: int = 15,
+        customers: int = 9,
         poll: float = 1.0,
         systems: Systems = Systems(),  # noqa: B008 — frozen
         user: str = CLIENT,

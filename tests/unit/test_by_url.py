@@ -10,8 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from daemon.cli import remote
+from daemon.cli.app import app
 from daemon.cli.http import Api
 from daemon.cli.remote import Remote
 from schemas.command import Sync
@@ -185,3 +187,13 @@ def test_the_token_or_password_is_of_the_environment_or_a_file(monkeypatch: pyte
     assert sent() == "Bearer token-of-the-file"
     monkeypatch.setenv("COUPLED_WEB__TOKEN", "token-of-the-variable")
     assert sent() == "Bearer token-of-the-variable"
+
+
+@pytest.mark.parametrize("words", [["status", "--url", URL], ["mappings", "check", f"--url={URL}"]])
+def test_an_address_behind_the_command_is_told_where_it_stands(words: list[str]) -> None:
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert f"--url stands before the command: coupled --url … {words[0]}" in " ".join(
+        done.output.replace("│", "").split()
+    )
+    assert "No such option: --owl" in CliRunner().invoke(app, ["status", "--owl"]).output

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from consumers.ports import Applied
-from daemon.store import engine
+from daemon.store import connections
 from daemon.store.engine import Store, open_store
 from daemon.store.trouble import CONNECTIONS, unreachable
 from schemas.errors import Unreachable
@@ -62,7 +62,7 @@ async def test_a_kill_in_the_middle_of_a_write_leaves_what_was_committed_before(
 async def test_without_a_connection_left_it_is_told_and_goes_on_as_soon_as_one_is(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "POOL_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "POOL_SECONDS", 0.1)
     store = await open_store(url)
     async with AsyncExitStack() as busy:
         for _ in range(CONNECTIONS):
@@ -87,7 +87,7 @@ def file(tmp_path: Path) -> Path:
 
 
 async def test_a_lock_of_another_program_is_told_and_waited_for(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BUSY_MS", 50)
+    monkeypatch.setattr(connections, "BUSY_MS", 50)
     store = await open_store(f"sqlite:///{file}")
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -105,7 +105,7 @@ async def test_a_lock_of_another_program_is_told_and_waited_for(file: Path, monk
 async def test_a_store_that_another_program_holds_at_the_start_is_told(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "BUSY_MS", 50)
+    monkeypatch.setattr(connections, "BUSY_MS", 50)
     await (await open_store(f"sqlite:///{file}")).close()
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
