@@ -15,11 +15,12 @@ from consumers.survey.drift import Hints, looked_up
 from daemon.sides import Sides
 from daemon.store.engine import Store
 from daemon.store.views import CouplingView, Failure
-from schemas.coupling import Coupling, Lookups
+from schemas.coupling import Coupling, Lookups, Reference
 from schemas.errors import ApiError, Refused, Unreachable
 from schemas.explanation import Event, Explanation, Trouble
 from schemas.mapping import TableMapping
 from schemas.mapping_diff import renewed
+from schemas.naming import called
 from schemas.side import Side
 
 # A person waits for it.
@@ -76,7 +77,7 @@ class Explainer:
             coupled_at=coupled.created_at if coupled else None,
             synchronised_at=coupled.updated_at if coupled else None,
         )
-        return await self._hinted(replace(facts, lookups=await self._lookups(facts)))
+        return await self._hinted(replace(facts, lookups=await self._lookups(facts), names=await self._names(facts)))
 
     async def _recalled(self, mapping: TableMapping, coupling: Coupling, seen: Mapping[Side, Row]) -> Coupling:
         """What a kill, or a lost answer, has left of our own work with the partner is nobody's edit (promise 3)."""
@@ -127,6 +128,15 @@ class Explainer:
             wanted |= looked_up(mapping, facts.now)
         readers = {side: self.sides.records(side) for side in Side}
         return await LookUps(self.sides.mappings, self.store.memory, readers).of(mapping, wanted)
+
+    async def _names(self, facts: Facts) -> Mapping[Reference, str]:
+        """How the coupled ones that either record names by their id are called."""
+        found: dict[Reference, str] = {}
+        for one in facts.by_id:
+            bases = await self.store.pairs.bases(one.mapping, one.side, [one.value])
+            if base := bases.get(one.value):
+                found[one] = called(base)
+        return found
 
     async def _hinted(self, facts: Facts) -> Facts:
         """Where a field differs: what of the mapping has changed since, and what a blank is shown as."""

@@ -1,5 +1,6 @@
 """Why a record is, or is not, in step: what `coupled explain`, `/api/pairs` and the console's page of one pair tell."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -65,6 +66,7 @@ class FieldRow:
 
     `travels` None: at creation only. `changed`: the sides that hold something else than what was agreed on. `wins`:
     whose value is taken, should what differs be carried or repaired; None if it does not differ, or is a conflict.
+    `names`: how people call what a value names by its id.
     """
 
     field: str
@@ -77,6 +79,7 @@ class FieldRow:
     differs: bool = False
     wins: Side | None = None
     says: str = ""
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from schemas.side import Direction, Side
 
 @dataclass(frozen=True)
 class Facts:
-    """`seen` holds the records that exist, `ids` those that are known of. `lookups` answers all that either names."""
+    """`seen` holds the records that exist, `ids` those that are known of. `lookups` answers all that either names;
+    `names` has how people call those that are named by their id."""
 
     mapping: TableMapping
     flags: Flags
@@ -31,6 +32,7 @@ class Facts:
     ids: Mapping[Side, str]
     coupling: Coupling | None = None
     lookups: Lookups = field(default_factory=dict)
+    names: Mapping[Reference, str] = field(default_factory=dict)
     failures: Sequence[Trouble] = ()
     history: Sequence[Event] = ()
     hints: Hints = field(default_factory=Hints)
@@ -70,6 +72,23 @@ class Facts:
         if self.coupling is None or self.gone:
             return []
         return drifts(self.mapping, self.coupling, self.now, self.lookups, self.hints)
+
+    @property
+    def by_id(self) -> set[Reference]:
+        """The records that either names by their id, or did when both agreed."""
+        return {one for rule in self.mapping.fields for one in self.ids_in(rule)}
+
+    def ids_in(self, rule: FieldRule) -> list[Reference]:
+        """The records that a field names by their id, on either side, now and as last agreed on."""
+        found: list[Reference] = []
+        for side in Side:
+            if rule.lookup is None or (rule.lookup.by, rule.lookup.to)[side is Side.SALES] != "id":
+                continue
+            held = [self.now[side].base] if side in self.now else []
+            held += [self.coupling.half(side).base] if self.coupling else []
+            values = {base.get(name) for base in held for name in rule.fields(side)} - {None}
+            found += [Reference(rule.lookup.mapping, side, "id", str(value)) for value in values]
+        return found
 
     def changed(self, rule: FieldRule) -> tuple[Side, ...]:
         """The sides that hold something else of the field than was agreed on; none, where nothing was."""

@@ -84,6 +84,7 @@ def _field(facts: Facts, lines: Lines, drift: Drift | None) -> FieldRow:
         differs=drift is not None or wanted is not None,
         wins=drift.winner if drift else None,
         says=of_field(facts, drift).says if drift else blank,
+        names={one.value: facts.names[one] for one in facts.ids_in(rule) if facts.names.get(one)},
     )
 
 

@@ -106,18 +106,19 @@ def _ended(one: Trouble) -> str:
 def _row(one: FieldRow) -> dict[str, Any]:
     changed = ", ".join(side.label for side in one.changed)
     wins = one.wins.label if one.wins else "nobody" if one.differs and len(one.changed) > 1 else ""
-    agreed = _values(one.agreed_bc) if one.agreed_bc == one.agreed_sales else _both(one)
-    now = {"Business Central": _values(one.bc), "Sales": _values(one.sales)}
+    agreed = _values(one.agreed_bc, one.names) if one.agreed_bc == one.agreed_sales else _both(one)
+    now = {"Business Central": _values(one.bc, one.names), "Sales": _values(one.sales, one.names)}
     return {"field": one.field, **now, "last agreed": agreed, "changed": changed, "wins": wins}
 
 
 def _both(one: FieldRow) -> str:
-    told = [_values(values) for values in (one.agreed_bc, one.agreed_sales) if values]
+    told = [_values(values, one.names) for values in (one.agreed_bc, one.agreed_sales) if values]
     return " / ".join(dict.fromkeys(told))
 
 
-def _values(values: Mapping[str, Any]) -> str:
-    return " + ".join(shown(value) for value in values.values())
+def _values(values: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """A record that is named by its id is called by its name as well."""
+    return " + ".join(f"{names[value]} ({value})" if value in names else shown(value) for value in values.values())
 
 
 def _at(moment: datetime | None) -> str:

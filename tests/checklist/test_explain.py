@@ -193,3 +193,11 @@ async def test_a_record_that_was_deleted_for_its_partners_sake_is_still_told_of(
         Direction.TO_BC,
     )
     assert (told.bc.there, told.sales.there) == (False, False)
+
+
+async def test_what_a_field_names_by_its_id_is_called_by_its_name(stage: Stage) -> None:
+    bc, sales = await pair(stage, currencyCode="USD")
+    told = await explained(stage, key(bc))
+    row = next(one for one in told.fields if "transactioncurrencyid" in one.sales)
+    assert row.names == {stage.sales.get(sales)["_transactioncurrencyid_value"]: "US-Dollar"}
+    assert [one.names for one in told.fields if one is not row and one.names] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
@@ -12,6 +13,9 @@ import psycopg
 from kafka import KafkaConsumer, TopicPartition
 
 _LINK = re.compile(r'(?:href|src|action)="(/[^"#]*)"')
+# The values of a query, a number, an id, and the names of a mapping: what pages of one template differ by.
+_VARIES = re.compile(r"(?<==)[^&]+|[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/)(\d+|[A-Z-]+)(?=/|$|\?)")
+_ALIKE = 3
 _PARAMETER = re.compile(r"\{\w+\}")
 _EMPTY_POLLS = 5
 
@@ -62,13 +66,17 @@ def tables(url: str) -> list[tuple[str, bytes]]:
 
 
 def pages(client: httpx.Client, start: str) -> list[tuple[str, bytes]]:
-    """Every page that links lead to from `start`, headers included."""
+    """Every page that links lead to from `start`, headers included; of those that differ by a number, an id or what is
+    looked for, the first few."""
     found: dict[str, bytes] = {}
+    alike: Counter[str] = Counter()
     waiting = [start]
     while waiting:
         path = waiting.pop()
-        if path in found or len(found) > 200:
+        shape = _VARIES.sub("", path)
+        if path in found or alike[shape] == _ALIKE:
             continue
+        alike[shape] += 1
         answer = client.get(path)
         found[path] = answer.content + repr(answer.headers.items()).encode()
         waiting += [link.replace("&amp;", "&") for link in _LINK.findall(answer.text)]
