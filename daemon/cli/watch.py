@@ -25,6 +25,7 @@ from daemon.cli.worker import Here, Worker
 from schemas.command_outcome import job_dict
 from schemas.errors import CoupledError
 from schemas.job import JobState
+from schemas.unready import by_side
 from schemas.visible import visible
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ def _daemon(daemon: Mapping[str, Any]) -> Iterator[Text]:
         word, style = ("up", "green") if side["up"] else ("down", "bold red") if side["checked"] else ("?", "yellow")
         line.append(f"{word:<4}", style=style)
         yield line.append(f"  {visible(side['url'])}  {visible(side['detail'])}")
-    for reason in daemon["reasons"]:
-        yield Text(f"Not ready: {visible(reason)}", style="bold red")
+    for what, why in by_side(daemon["reasons"]):
+        yield Text(f"{what}: {visible(why)}", style="bold red")
 
 
 def _mappings(mappings: Sequence[Mapping[str, Any]]) -> Table:

@@ -1,7 +1,6 @@
 """The console's pages. Each reads afresh, so that what a page shows and what its script fetches are the same."""
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,16 +15,15 @@ from daemon.web.ports import Causes, Page, Reader, Services
 from daemon.web.rendering import PAGE, Renderer
 from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from schemas.job import JobState, Run, RunKind, RunState
-from schemas.side import Direction, Side
+from schemas.side import Direction
 from schemas.survey import Kind
+from schemas.unready import by_side
 
 FAILURES = "failures"
 # Of those that have ended: on the overview, and of full synchronisations.
 LAST_RUNS, LAST_FULL = 5, 20
 _ENDED = tuple(state for state in RunState if state.final)
 FIRST_CAUSES = 12
-# As capture of a table is named, see `daemon.health`.
-_LIVE = re.compile(rf"live:(?P<side>{'|'.join(side.value for side in Side)}):(?P<table>[^:]+): (?P<why>.*)", re.DOTALL)
 
 
 def router(services: Services, renderer: Renderer) -> APIRouter:
@@ -164,19 +162,3 @@ async def _shown(reader: Reader, active: Sequence[Run]) -> Sequence[Mapping[str,
 
 async def _with_jobs(reader: Reader, run: Run) -> Mapping[str, Any]:
     return {"run": run, "jobs": await reader.run_jobs(run.id)}
-
-
-def by_side(unready: Sequence[str]) -> list[tuple[str, str]]:
-    """What cannot be done now, each with why: all tables of a side that are not read for the same reason are one."""
-    tables: dict[tuple[str, str], list[str]] = {}
-    others = []
-    for reason in unready:
-        live = _LIVE.fullmatch(reason)
-        if live:
-            tables.setdefault((live["side"], live["why"]), []).append(live["table"])
-        else:
-            others.append(("Not ready", reason))
-    return [
-        (f"{Side(side).label} is not read", f"{why} ({', '.join(names) if len(names) < 4 else f'{len(names)} tables'})")
-        for (side, why), names in tables.items()
-    ] + others

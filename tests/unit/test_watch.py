@@ -129,3 +129,10 @@ def test_a_side_that_was_not_read_yet_is_neither_up_nor_down() -> None:
     told = {"side": "bc", "up": False, "url": "https://bc.example.com", "detail": "Not yet.", "checked": None}
     shown = line(page(daemon={"sides": [told], "reasons": []}), "https://bc.example.com")
     assert shown == "bc ? https://bc.example.com Not yet."
+
+
+def test_a_side_whose_tables_are_all_away_for_one_reason_is_one_line() -> None:
+    reasons = [f"live:sales:{table}: No answer." for table in ("accounts", "contacts")]
+    shown = page(daemon={"sides": SIDES, "reasons": [*reasons, "store: It is away."]})
+    assert line(shown, "No answer.") == "Sales is not read: No answer. (accounts, contacts)"
+    assert line(shown, "store") == "Not ready: store: It is away."
