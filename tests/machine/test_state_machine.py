@@ -184,6 +184,20 @@ class Systems(Ground):
         self._run(self.stage.work())  # until its values are carried, what the other side says is a conflict with them
         chosen.agree(values, self.model.mapped)
 
+    @rule(pair=st.integers(0, 50), use=_SIDES)
+    def carry_one_sides_values(self, pair: int, use: Side) -> None:
+        """By `retry --use`: over the other's, whatever that has said."""
+        chosen = self._pair(pair)
+        if chosen is None or self._paused or chosen.bc == self.model.outside:
+            return
+        self._calm()
+        self._run(self.stage.work())
+        key = chosen.bc if use is Side.BC else chosen.sales
+        values = held(self._rows(use)[key], use)
+        self._command("retry", mappings=["CUSTOMER"], records=[key], use=use.value)
+        self._run(self.stage.work())
+        chosen.agree(values, self.model.mapped)
+
     @rule()
     def pause_or_resume(self) -> None:
         self._pause_or_resume()
