@@ -22,7 +22,8 @@ async def remember(connection: AsyncConnection, settled: Iterable[Settled], now:
     """Those of a batch that changed something, or settled a conflict; the end of a coupling once, though it is said of
     both its records."""
     kept = [one for one in settled if one.outcome in _KEPT or one.overruled]
-    once = {one.ids() if one.outcome is Outcome.UNCOUPLED else number: one for number, one in enumerate(kept)}
+    ends = Outcome.UNCOUPLED
+    once = {(one.mapping, one.ids()) if one.outcome is ends else number: one for number, one in enumerate(kept)}
     if rows := [_row(one, now) for one in once.values()]:
         await connection.execute(insert(HistoryRow), rows)
 
