@@ -19,6 +19,7 @@ from consumers.ports import Applied, Memory, Overtaken, Publish, Records, nowher
 from consumers.push import Push
 from consumers.recovering import Recovery
 from consumers.survivors import Survivors
+from consumers.tombstones import Tombstones
 from consumers.unrecorded import Unrecorded
 from schemas.change import Change, Op, decode
 from schemas.coupling import Coupling, Lookups
@@ -77,6 +78,7 @@ class Synchronise:
         self._lookups = LookUps(mappings, memory, targets)
         self._recovery = Recovery(memory, targets, publish, records)
         self._unrecorded = Unrecorded(memory, targets)
+        self._tombstones = Tombstones(memory, records or targets)
         self._survivors = Survivors(mappings, memory, pushes, self._lookups, publish, records or targets)
         self._observe = observe
 
@@ -155,16 +157,20 @@ class Synchronise:
         side = changes[0].side
         flags = (await self._memory.flags([mapping]))[mapping.name]
         skipped = await self._memory.skipped(mapping.name, side, newest)
+        dead: frozenset[str] = frozenset()
         with _storing():
             couplings = await self._memory.couplings([mapping.name], side, newest)
             if not flags.paused:
                 couplings = await self._recovery.couplings(mapping, couplings, max(one.captured_ms for one in changes))
                 couplings = await self._unrecorded.couplings(mapping, newest, superseded, couplings)
+                dead = await self._tombstones.dead(mapping, newest.values(), couplings)
             known = await self._lookups.known(mapping, list(newest.values()))
             newest = await self._tried_again(mapping, side, newest)
 
         def decided(change: Change, lookups: Lookups) -> Decision | Deletion:
             coupling = couplings.get((mapping.name, change.key))
+            if change.key in dead:
+                return Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True)
             if change.key in skipped and change.op is not Op.DELETE:
                 return _left_alone(change, mapping, coupling)
             return _decide(change, mapping, coupling, lookups, flags)

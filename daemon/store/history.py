@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import ColumnElement, Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from daemon.store.database import Database
+from daemon.store.database import Database, chunks
 from daemon.store.tables_of_history import HistoryRow
 from schemas.explanation import Event
 from schemas.outcome import Outcome, Settled
@@ -16,6 +16,10 @@ from schemas.side import Direction, Side
 # What leaves either side, or the coupling, other than it was. Failures are kept in a table of their own.
 _KEPT = frozenset({Outcome.INSERTED, Outcome.MODIFIED, Outcome.DELETED, Outcome.COUPLED, Outcome.UNCOUPLED})
 LAST = 50
+_IDS: Mapping[Side, ColumnElement[Any]] = {
+    Side.BC: HistoryRow.__table__.c.bc_id,
+    Side.SALES: HistoryRow.__table__.c.sales_id,
+}
 
 
 async def remember(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> None:
@@ -50,15 +54,23 @@ class History:
     async def of(self, mapping: str, ids: Mapping[Side, str]) -> list[Event]:
         """The last `LAST` of the records with these ids, the newest first."""
         row = HistoryRow
-        columns = {Side.BC: row.bc_id, Side.SALES: row.sales_id}
         # Each alternative by its own index, and the newest of both.
         found: dict[int, Row[Any]] = {}
         async with self._database.read() as connection:
             for side, key in ids.items():
-                query = select(*row.__table__.columns).where(row.mapping == mapping, columns[side] == key)
+                query = select(*row.__table__.columns).where(row.mapping == mapping, _IDS[side] == key)
                 asked = await connection.execute(query.order_by(row.id.desc()).limit(LAST))
                 found |= {one.id: one for one in asked}
         return [_event(found[number]) for number in sorted(found, reverse=True)[:LAST]]
+
+    async def deleted(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
+        """Those of these ids on `side` whose pair was deleted."""
+        row, found = HistoryRow, set[str]()
+        ended = (row.mapping == mapping, row.outcome == Outcome.DELETED.value)
+        async with self._database.read() as connection:
+            for chunk in chunks(sorted(ids)):
+                found.update(await connection.scalars(select(_IDS[side]).where(*ended, _IDS[side].in_(chunk))))
+        return frozenset(found)
 
 
 def _event(row: Row[Any]) -> Event:

@@ -14,6 +14,7 @@ from consumers.ports import Applied
 from daemon.store import begun
 from daemon.store.coupling_rows import coupling, id_column, load_references
 from daemon.store.database import Database, chunks, upsert
+from daemon.store.history import History
 from daemon.store.lookups import look_up
 from daemon.store.recording import record_batch
 from daemon.store.retries import Retries
@@ -62,6 +63,9 @@ class SqlMemory:
 
     async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:
         return await Retries(self._database).versions(mapping, side, ids)
+
+    async def deleted(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
+        return await History(self._database).deleted(mapping, side, ids)
 
     async def flags(self, mappings: Sequence[TableMapping]) -> Mapping[str, Flags]:
         """The file's settings; a stored "only coupled" overrides them, a running run that cleared it overrides both."""

@@ -334,3 +334,23 @@ async def test_a_deletion_that_an_expired_delta_link_would_have_told_is_found(
         await stage.restart()
     await stage.live()
     assert stage.bc.http.get(bc).status_code == 404
+
+
+@SIDES
+@pytest.mark.parametrize("topic", [Side.BC, Side.SALES])
+async def test_what_was_read_before_it_was_deleted_makes_no_partner_anew(stage: Stage, gone: str, topic: Side) -> None:
+    """A kill may put a page on its topic twice, behind the deletion. Its partner, made anew, would make another record
+    on this side, and that one another partner, in turn."""
+    await stage.configure(CUSTOMER={"on_delete": "delete", "only_coupled": False})
+    bc, sales = await pair(stage, city="Graz")
+    name = stage.topics.table(topic, "customers" if topic is Side.BC else "accounts")
+    told = [message for message, _ in stage.log.read(name)]
+    await delete(stage, gone, bc, sales)
+    assert names(stage) == ([], [])
+    since = stage.bc.mark(), stage.sales.mark()
+    for message in told:
+        stage.log.put(name, message.key, message.value)
+    await stage.work()
+    assert names(stage) == ([], [])
+    await stage.live()
+    assert (stage.bc.writes(since[0]), stage.sales.writes(since[1]), await stage.errors()) == ([], [], [])

@@ -96,6 +96,13 @@ MUTANTS = {
         "",
         "tests/unit/test_unrecorded.py::test_its_partner_is_found_and_goes_the_way_of_the_mapping",
     ),
+    "what was read before a deletion makes its record anew": Mutant(
+        2,
+        "consumers/tombstones.py",
+        "        return deleted - there.keys()\n",
+        "        return frozenset()\n",
+        "tests/checklist/test_deletions.py::test_what_was_read_before_it_was_deleted_makes_no_partner_anew",
+    ),
     "a creation in Sales is not written down": Mutant(
         2,
         "consumers/recovering.py",

@@ -256,6 +256,10 @@ class FakeMemory:
     async def skipped(self, mapping: str, side: Side, ids: Iterable[str] | None = None) -> frozenset[str]:
         return frozenset(self.left_alone)
 
+    async def deleted(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
+        ended = (one for one in self.settled if (one.mapping, one.outcome) == (mapping, Outcome.DELETED))
+        return frozenset(ids) & {key for one in ended if (key := one.ids()[side is Side.SALES])}
+
     async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:
         mine = (one for one in self.settled if (one.mapping, one.change.side) == (mapping, side))
         last = {one.change.key: one for one in mine if one.outcome is not Outcome.IGNORED}

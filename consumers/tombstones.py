@@ -1,0 +1,41 @@
+"""Changes of records that are gone, read before they went: they make no partner anew.
+
+A kill, or a sweep that was slow, may put what was read behind the deletion on its topic. Its partner, made anew, would
+be deleted in its turn, and its own first change, read meanwhile, would make another record here, and so on.
+"""
+
+from collections.abc import Collection, Mapping
+
+from consumers.ports import Memory, Records
+from schemas.change import Change, Op
+from schemas.coupling import Coupling
+from schemas.errors import ApiError
+from schemas.mapping import TableMapping
+from schemas.side import Side
+
+
+class Tombstones:
+    """One question to the store for records that are not coupled; a side is read for those that were deleted once."""
+
+    def __init__(self, memory: Memory, records: Mapping[Side, Records]) -> None:
+        self._memory, self._records = memory, records
+
+    async def dead(
+        self, mapping: TableMapping, changes: Collection[Change], found: Mapping[tuple[str, str], Coupling]
+    ) -> frozenset[str]:
+        """Of changes of one side, those without a coupling whose pair was deleted, and that are not there. One that
+        somebody has put back is as any other. ApiError while the side is away."""
+        new = {one.key: one for one in changes if one.op is not Op.DELETE and (mapping.name, one.key) not in found}
+        if not new:
+            return frozenset()
+        side = next(iter(new.values())).side
+        deleted = await self._memory.deleted(mapping.name, side, new)
+        if not deleted:
+            return frozenset()
+        try:
+            there = await self._records[side].read(mapping, sorted(deleted))
+        except ApiError as error:
+            if error.transient:
+                raise
+            return frozenset()
+        return deleted - there.keys()
