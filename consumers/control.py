@@ -245,17 +245,24 @@ class Control:
             raise Refused("run-over", f"Run {run.id} has {run.state.value}.", "Nothing is due.")
         else:  # the administrator has thought again
             await self._states.set_only_coupled(run.cleared, False if command.answer is Keep.KEEP else None)
+        # Who turned up while nobody had said that they may be created has no partner yet.
+        if command.answer is Keep.KEEP and run.cleared and run.state is not RunState.RUNNING:
+            await self._catch_up(command, run.cleared)
 
     async def _resume(self, command: Resume) -> None:
         """What was missed while paused is caught up with by a sweep of those mappings."""
         missed = await self._states.resume(self._names(command.mappings))
         if missed:
-            run_id = f"{command.id}-catch-up"
-            names, requested = tuple(missed), command.requested_by
-            run = Run(run_id, RunKind.CATCH_UP, RunState.ACCEPTED, names, requested_by=requested, created=self._now())
-            await self._runs.create_run(run, one_way_jobs(self._mappings, names))
+            await self._catch_up(command, missed)
             # The run is durable now, so what was missed is its business (promise 1).
-            await self._states.caught_up(names)
+            await self._states.caught_up(missed)
+
+    async def _catch_up(self, command: Resume | Answer, names: Sequence[str]) -> None:
+        """A sweep of what was modified since last time, once."""
+        run_id, requested = f"{command.id}-catch-up", command.requested_by
+        kind, state = RunKind.CATCH_UP, RunState.ACCEPTED
+        run = Run(run_id, kind, state, tuple(names), requested_by=requested, created=self._now())
+        await self._runs.create_run(run, one_way_jobs(self._mappings, names))
 
     def _names(self, names: Sequence[str] | None) -> list[str]:
         return [mapping.name for mapping in self._mappings.in_order(names)]

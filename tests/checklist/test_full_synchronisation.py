@@ -101,6 +101,21 @@ async def test_row_007_keep_lets_what_follows_create(stage: Stage) -> None:
     assert names(stage) == (["Adatum"], ["Adatum"])
 
 
+@pytest.mark.parametrize("finished", [False, True])
+async def test_row_007_keep_catches_up_with_who_turned_up_while_it_was_due(stage: Stage, finished: bool) -> None:
+    """Also where one thinks again, after *restore*."""
+    await stage.command("full-sync", mappings=list(CUSTOMERS), id="run")
+    if finished:
+        await stage.command("answer", run="run", answer="restore")
+    customer(stage)
+    account(stage)
+    await stage.live()
+    assert names(stage) == (["Adatum"], ["Fabrikam"]), "nobody has said yet that they may be created"
+    await stage.command("answer", run="run", answer="keep")
+    await stage.live()
+    assert names(stage) == (["Adatum", "Fabrikam"], ["Adatum", "Fabrikam"])
+
+
 @pytest.mark.parametrize("answer", ["keep", "restore"])
 async def test_row_008_a_kill_forgets_neither_the_flags_nor_the_question(stage: Stage, answer: str) -> None:
     before = await stage.only_coupled()
