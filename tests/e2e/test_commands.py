@@ -60,7 +60,7 @@ def test_a_daemon_is_driven_by_its_address_alone(at_work: World) -> None:
     assert note
     elsewhere = {"COUPLED_URL": note["web"], "COUPLED_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
                  "COUPLED_STORE__URL": "sqlite:///nothing.db"}  # fmt: skip
-    for words in (["sync", "CUSTOMER"], ["answer", "nothing", "keep"]):
+    for words in (["sync", "CUSTOMER"], ["pause", "CUSTOMER"], ["resume", "CUSTOMER"], ["answer", "nothing", "keep"]):
         here, there = (coupled(at_work, *words, "--json", env=env) for env in ({}, elsewhere))
         assert there.returncode == here.returncode, there.stderr
         told, same = document(there), document(here)
@@ -74,7 +74,7 @@ def test_a_daemon_is_driven_by_its_address_alone(at_work: World) -> None:
     assert document(there) == document(here)
     number = at_work.pair(2, "customers", "accounts")[2]["number"]
     same = [["explain", "CUSTOMER", number, "--all"], ["explain", "CUSTOMER", "no/such?"], ["explain", "NOTHING", "1"]]
-    for words in (*same, ["dead-letters", "list"]):
+    for words in (*same, ["dead-letters", "list"], ["dead-letters", "replay", "99", "--yes"]):
         here, there = (coupled(at_work, *words, env=env) for env in ({}, elsewhere))
         assert (there.returncode, there.stdout, there.stderr) == (here.returncode, here.stdout, here.stderr)
     here, there = (coupled(at_work, "check", "--json", env=env) for env in ({}, elsewhere))
@@ -83,6 +83,14 @@ def test_a_daemon_is_driven_by_its_address_alone(at_work: World) -> None:
     assert (told, there.returncode) == (same, here.returncode)
     nobody = coupled(at_work, "--url", "http://127.0.0.1:1", "status")
     assert (nobody.returncode, "does not answer" in nobody.stderr) == (3, True)
+
+
+def test_the_same_commands_print_tables_for_people(at_work: World) -> None:
+    for words in (["status"], ["jobs"], ["errors"], ["couplings", "CUSTOMER"]):
+        done = coupled(at_work, *words)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+        assert SECRET not in done.stdout + done.stderr
 
 
 def test_a_command_reports_its_outcome_as_one_json_document(at_work: World) -> None:

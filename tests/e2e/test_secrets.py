@@ -30,13 +30,17 @@ LOOKS = (
     "status",
     "jobs",
     "job 1",
+    "job 99999",
     "errors",
     "couplings CUSTOMER",
+    "couplings NOBODY",
     "mappings check",
+    "mappings diff",
     "check",
+    "sync CUSTOMER",
     "sync NOBODY",
 )
-PLAIN = ("status", "errors", "check")
+PLAIN = ("status", "errors", "job 1", "check", "sync NOBODY")
 
 
 @dataclass
