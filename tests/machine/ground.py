@@ -18,7 +18,7 @@ from daemon.sandbox.seed import seed
 from schemas.job import RunState
 from schemas.mapping import OnDelete, OnUpdateConflict
 from schemas.side import Side
-from tests.machine.model import FIELDS, Model, Pair
+from tests.machine.model import FIELDS, Model, Pair, held
 from tests.support import simulators
 from tests.support.simulators import Row
 from tests.support.stage import Stage
@@ -104,6 +104,21 @@ class Ground(RuleBasedStateMachine):
 
     def _pair(self, number: int) -> Pair | None:
         return self.model.pairs[number % len(self.model.pairs)] if self.model.pairs else None
+
+    @contextlib.contextmanager
+    def _one_sides_values(self, number: int, use: Side) -> Iterator[Pair | None]:
+        """The pair that both will hold the values of `use` of, once what is asked for in here is carried: until then,
+        what the other side says is a conflict with them. None where nothing is carried now."""
+        chosen = self._pair(number)
+        if chosen is None or self._paused or chosen.bc == self.model.outside:
+            yield None
+            return
+        self._calm()
+        self._run(self.stage.work())
+        values = held(self._rows(use)[chosen.id(use)], use)
+        yield chosen
+        self._run(self.stage.work())
+        chosen.agree(values, self.model.mapped)
 
     def _full_sync(self, answer: str, *, in_advance: bool = True, **named: Any) -> None:
         self._calm()

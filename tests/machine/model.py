@@ -37,6 +37,9 @@ class Pair:
     spells: dict[str, set[int]] = field(default_factory=dict)
     back: set[str] = field(default_factory=set)
 
+    def id(self, side: Side) -> str:
+        return self.bc if side is Side.BC else self.sales
+
     @property
     def edited(self) -> bool:
         return any(self.since.values())

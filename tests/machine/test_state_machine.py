@@ -18,7 +18,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule, run_s
 from schemas.mapping import OnUpdateConflict
 from schemas.side import Side
 from tests.machine.ground import Ground, faults, happened
-from tests.machine.model import FIELDS, OPTIONAL, held
+from tests.machine.model import FIELDS, OPTIONAL
 from tests.support.faults import called
 
 # Steps of one example: hypothesis ends some early, and this many are made on average.
@@ -172,31 +172,17 @@ class Systems(Ground):
     @rule(pair=st.integers(0, 50), use=_SIDES)
     def couple_anew(self, pair: int, use: Side) -> None:
         """Uncoupled, and coupled with the values of one side, whatever the other has said."""
-        chosen = self._pair(pair)
-        if chosen is None or self._paused or chosen.bc == self.model.outside:
-            return
-        self._calm()
-        self._run(self.stage.work())
-        key = chosen.bc if use is Side.BC else chosen.sales
-        values = held(self._rows(use)[key], use)
-        self._command("uncouple", mapping="CUSTOMER", records=[key])
-        self._command("couple", mapping="CUSTOMER", bc_id=chosen.bc, sales_id=chosen.sales, use=use.value)
-        self._run(self.stage.work())  # until its values are carried, what the other side says is a conflict with them
-        chosen.agree(values, self.model.mapped)
+        with self._one_sides_values(pair, use) as chosen:
+            if chosen is not None:
+                self._command("uncouple", mapping="CUSTOMER", records=[chosen.id(use)])
+                self._command("couple", mapping="CUSTOMER", bc_id=chosen.bc, sales_id=chosen.sales, use=use.value)
 
     @rule(pair=st.integers(0, 50), use=_SIDES)
     def carry_one_sides_values(self, pair: int, use: Side) -> None:
         """By `retry --use`: over the other's, whatever that has said."""
-        chosen = self._pair(pair)
-        if chosen is None or self._paused or chosen.bc == self.model.outside:
-            return
-        self._calm()
-        self._run(self.stage.work())
-        key = chosen.bc if use is Side.BC else chosen.sales
-        values = held(self._rows(use)[key], use)
-        self._command("retry", mappings=["CUSTOMER"], records=[key], use=use.value)
-        self._run(self.stage.work())
-        chosen.agree(values, self.model.mapped)
+        with self._one_sides_values(pair, use) as chosen:
+            if chosen is not None:
+                self._command("retry", mappings=["CUSTOMER"], records=[chosen.id(use)], use=use.value)
 
     @rule()
     def pause_or_resume(self) -> None:
