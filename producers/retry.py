@@ -19,10 +19,14 @@ from schemas.side import Direction, Side
 from schemas.topics import Topics
 
 _MOST = 200
+# Of the retry set of a `sync`, the records that are read and published together.
+PAGE = 400
 # A topic that was made anew never comes to where a wave ended.
 _LONGEST = timedelta(minutes=10)
 # What is through by then kept nobody waiting.
 _SHORT = timedelta(seconds=5)
+# In the position of a sweep: the key behind which failures are still to be read; and that all were.
+_FAILED, _BEGIN = "failed", "begin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,9 @@ class Failures(Protocol):
     async def due(self, now: datetime, limit: int, served: Collection[tuple[str, Direction]]) -> Sequence[Due]:
         """Of these mappings and directions, in their order."""
 
-    async def failed(self, mapping: str, direction: Direction) -> Sequence[Due]:
-        """The open failures of one direction that are not skipped: the retry set of a `sync`."""
+    async def failed(self, mapping: str, direction: Direction, after: str, limit: int) -> Sequence[Due]:
+        """The open failures of one direction that are not skipped, the retry set of a `sync`: the next `limit` of
+        them behind the key `after`, in the order of their keys."""
 
     async def taken(self, due: Sequence[Due], now: datetime) -> None:
         """They are on the log, and not due again before their outcome, or a good while, has passed.
@@ -157,15 +162,18 @@ class FailedFirst:
         self._carried: dict[str, str] = {}
 
     async def read(self, position: Position | None) -> Page:
-        if position is not None:
-            page = await self._sweep.read(None if position.get("begin") else position)
-            return replace(
-                page, changes=tuple(one for one in page.changes if self._carried.get(one.key) != one.version)
-            )
-        due = await self._failures.failed(self._mapping.name, self._direction)
+        position = position or {_FAILED: ""}
+        if _FAILED in position:
+            return await self._failed(position[_FAILED])
+        page = await self._sweep.read(None if position.get(_BEGIN) else position)
+        return replace(page, changes=tuple(one for one in page.changes if self._carried.get(one.key) != one.version))
+
+    async def _failed(self, after: str) -> Page:
+        due = await self._failures.failed(self._mapping.name, self._direction, after, PAGE)
         changes = await _read(self._records, self._mapping, due, self._now(), self._job)
-        self._carried = {change.key: change.version for change in changes}
-        return Page(tuple(changes), {"next": "", "begin": True}, more=True)
+        self._carried |= {change.key: change.version for change in changes}
+        left = {_FAILED: due[-1].key} if len(due) == PAGE else {_BEGIN: True}
+        return Page(tuple(changes), {"next": "", **left}, more=True)
 
 
 async def _read(

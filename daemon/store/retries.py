@@ -41,11 +41,12 @@ class Retries:
         ready += [Due(one.mapping, Direction(one.direction), one.source_key) for one in owing]
         return sorted(dict.fromkeys(ready[:limit]), key=lambda one: (one.mapping, one.direction, one.key))
 
-    async def failed(self, mapping: str, direction: Direction) -> list[Due]:
-        row = FailureRow
-        query = select(*row.__table__.columns).where(*_open(), row.mapping == mapping, row.direction == direction.value)
+    async def failed(self, mapping: str, direction: Direction, after: str, limit: int) -> list[Due]:
+        row = FailureRow  # in the order of its unique index
+        here = (row.mapping == mapping, row.direction == direction.value, row.source_key > after)
+        query = select(*row.__table__.columns).where(*_open(), *here).order_by(row.source_key).limit(limit)
         async with self._database.read() as connection:
-            return [_due(one) for one in await connection.execute(query.order_by(row.id))]
+            return [_due(one) for one in await connection.execute(query)]
 
     async def taken(self, due: Sequence[Due], now: datetime) -> None:
         row = FailureRow

@@ -9,6 +9,7 @@ import pytest
 
 from producers.current import Current
 from producers.ports import Page, Position, Published
+from producers.retry import PAGE as RETRY_PAGE
 from producers.retry import Due, FailedFirst, Retry
 from schemas import rows
 from schemas.change import Change, Op, decode, encode
@@ -41,8 +42,8 @@ class Desk:
     async def due(self, now: datetime, limit: int, served: Collection[tuple[str, Direction]]) -> Sequence[Due]:
         return [one for one in self.open if (one.mapping, one.direction) in served]
 
-    async def failed(self, name: str, direction: Direction) -> Sequence[Due]:
-        return self.open
+    async def failed(self, name: str, direction: Direction, after: str, limit: int) -> Sequence[Due]:
+        return sorted((one for one in self.open if one.key > after), key=lambda one: one.key)[:limit]
 
     async def taken(self, due: Sequence[Due], now: datetime) -> None:
         self.was_taken += due
@@ -143,12 +144,31 @@ class OnePage:
 
 async def test_a_sync_begins_with_what_failed_before_counted_in_its_job() -> None:
     desk = Desk(HERE, GONE)
-    sweep = FailedFirst(OnePage(), desk, Current(Side.BC, desk, desk), MAPPING, (7, TO_SALES), lambda: NOON)
+    sweep = _failed_first(desk)
     first = await sweep.read(None)
     assert [(change.key, change.op, change.job) for change in first.changes] == [
-        (ROW["id"], Op.READ, 7),
         (GONE.key, Op.DELETE, 7),
+        (ROW["id"], Op.READ, 7),
     ]
     assert first.more
     assert "next" in first.position
     assert not (await sweep.read(first.position)).more
+
+
+async def test_many_that_failed_before_are_read_page_by_page_and_gone_on_with_after_a_kill() -> None:
+    """A hundred thousand of them in one page would be read for minutes, and all again after a kill in between."""
+    keys = [f"{number:06}" for number in range(2 * RETRY_PAGE + 1)]
+    desk = Desk(*(Due(MAPPING.name, TO_SALES, key) for key in keys))
+    read, position = list[list[str]](), None
+    while position is None or not position.get("begin"):
+        page = await _failed_first(desk).read(position)  # another sweep, each time, as after a kill
+        assert page.more
+        read.append([change.key for change in page.changes])
+        position = page.position
+    assert [len(page) for page in read] == [RETRY_PAGE, RETRY_PAGE, 1]
+    assert [key for page in read for key in page] == keys
+    assert not (await _failed_first(desk).read(position)).more
+
+
+def _failed_first(desk: Desk) -> FailedFirst:
+    return FailedFirst(OnePage(), desk, Current(Side.BC, desk, desk), MAPPING, (7, TO_SALES), lambda: NOON)

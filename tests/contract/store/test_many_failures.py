@@ -153,7 +153,13 @@ async def _listed(store: Store, clock: Clock) -> None:
     assert len(behind) == 50
 
 
-OPERATIONS = (_begun, _recorded, _listed, _retried, _retried_elsewhere, _retried_some)
+async def _swept(store: Store, clock: Clock) -> None:
+    page = await store.retries.failed(CUSTOMER, Direction.TO_SALES, "", 50)
+    assert len(page) == 50
+    assert len(await store.retries.failed(CUSTOMER, Direction.TO_SALES, page[-1].key, 50)) == 50
+
+
+OPERATIONS = (_begun, _recorded, _listed, _retried, _retried_elsewhere, _retried_some, _swept)
 
 
 async def test_what_is_done_for_every_batch_and_every_second_looks_at_few(

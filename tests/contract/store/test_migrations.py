@@ -100,7 +100,7 @@ async def _is_readable(store: Store, n: int) -> None:
     assert (job.state, job.published, job.swept, sum(job.counters.values())) == (JobState.RUNNING, 5, True, 5)
     [failure] = [one for one in await store.views.failures(CUSTOMER) if one.source_key == f"f{n}"]
     assert (failure.problem.code, failure.attempts, failure.first_at) == ("http-400", 1, AT)
-    assert f"f{n}" in {one.key for one in await store.retries.failed(CUSTOMER, Direction.TO_SALES)}
+    assert f"f{n}" in {one.key for one in await store.retries.failed(CUSTOMER, Direction.TO_SALES, "", 100)}
     assert (await store.memory.applied(f"topic-{n}", "log-1")).offsets == {0: 40}
     assert await store.positions.resume(f"live:bc:table{n}", "log-1") == {"modified": "2026-02-01T08:00:00Z"}
     state = await store.states.get(f"MAPPING-{n}")

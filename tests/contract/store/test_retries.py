@@ -85,7 +85,7 @@ async def test_retrying_ends_the_skipping_and_makes_the_record_due(store: Store,
     for key in ("b1", "b2"):
         await record(store, failed(key))
         await record(store, failed(key))
-    assert await store.retries.failed(CUSTOMER, TO_SALES) == []
+    assert await store.retries.failed(CUSTOMER, TO_SALES, "", 10) == []
     assert await store.retries.retry([CUSTOMER], ["B1"]) == 1
     assert await store.memory.skipped(CUSTOMER, Side.BC) == {"b2"}
     assert await store.retries.due(clock(), 10, SERVED) == [due("b1")]
@@ -96,14 +96,23 @@ async def test_retrying_ends_the_skipping_and_makes_the_record_due(store: Store,
 async def test_the_retry_set_of_a_direction_is_its_open_failures(store: Store) -> None:
     await record(store, failed("b1"), failed("b2"), failed("s1", side=Side.SALES))
     await record(store, ended("b2", Outcome.UNCHANGED))
-    assert await store.retries.failed(CUSTOMER, TO_SALES) == [due("b1")]
-    assert await store.retries.failed(CUSTOMER, TO_BC) == [due("s1", TO_BC)]
+    assert await store.retries.failed(CUSTOMER, TO_SALES, "", 10) == [due("b1")]
+    assert await store.retries.failed(CUSTOMER, TO_BC, "", 10) == [due("s1", TO_BC)]
+
+
+async def test_the_retry_set_is_read_page_by_page(store: Store) -> None:
+    """What fails anew while it is read changes neither what is behind, nor what is still to come."""
+    await record(store, *(failed(f"b{number}") for number in (5, 1, 4, 2)), failed("a9", "http-403"))
+    first = await store.retries.failed(CUSTOMER, TO_SALES, "", 3)
+    assert first == [due("a9"), due("b1"), due("b2")]
+    await record(store, failed("b1", "http-403"), failed("b3"), ended("b4", Outcome.UNCHANGED))
+    assert await store.retries.failed(CUSTOMER, TO_SALES, first[-1].key, 3) == [due("b3"), due("b5")]
 
 
 async def test_of_a_record_that_is_gone_nothing_is_left_to_carry(store: Store) -> None:
     await record(store, failed("b1"), failed("b2"))
     await record(store, ended("s1", Outcome.DELETED, side=Side.SALES, partner="b1", gone="b1"))
-    assert await store.retries.failed(CUSTOMER, TO_SALES) == [due("b2")]
+    assert await store.retries.failed(CUSTOMER, TO_SALES, "", 10) == [due("b2")]
 
 
 async def test_one_conflict_is_told_once_and_the_side_that_did_not_settle_it_is_read_again(
