@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from consumers import problems
+from consumers.never_agreed import left_to_partner, overwritten
 from consumers.opened import unagreed
 from consumers.owed import left_blank, owed_by
 from consumers.translate import (
@@ -200,7 +201,7 @@ def modify(
         rule
         for rule in _due_rules(mapping, change.direction, (mine.base, theirs.base), adopting)
         if _touched(rule, change.side, seen.base, mine.base)
-        and not _left_to_partner(rule, mapping, change.side, (seen.base, mine.base, theirs.base))
+        and not left_to_partner(rule, mapping, change.side, (seen.base, mine.base, theirs.base))
     ]
     touched = [rule for rule in changed if not owed_by(rule, change.direction, (seen.base, theirs.base), lookups)]
     translated = translate(touched, change.direction, seen.base, lookups)
@@ -208,7 +209,8 @@ def modify(
     fields = _lacking(touched, there, translated, theirs.base)
     updated = coupling.with_half(change.side, _moved(mine, seen, mapping, change))
     if fields:
-        return Modify(change, mapping, updated, fields, outcome)
+        lost = overwritten(touched, change.direction, fields, (mine.base, theirs.base))
+        return Modify(change, mapping, updated, fields, outcome, overruled=lost)
     end = outcome if adopting else Outcome.UNCHANGED
     # By the coupling it is told what is owed still (`consumers.owed`).
     keep = updated if adopting or touched != changed or updated != coupling else None
@@ -247,27 +249,6 @@ def adopt(change: Change, mapping: TableMapping, row: rows.Row, lookups: Lookups
 def _touched(rule: FieldRule, source: Side, seen: Values, base: Values) -> bool:
     names = rule.fields(source)
     return not names or any(name in seen and seen[name] != base.get(name, _MISSING) for name in names)
-
-
-def _left_to_partner(
-    rule: FieldRule, mapping: TableMapping, source: Side, known: tuple[Values, Values, Values]
-) -> bool:
-    """A field mapped since both sides last agreed, blank on our side: theirs may hold the only value, and carries it.
-
-    `known`: our values now, and what each side held when they agreed. A value of ours is written, as in a full
-    synchronisation.
-    """
-    seen, mine, theirs = known
-    if not mapping.both_ways(rule):
-        return False
-    agreed = any(name in mine for name in rule.fields(source))
-    agreed = agreed or any(name in theirs for name in rule.fields(source.other))
-    return not agreed and all(_is_blank(source, seen.get(name)) for name in rule.fields(source))
-
-
-def _is_blank(side: Side, value: Any) -> bool:
-    """BC has no nulls: its 0 and false are blanks too (wire-protocols A2)."""
-    return value is None or (side is Side.BC and value == 0)
 
 
 def _moved(mine: Half, seen: Half, mapping: TableMapping, change: Change) -> Half:

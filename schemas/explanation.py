@@ -118,8 +118,8 @@ class Trouble:
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that became of the pair. `wrote` are the partner's fields that were written, where it was modified;
-    `overruled` the values that lost a conflict, by the names of the side that `direction` leads to. `job`: the one that
-    carried it, None for a live change."""
+    `overruled` the values that are nowhere any more, by the names of the side that `direction` leads to: written over,
+    if `wrote` has the name, else kept back by an edit there. `job`: the one that carried it, None for a live change."""
 
     at: datetime
     direction: Direction

@@ -39,8 +39,9 @@ class Settled:
     are, and have not got the name or the field wanted of them yet. One that is ignored owes the record for want of
     which it takes no part.
     `superseded`: a newer version decides (promise 3); this one is counted, and says nothing about the record.
-    `wrote`: the partner's fields that a change was written to. `overruled`: what was edited on both sides, by the
-    partner's names, with the value of the side that lost (business-central-sync 3.6).
+    `wrote`: the partner's fields that a change was written to. `overruled`: values that are nowhere any
+    more, by the partner's names: of what was edited on both sides, that of the side that lost (business-central-sync
+    3.6), and the partner's that were written over without ever having been agreed on.
     """
 
     change: Change

@@ -92,8 +92,12 @@ def _history(found: Explanation) -> Iterator[str]:
 
 def _became(event: Event) -> str:
     wrote = f": {', '.join(event.wrote)}" if event.wrote else ""
-    lost = "".join(f"; {name} {shown(value)} lost the conflict" for name, value in event.overruled.items())
+    lost = "".join(f"; {name} {shown(value)} {_lost(event, name)}" for name, value in event.overruled.items())
     return f"{event.outcome.value}{wrote}{lost}{f' (job {event.job})' if event.job else ''}"
+
+
+def _lost(event: Event, name: str) -> str:
+    return "was written over" if name in event.wrote else "lost to an edit there"
 
 
 def _ended(one: Trouble) -> str:

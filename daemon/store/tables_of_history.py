@@ -12,7 +12,7 @@ from daemon.store.columns import Base, RowId
 class HistoryRow(Base):
     """Something that was carried, coupled or decided between two records, numbered as it was recorded.
 
-    `wrote` are the fields written, `overruled` the values that lost a conflict. `job_id` may outlive its job.
+    `wrote` are the fields written, `overruled` the values that are nowhere any more. `job_id` may outlive its job.
     """
 
     __tablename__ = "history"

@@ -179,6 +179,21 @@ async def test_its_history_names_what_was_carried_and_the_value_that_lost(stage:
     assert wrote == {"phoneNumber", "address1_city" if policy == "bc_wins" else "city"}
 
 
+@pytest.mark.parametrize(("use", "lost"), [("bc", "address1_city"), ("sales", "city")])
+async def test_its_history_keeps_what_was_written_over_when_a_sides_values_were_taken(
+    stage: Stage, use: str, lost: str
+) -> None:
+    bc, sales = await pair(stage, city="Ulm")
+    stage.bc.edit(bc, city="Wien")
+    stage.sales.edit(sales, address1_city="Bonn")
+    assert (await stage.command("retry", records=[key(bc)], use=use)).error is None
+    await stage.live()
+    assert (await explained(stage, key(bc))).in_step
+    newest = (await explained(stage, key(bc))).history[0]
+    assert (newest.outcome, newest.wrote) == (Outcome.MODIFIED, [lost])
+    assert newest.overruled == {lost: "Bonn" if use == "bc" else "Wien"}
+
+
 @pytest.mark.parametrize("named", [Side.BC, Side.SALES])
 async def test_a_record_that_was_deleted_for_its_partners_sake_is_still_told_of(stage: Stage, named: Side) -> None:
     await stage.configure(CUSTOMER={"on_delete": "delete"})

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from consumers.decide import Create, Decision, Deletion, Modify, decide
+from consumers.pairing import opened
 from schemas.coupling import Coupling, Reference
 from schemas.flags import Flags
 from schemas.mapping import TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
+from schemas.use import Use
 from tests.support.made import (
     BC_ID,
     CITY,
@@ -62,6 +64,20 @@ def test_only_the_fields_that_differ_are_written() -> None:
     assert isinstance(decision, Modify)
     assert dict(decision.fields) == {"address1_city": "Wien"}
     assert decision.partner.version == 'W/"10"'
+
+
+def test_what_is_written_over_without_having_been_agreed_on_is_told() -> None:
+    """Somebody has chosen BC's values: what Sales holds is nowhere else afterwards. Its blanks are no loss."""
+    mapped, row = mapping(), bc_row(at=11, displayName="Adatum", city="Wien", phoneNumber="+43 1")
+    there = {**AGREED_THERE, "telephone1": None}
+    chosen = opened(mapped, coupled(mapped, bc_row(at=10, **AGREED), sales_row(at=10, **there)), Use.BC)
+    decision = decide(change_of(mapped, Side.BC, row), mapped, chosen, {}, OPEN)
+    assert isinstance(decision, Modify)
+    assert decision.fields["address1_city"] == "Wien"
+    assert decision.overruled == {"address1_city": "Graz"}
+    edited = after_bc(row)
+    assert isinstance(edited, Modify)
+    assert not edited.overruled  # of the same field: both had agreed on what it was
 
 
 def test_an_older_version_never_overwrites_a_newer_one() -> None:

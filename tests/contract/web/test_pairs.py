@@ -47,11 +47,11 @@ async def test_it_tells_the_versions_now_and_last_seen(browser):
     assert "as last seen" not in text
 
 
-async def test_its_history_tells_what_was_written_what_lost_a_conflict_and_by_which_job(browser):
+async def test_its_history_tells_what_was_written_and_written_over_and_by_which_job(browser):
     text = (await browser.get(PAGE)).text
     history = text[text.index('id="history"') : text.index('id="failures"')]
     modified, inserted = re.findall(r"<tr><td.*?</tr>", history, re.S)
-    assert all(part in modified for part in ("modified", "wrote", "edited on both sides", "&lt;b&gt;", "live"))
+    assert all(part in modified for part in ("modified", "wrote", "was written over", "&lt;b&gt;", "live"))
     assert all(part in inserted for part in ("inserted", 'href="/jobs/4"'))
 
 
