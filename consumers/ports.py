@@ -70,8 +70,8 @@ class Memory(Protocol):
         """Those of these ids on `side` whose own changes have failed, and have not ended well since: the versions that
         failed."""
 
-    async def deleted(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
-        """Those of these ids on `side` whose pair was deleted on both sides, lately."""
+    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
+        """Those of these ids on `side` whose pair was deleted or uncoupled, lately."""
 
     async def couplings(
         self, mappings: Iterable[str], side: Side, ids: Iterable[str]

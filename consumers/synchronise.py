@@ -163,9 +163,11 @@ class Synchronise:
             if not flags.paused:
                 couplings = await self._recovery.couplings(mapping, couplings, max(one.captured_ms for one in changes))
                 couplings = await self._unrecorded.couplings(mapping, newest, superseded, couplings)
-                dead = await self._tombstones.dead(mapping, newest.values(), couplings)
-            known = await self._lookups.known(mapping, list(newest.values()))
             newest = await self._tried_again(mapping, side, newest)
+            if not flags.paused:
+                making = [one for one in newest.values() if one.retry or not flags.only_coupled]
+                dead = await self._tombstones.dead(mapping, making, couplings)
+            known = await self._lookups.known(mapping, list(newest.values()))
 
         def decided(change: Change, lookups: Lookups) -> Decision | Deletion:
             coupling = couplings.get((mapping.name, change.key))

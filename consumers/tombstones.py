@@ -1,7 +1,8 @@
 """Changes of records that are gone, read before they went: they make no partner anew.
 
 A kill, or a sweep that was slow, may put what was read behind the deletion on its topic. Its partner, made anew, would
-be deleted in its turn, and its own first change, read meanwhile, would make another record here, and so on.
+be deleted in its turn, and its own first change, read meanwhile, would make another record here, and so on. One that
+was only uncoupled would be there twice, or be coupled with what is gone.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,7 +16,7 @@ from schemas.side import Side
 
 
 class Tombstones:
-    """One question to the store for records that are not coupled; a side is read for those that were deleted once."""
+    """One question to the store for records that are not coupled; a side is read for those that were coupled once."""
 
     def __init__(self, memory: Memory, records: Mapping[Side, Records]) -> None:
         self._memory, self._records = memory, records
@@ -23,19 +24,19 @@ class Tombstones:
     async def dead(
         self, mapping: TableMapping, changes: Collection[Change], found: Mapping[tuple[str, str], Coupling]
     ) -> frozenset[str]:
-        """Of changes of one side, those without a coupling whose pair was deleted, and that are not there. One that
-        somebody has put back is as any other. ApiError while the side is away."""
+        """Of changes of one side that may make partners, those without a coupling whose pair has ended, and that are not
+        there. One that somebody has put back is as any other. ApiError while the side is away."""
         new = {one.key: one for one in changes if one.op is not Op.DELETE and (mapping.name, one.key) not in found}
         if not new:
             return frozenset()
         side = next(iter(new.values())).side
-        deleted = await self._memory.deleted(mapping.name, side, new)
-        if not deleted:
+        ended = await self._memory.ended(mapping.name, side, new)
+        if not ended:
             return frozenset()
         try:
-            there = await self._records[side].read(mapping, sorted(deleted))
+            there = await self._records[side].read(mapping, sorted(ended))
         except ApiError as error:
             if error.transient:
                 raise
             return frozenset()
-        return deleted - there.keys()
+        return ended - there.keys()

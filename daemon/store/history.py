@@ -15,6 +15,7 @@ from schemas.side import Direction, Side
 
 # What leaves either side, or the coupling, other than it was. Failures are kept in a table of their own.
 _KEPT = frozenset({Outcome.INSERTED, Outcome.MODIFIED, Outcome.DELETED, Outcome.COUPLED, Outcome.UNCOUPLED})
+_ENDS = (Outcome.DELETED, Outcome.UNCOUPLED)
 LAST = 50
 _IDS: Mapping[Side, ColumnElement[Any]] = {
     Side.BC: HistoryRow.__table__.c.bc_id,
@@ -63,10 +64,10 @@ class History:
                 found |= {one.id: one for one in asked}
         return [_event(found[number]) for number in sorted(found, reverse=True)[:LAST]]
 
-    async def deleted(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
-        """Those of these ids on `side` whose pair was deleted."""
+    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
+        """Those of these ids on `side` whose pair was deleted or uncoupled."""
         row, found = HistoryRow, set[str]()
-        ended = (row.mapping == mapping, row.outcome == Outcome.DELETED.value)
+        ended = (row.mapping == mapping, row.outcome.in_([one.value for one in _ENDS]))
         async with self._database.read() as connection:
             for chunk in chunks(sorted(ids)):
                 found.update(await connection.scalars(select(_IDS[side]).where(*ended, _IDS[side].in_(chunk))))

@@ -64,8 +64,8 @@ class SqlMemory:
     async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:
         return await Retries(self._database).versions(mapping, side, ids)
 
-    async def deleted(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
-        return await History(self._database).deleted(mapping, side, ids)
+    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
+        return await History(self._database).ended(mapping, side, ids)
 
     async def flags(self, mappings: Sequence[TableMapping]) -> Mapping[str, Flags]:
         """The file's settings; a stored "only coupled" overrides them, a running run that cleared it overrides both."""

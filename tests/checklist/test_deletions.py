@@ -354,3 +354,33 @@ async def test_what_was_read_before_it_was_deleted_makes_no_partner_anew(stage: 
     assert names(stage) == ([], [])
     await stage.live()
     assert (stage.bc.writes(since[0]), stage.sales.writes(since[1]), await stage.errors()) == ([], [], [])
+
+
+@SIDES
+async def test_nor_where_a_deletion_only_ends_the_coupling(stage: Stage, gone: str) -> None:
+    """Its partner lives, and would be coupled with what is gone, or be there twice."""
+    await stage.configure(CUSTOMER={"on_delete": "uncouple", "only_coupled": False})
+    bc, sales = await pair(stage, city="Graz")
+    name = stage.topics.table(*((Side.BC, "customers") if gone == "customer" else (Side.SALES, "accounts")))
+    told = [message for message, _ in stage.log.read(name)]
+    await delete(stage, gone, bc, sales)
+    left = ([], ["Adatum"]) if gone == "customer" else (["Adatum"], [])
+    assert names(stage) == left
+    for message in told:
+        stage.log.put(name, message.key, message.value)
+    await stage.live()
+    assert (names(stage), await stage.couplings("CUSTOMER")) == (left, {})
+    assert await stage.errors() == []
+
+
+async def test_a_record_that_gets_no_partner_is_not_looked_for(stage: Stage) -> None:
+    """An API call for each change of what somebody has uncoupled would be for nothing."""
+    await stage.configure(CUSTOMER={"only_coupled": True})
+    bc, _ = await pair(stage, city="Graz")
+    await stage.command("uncouple", mapping="CUSTOMER", all=True)
+    await stage.live()
+    stage.bc.edit(bc, city="Wien")
+    await stage.capture({Side.BC})
+    since = stage.bc.mark()
+    await stage.work()
+    assert stage.bc.log(since) == []

@@ -99,7 +99,7 @@ MUTANTS = {
     "what was read before a deletion makes its record anew": Mutant(
         2,
         "consumers/tombstones.py",
-        "        return deleted - there.keys()\n",
+        "        return ended - there.keys()\n",
         "        return frozenset()\n",
         "tests/checklist/test_deletions.py::test_what_was_read_before_it_was_deleted_makes_no_partner_anew",
     ),
