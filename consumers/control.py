@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from consumers.pairing import check_use
-from consumers.starting import Started, one_way_jobs, run_of, starts
+from consumers.starting import Started, catch_up, run_of, starts
 from schemas import command as commands
 from schemas.command import Answer, Command, Couple, FullSync, Match, Pause, Resume, Retry, Sync, Uncouple, Verify
 from schemas.command_outcome import CommandOutcome
@@ -259,10 +259,8 @@ class Control:
 
     async def _catch_up(self, command: Resume | Answer, names: Sequence[str]) -> None:
         """A sweep of what was modified since last time, once."""
-        run_id, requested = f"{command.id}-catch-up", command.requested_by
-        kind, state = RunKind.CATCH_UP, RunState.ACCEPTED
-        run = Run(run_id, kind, state, tuple(names), requested_by=requested, created=self._now())
-        await self._runs.create_run(run, one_way_jobs(self._mappings, names))
+        run_id = f"{command.id}-catch-up"
+        await self._runs.create_run(*catch_up(run_id, command.requested_by, self._mappings, names, self._now()))
 
     def _names(self, names: Sequence[str] | None) -> list[str]:
         return [mapping.name for mapping in self._mappings.in_order(names)]

@@ -60,6 +60,14 @@ def one_way_jobs(mappings: Mappings, names: Sequence[str]) -> Jobs:
     return [(mapping.name, way) for mapping in mappings.in_order(names) for way in mapping.direction.one_ways]
 
 
+def catch_up(
+    run_id: str, requested_by: str, mappings: Mappings, names: Sequence[str], now: datetime
+) -> tuple[Run, Jobs]:
+    """A sweep of what was modified since last time, where changes went by."""
+    run = Run(run_id, RunKind.CATCH_UP, RunState.ACCEPTED, tuple(names), requested_by=requested_by, created=now)
+    return run, one_way_jobs(mappings, names)
+
+
 def _names(command: Started, mappings: Mappings) -> list[str]:
     if isinstance(command, Uncouple):
         return [one.name for one in mappings.uncoupled_with(command.mapping)]

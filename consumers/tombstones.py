@@ -24,8 +24,8 @@ class Tombstones:
     async def dead(
         self, mapping: TableMapping, changes: Collection[Change], found: Mapping[tuple[str, str], Coupling]
     ) -> frozenset[str]:
-        """Of changes of one side that may make partners, those without a coupling whose pair has ended, and that are not
-        there. One that somebody has put back is as any other. ApiError while the side is away."""
+        """Of changes of one side that may make partners, those without a coupling whose pair has ended, and that are
+        not there. One that somebody has put back is as any other. ApiError while the side is away."""
         new = {one.key: one for one in changes if one.op is not Op.DELETE and (mapping.name, one.key) not in found}
         if not new:
             return frozenset()

@@ -103,6 +103,7 @@ class Daemon:
             **({"log watch": self.watch.forever} if self.watch else {}),
             "runner": self._run,
             "retry": self._retry,
+            "missed changes": self._missed,
             "tidying": self._tidy,
             "sides": self._sides,
             "store": StoreWatch(self.parts.store.database.usable, self.health).forever,
@@ -184,6 +185,10 @@ class Daemon:
     async def _retry(self) -> None:
         """Failed records whose time has come go on their topics again, about every second."""
         await every(1.0, partial(self._leading, self.parts.retry().once))
+
+    async def _missed(self) -> None:
+        """What a batch at hand let go by as its mapping's pause ended, every few seconds."""
+        await every(5.0, partial(self._leading, self.parts.missed(self.woken.set).once))
 
     async def _tidy(self) -> None:
         """Every hour."""

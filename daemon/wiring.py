@@ -13,6 +13,7 @@ import structlog
 
 from consumers.control import Control, Stored
 from consumers.lost import Lateness
+from consumers.missed import Missed
 from consumers.pairing import Pairing
 from consumers.patience import Patience
 from consumers.push import Push
@@ -94,6 +95,9 @@ class Parts:
             now=self.clock.now,
             woken=woken,
         )
+
+    def missed(self, woken: Callable[[], None]) -> Missed:
+        return Missed(self.mappings, self.store.states, self.store.jobs, self.clock.now, woken)
 
     async def _publish(self, changes: Sequence[Change]) -> None:
         """Records of one table onto its topic."""

@@ -10,6 +10,10 @@ import pytest
 
 from daemon.web.from_store import StoreReader
 from daemon.web.ports import SideStatus
+from schemas import rows
+from schemas.change import Op
+from schemas.job import RunKind
+from schemas.side import Side
 from tests.support.house import CUSTOMERS, TO_BC, TO_SALES, account, customer, names, pair
 from tests.support.stage import Stage
 
@@ -147,6 +151,37 @@ async def test_row_120_what_fails_is_tried_again_and_what_is_chosen_is_carried_w
     await stage.live()
     assert stage.bc.get(bc)["email"] == "ann@house.example"
     assert await stage.errors() == []
+
+
+async def test_what_a_batch_at_hand_lets_go_by_as_the_pause_ends_is_caught_up_with(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It began under the pause, and tells that it missed something when `resume` has looked already."""
+    bc, sales = await pair(stage, city="Ulm")
+    missed, recording = stage.parts.missed(lambda: None), stage.store.memory.record
+    await stage.command("pause", mappings=["CUSTOMER"])
+    stage.bc.edit(bc, city="Wien")
+    topic = stage.topics.table(Side.BC, "customers")
+    found = await stage.parts.sides.reader(Side.BC).read(stage.parts.mappings["CUSTOMER"], [bc.split("(")[1][:-1]])
+    change = rows.change(stage.parts.mappings["CUSTOMER"].bc, next(iter(found.values())), Op.UPDATE, 1)
+    await stage.log.publish(topic, [change], packed=False)
+
+    async def resumed_first(*batch: Any) -> Any:
+        monkeypatch.undo()
+        await stage.parts.control(lambda: None).take(b'{"id": "r", "command": "resume"}', "r")
+        return await recording(*batch)
+
+    monkeypatch.setattr(stage.store.memory, "record", resumed_first)
+    await stage.deliver(Side.BC, "customers")
+    await stage.work()
+    assert stage.sales.get(sales)["address1_city"] == "Ulm"
+    for _ in range(2):
+        await missed.once()
+    await stage.work()
+    assert stage.sales.get(sales)["address1_city"] == "Wien"
+    for _ in range(2):
+        await missed.once()
+    assert len([one for one in await stage.store.jobs.runs() if one.kind is RunKind.CATCH_UP]) == 1
 
 
 async def test_row_120_a_sync_of_a_paused_mapping_is_refused(stage: Stage) -> None:
