@@ -256,8 +256,9 @@ class FakeMemory:
     async def skipped(self, mapping: str, side: Side, ids: Iterable[str] | None = None) -> frozenset[str]:
         return frozenset(self.left_alone)
 
-    async def deleted(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
-        ended = (one for one in self.settled if (one.mapping, one.outcome) == (mapping, Outcome.DELETED))
+    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
+        ends = (Outcome.DELETED, Outcome.UNCOUPLED)
+        ended = (one for one in self.settled if one.mapping == mapping and one.outcome in ends)
         return frozenset(ids) & {key for one in ended if (key := one.ids()[side is Side.SALES])}
 
     async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:
