@@ -149,7 +149,8 @@ class Control:
             await self.effect(commands.from_dict(dict(logged.command)))
         elif logged.state.final and not logged.announced:
             name = str(logged.command.get("command", "unknown"))
-            await self._announce(CommandOutcome(command_id, name, logged.state, error=logged.error))
+            run = logged.command.get("run") if logged.state is not RunState.REFUSED else None
+            await self._announce(CommandOutcome(command_id, name, logged.state, run=run, error=logged.error))
 
     async def effect(self, command: Command) -> None:
         """Carries an accepted command out; safe to repeat."""

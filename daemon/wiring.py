@@ -109,9 +109,10 @@ class Parts:
         return {name: flag.only_coupled for name, flag in flags.items()}
 
     async def announce(self, outcome: CommandOutcome) -> None:
-        """On the outcomes topic first, then noted: a crash in between repeats it, with the same content (promise 8)."""
-        await self.log.announce(outcome)
+        """Its state is noted first, so that nothing is done again because nobody was told of it; then it is told, and
+        that it was. A crash before that repeats the telling, with the same content (promise 8)."""
         await self.store.commands.update(outcome.id, outcome.state, error=outcome.error)
+        await self.log.announce(outcome)
         await self.store.commands.announced(outcome.id, outcome.state)
 
     def capture(self, side: Side, table: str) -> Capture:

@@ -59,6 +59,36 @@ async def test_the_end_is_told_after_a_kill(
     assert len(stage.outcomes(ID)) == said
 
 
+@pytest.mark.parametrize("command", ["couple", "retry"])
+async def test_what_a_command_has_done_is_not_done_again_because_nobody_was_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """One side's values were taken, and the other was edited since: that edit is newer, and travels."""
+    bc, sales = await house.pair(stage, city="Graz")
+    [(bc_id, sales_id)] = (await stage.couplings("CUSTOMER")).items()
+    records = {"records": [bc_id]} if command == "retry" else {"bc_id": bc_id, "sales_id": sales_id}
+    named = {"mapping": "CUSTOMER"} if command == "couple" else {"mappings": ["CUSTOMER"]}
+    announce = stage.log.announce
+
+    async def away(outcome: CommandOutcome) -> None:
+        if stage.sales.get(sales)["address1_city"] == "Wien":
+            await announce(outcome)
+        else:
+            raise Killed
+
+    stage.sales.edit(sales, address1_city="Bonn")
+    monkeypatch.setattr(stage.log, "announce", away)
+    with pytest.raises(Killed):
+        await stage.command(command, id=ID, use="bc", **records, **named)
+    await stage.live()
+    assert stage.sales.get(sales)["address1_city"] == "Graz"
+    stage.sales.edit(sales, address1_city="Wien")
+    await stage.restart()
+    await stage.live()
+    assert (stage.bc.get(bc)["city"], stage.sales.get(sales)["address1_city"]) == ("Wien", "Wien")
+    assert [one.state for one in stage.outcomes(ID)] == [RunState.DONE]
+
+
 @pytest.mark.parametrize("told", [False, True])
 async def test_the_question_is_asked_after_a_kill(stage: Stage, monkeypatch: pytest.MonkeyPatch, told: bool) -> None:
     await _killed(stage, monkeypatch, RunState.AWAITING_ANSWER, told)
