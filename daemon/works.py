@@ -16,6 +16,7 @@ from daemon.surveying import surveying
 from daemon.verifying import verifying
 from producers.clocks import SideClock, unordered
 from producers.current import Current
+from producers.late import Late, overlapping
 from producers.named import NamedSweep
 from producers.ports import Log, Page, Position, Sweep
 from producers.retry import FailedFirst
@@ -96,14 +97,17 @@ class StoredWorks:
         await self._expect(job, (await self._mark(job)).since if narrow else None)
         mark = await self._mark(job)  # now that the side has just answered, its clock is known
         side = job.direction.source
-        sweep: Sweep = Unordered(self._sides.sweep(job, mark.since if narrow else None), mark.before)
+        since = overlapping(mark.since, self._sides.overlap.seconds) if narrow else None
+        sweep: Sweep = Unordered(self._sides.sweep(job, since), mark.before)
+        if narrow:
+            sweep = Late(sweep, self._store.memory, job.mapping, side, mark.newest)
         mapping = self._sides.mappings[job.mapping]
         if modified:
             work = (job.id, job.direction)
             sweep = FailedFirst(sweep, self._failures, self._current(job), mapping, work, self._now)
         pays = self._definitions if run.kind is RunKind.FULL else None
         clock = self._sides.clocks[side]
-        return Sweeping(sweep, self._part(job, side), job, self._positions, pays=pays, clock=clock, before=mark.before)
+        return Sweeping(sweep, self._part(job, side), job, self._positions, pays=pays, clock=clock, mark=mark)
 
     def _current(self, job: Job) -> Current:
         side = job.direction.source
@@ -160,7 +164,8 @@ class Unordered:
 class Sweeping:
     """A sweep as the work of a job (`producers.runner.Work`). `remembers`: it says since when the next one is.
 
-    `pays`: it reads all there is, and so carries what changes of the mapping still owe. `clock` is the side's.
+    `pays`: it reads all there is, and so carries what changes of the mapping still owe. `clock` is the side's. `mark`:
+    how far the last one came.
     """
 
     sweep: Sweep
@@ -170,7 +175,7 @@ class Sweeping:
     remembers: bool = True
     pays: Definitions | None = None
     clock: SideClock | None = None
-    before: int = 0
+    mark: Mark = Mark()
 
     async def run(self, progress: Callable[[int], Awaitable[None]]) -> None:
         await self.position.run(self.sweep, progress)
@@ -183,12 +188,13 @@ class Sweeping:
         what is modified before it (business-central-sync 3.4)."""
         marks = await self.positions.load(self.position.name)
         newest = marks.applied.get(NEWEST) if marks else None
+        newest = max(newest, self.mark.newest) if newest else None  # what was committed late moves nothing back
         ahead = self.clock.ahead if self.clock else None
         if newest and self.job.started:
             newest = min(newest, int(self.job.started.timestamp() * 1000) + (ahead.high if ahead else 0))
         if newest and self.remembers:
             clock = {_AHEAD: ahead.low} if ahead else {}
-            before = {_BEFORE: self.before} if self.before > newest else {}
+            before = {_BEFORE: self.mark.before} if self.mark.before > newest else {}
             await self.positions.begin(_name(self.job), {NEWEST: newest, **clock, **before}, "")
         await self.positions.forget(self.position.name)
         if self.pays:

@@ -127,6 +127,33 @@ async def test_row_120_a_mapping_can_do_without_live_changes(stage: Stage) -> No
     assert stage.bc.get(bc)["phoneNumber"] == "7"
 
 
+@pytest.mark.parametrize("side", [Side.BC, Side.SALES])
+async def test_a_sync_carries_what_was_committed_later_than_it_was_stamped(stage: Stage, side: Side) -> None:
+    """Another record's newer time stamp was seen by the sync before; what that has carried is not counted again."""
+    await stage.configure(CUSTOMER={"live": False})
+    bc, sales = await pair(stage)
+    other = customer(stage, "Fabrikam")
+    await stage.full_sync("CUSTOMER")
+    system = stage.bc if side is Side.BC else stage.sales
+    stage.clock.tick(60)
+    system.edit(f"customers({other})" if side is Side.BC else f"accounts({other})", **_city(side, "Wien"))
+    assert (await stage.sync("CUSTOMER"))["CUSTOMER", _way(side)] == {"modified": 1}
+    system.control.post("clock", json={"offset_seconds": -30}).raise_for_status()
+    system.edit(bc if side is Side.BC else sales, **_city(side, "Ulm"))
+    system.control.post("clock", json={"offset_seconds": 0}).raise_for_status()
+    assert (await stage.sync("CUSTOMER"))["CUSTOMER", _way(side)] == {"modified": 1}
+    assert (stage.bc.get(bc)["city"], stage.sales.get(sales)["address1_city"]) == ("Ulm", "Ulm")
+    assert (await stage.sync("CUSTOMER"))["CUSTOMER", _way(side)] == {}
+
+
+def _city(side: Side, city: str) -> dict[str, str]:
+    return {"city": city} if side is Side.BC else {"address1_city": city}
+
+
+def _way(side: Side) -> str:
+    return TO_SALES if side is Side.BC else TO_BC
+
+
 async def test_row_120_of_two_mappings_of_a_table_each_has_its_own_way(stage: Stage) -> None:
     """Products are read for the one; the other ignores them, and nothing is lost to it."""
     await stage.configure(ITEM_PRODUCT={"live": False})

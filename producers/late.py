@@ -1,0 +1,38 @@
+"""Rows that a service commits later than it has stamped them, in sweeps of what was modified since last time."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from producers.current import Agreed
+from producers.ports import Page, Position, Sweep
+from schemas.change import Change
+from schemas.side import Side
+
+
+def overlapping(since: datetime | None, seconds: float) -> datetime | None:
+    """From when on a sweep reads, so that rows stamped before `since` and committed after it are read as well."""
+    return since - timedelta(seconds=seconds) if since else None
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A sweep that begins before the mark of the last one (`overlapping`). Of what lies before `mark_ms`, in the side's
+    clock, the versions that couplings know already are left out: they are no changes."""
+
+    sweep: Sweep
+    agreed: Agreed
+    mapping: str
+    side: Side
+    mark_ms: int
+
+    async def read(self, position: Position | None) -> Page:
+        page = await self.sweep.read(position)
+        again = [change.key for change in page.changes if change.ts_ms <= self.mark_ms]
+        if not again:
+            return page
+        held = await self.agreed.couplings([self.mapping], self.side, again)
+        known = {key: coupling.half(self.side).version for (_, key), coupling in held.items()}
+        return replace(page, changes=tuple(one for one in page.changes if not self._known(one, known.get(one.key))))
+
+    def _known(self, change: Change, version: str | None) -> bool:
+        return change.ts_ms <= self.mark_ms and change.version == version
