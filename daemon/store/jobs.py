@@ -116,6 +116,13 @@ class Jobs:
         query = select(*JobRow.__table__.columns).where(JobRow.run == run).order_by(JobRow.ordinal)
         return [job_of(row) for row in await self._rows(query)]
 
+    async def last_of(self, kind: RunKind) -> list[Job]:
+        """Of each mapping the newest job of a run of that kind."""
+        row, run = JobRow, RunRow
+        last = select(func.max(row.id)).join(run, run.id == row.run).where(run.kind == kind.value)
+        query = select(*row.__table__.columns).where(row.id.in_(last.group_by(row.mapping)))
+        return [job_of(found) for found in await self._rows(query)]
+
     async def job(self, job_id: int) -> Job | None:
         rows = await self._rows(select(*JobRow.__table__.columns).where(JobRow.id == job_id))
         return job_of(rows[0]) if rows else None

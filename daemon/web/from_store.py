@@ -15,7 +15,7 @@ from daemon.web.formats import percent
 from daemon.web.paging import micros, moment
 from daemon.web.ports import Causes, CommandStatus, Coupled, Found, LastRun, MappingStatus, Page, SideStatus, Spot, T
 from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
-from schemas.job import Job, MappingState, Run, RunState
+from schemas.job import Job, MappingState, Run, RunKind, RunState
 from schemas.mapping import Mappings, TableMapping
 from schemas.mapping_diff import commands as owed_commands
 from schemas.naming import called
@@ -73,6 +73,9 @@ class StoreReader:
 
     async def run_jobs(self, run: str) -> Sequence[Job]:
         return await self.store.jobs.jobs_of(run)
+
+    async def dry_runs(self) -> Mapping[str, Job]:
+        return {job.mapping: job for job in await self.store.jobs.last_of(RunKind.PREVIEW)}
 
     async def jobs(self, wanted: WantedJobs, offset: int, limit: int, after: Spot | None = None) -> Page[Job]:
         found = await self.store.jobs.jobs(

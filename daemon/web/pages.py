@@ -14,15 +14,15 @@ from daemon.store.views import Failure
 from daemon.web.ports import Causes, Page, Reader, Services
 from daemon.web.rendering import PAGE, Renderer
 from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
-from schemas.job import JobState, Run, RunKind, RunState
+from schemas.job import JobState, Run, RunState
 from schemas.side import Direction
 from schemas.survey import Kind
 from schemas.unready import by_side
 
 FAILURES = "failures"
-# Of those that have ended: on the overview, and of full synchronisations.
-LAST_RUNS, LAST_FULL = 5, 20
-_ENDED = tuple(state for state in RunState if state.final)
+# Of those that have ended, on the overview.
+LAST_RUNS = 5
+ENDED = tuple(state for state in RunState if state.final)
 FIRST_CAUSES = 12
 
 
@@ -39,19 +39,6 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
     @routes.get("/")
     async def overview(request: Request) -> Response:
         return await renderer.page(request, "overview", **await _overview(services))
-
-    @routes.get("/full-sync")
-    async def full_sync(request: Request) -> Response:
-        active = [run for run in await reader.active_runs() if run.kind is RunKind.FULL]
-        looked = (await reader.runs(WantedRuns((RunKind.PREVIEW, RunKind.MATCH)), 1)).items
-        return await renderer.page(
-            request,
-            "full_sync",
-            active=await _shown(reader, active),
-            runs=(await reader.runs(WantedRuns((RunKind.FULL,), _ENDED), LAST_FULL)).items,
-            looked=await _with_jobs(reader, looked[0]) if looked else None,
-            mappings=await reader.mappings(),
-        )
 
     @routes.get("/mappings")
     async def mappings(request: Request) -> Response:
@@ -143,8 +130,8 @@ async def _overview(services: Services) -> dict[str, Any]:
         "mappings": mappings,
         "causes": causes,
         "letters": sum((await reader.dead_letters()).values()),
-        "active": await _shown(reader, await reader.active_runs()),
-        "ended": (await reader.runs(WantedRuns(states=_ENDED), LAST_RUNS)).items,
+        "active": await shown(reader, await reader.active_runs()),
+        "ended": (await reader.runs(WantedRuns(states=ENDED), LAST_RUNS)).items,
         "outcomes": services.metrics.outcomes(),
         "uptime": uptime,
         "per_minute": services.metrics.lately(int(now.timestamp() * 1000)) / (max(1.0, min(uptime, 300.0)) / 60),
@@ -152,13 +139,13 @@ async def _overview(services: Services) -> dict[str, Any]:
     }
 
 
-async def _shown(reader: Reader, active: Sequence[Run]) -> Sequence[Mapping[str, Any]]:
+async def shown(reader: Reader, active: Sequence[Run]) -> Sequence[Mapping[str, Any]]:
     """Every run that waits for its answer, however long ago it was, and the one that is going on, or else comes next;
     each with its jobs in order."""
     by_state = {state: [run for run in active if run.state is state] for state in RunState if not state.final}
     at_work = by_state[RunState.RUNNING] or by_state[RunState.ACCEPTED]
-    return [await _with_jobs(reader, run) for run in (*by_state[RunState.AWAITING_ANSWER], *at_work[:1])]
+    return [await with_jobs(reader, run) for run in (*by_state[RunState.AWAITING_ANSWER], *at_work[:1])]
 
 
-async def _with_jobs(reader: Reader, run: Run) -> Mapping[str, Any]:
+async def with_jobs(reader: Reader, run: Run) -> Mapping[str, Any]:
     return {"run": run, "jobs": await reader.run_jobs(run.id)}

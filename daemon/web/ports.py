@@ -182,6 +182,10 @@ class Reader(Protocol):
     async def run_jobs(self, run: str) -> Sequence[Job]:
         """The jobs of one run in the order they are done."""
 
+    async def dry_runs(self) -> Mapping[str, Job]:
+        """Of each mapping the job of its newest dry run, however far it is."""
+        ...
+
     async def jobs(self, wanted: WantedJobs, offset: int, limit: int, after: Spot | None = None) -> Page[Job]: ...
 
     async def job(self, number: int) -> Job | None: ...

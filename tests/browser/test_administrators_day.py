@@ -72,7 +72,7 @@ def test_the_set_up_is_checked(page: Page, album: Album) -> None:
 def test_a_dry_run_shows_what_would_be_done_by_name(page: Page, world: World, album: Album) -> None:
     _go(page, "Full synchronisation")
     page.get_by_role("button", name="Dry run").click()
-    looked = page.get_by_role("region", name="Last dry run or match")
+    looked = page.get_by_role("region", name="Last dry run")
     expect(looked.locator(".run .pill")).to_have_text("done")
     album.take(page, "dry-run")
     looked.get_by_role("row").filter(has_text="CUSTOMER").get_by_role("link").last.click()

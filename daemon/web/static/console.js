@@ -7,7 +7,9 @@
   let shown = null;
   let lost = null;
   // What a reader types or chooses in.
-  const fields = "input:not([type=checkbox]), select";
+  const fields = "input:not([type=checkbox], [type=radio]), select";
+  // What comes anew with the page is ticked as its reader has left it.
+  const ticks = "input[type=checkbox][id], input[type=radio][id]";
 
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -57,12 +59,12 @@
     const scrolled = [...live.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
     const place = focused ? alike(focused).indexOf(focused) : -1;
     const opened = [...live.querySelectorAll("details[open]")].map((each) => each.id);
-    const ticked = [...live.querySelectorAll("input[type=checkbox]:checked")].map((each) => each.id);
+    const ticked = new Map([...live.querySelectorAll(ticks)].map((each) => [each.id, each.checked]));
     live.innerHTML = text;
     localise(live);
     live.querySelectorAll(".scroll").forEach((each, index) => { each.scrollLeft = scrolled[index] || 0; });
     for (const id of opened) { const part = id && document.getElementById(id); if (part) part.open = true; }
-    for (const id of ticked) { const box = document.getElementById(id); if (box) box.checked = true; }
+    for (const each of live.querySelectorAll(ticks)) each.checked = ticked.get(each.id) ?? each.checked;
     const again = focused?.id ? document.getElementById(focused.id) : focused && alike(focused)[place];
     if (again) again.focus({ preventScroll: true });
   }

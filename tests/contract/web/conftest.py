@@ -115,6 +115,10 @@ class FakeReader:
     async def run_jobs(self, run: str) -> Sequence[Job]:
         return [job for job in self.job_list if job.run == run]
 
+    async def dry_runs(self) -> dict[str, Job]:
+        dry = {run.id for run in self.run_list if run.kind is RunKind.PREVIEW}
+        return {job.mapping: job for job in sorted(self.job_list, key=lambda one: one.id) if job.run in dry}
+
     async def jobs(self, wanted: WantedJobs, offset: int, limit: int, after: Spot | None = None) -> Page[Job]:
         found = [job for job in reversed(self.job_list) if wanted.mapping in (None, job.mapping)]
         found = [job for job in found if wanted.state in (None, job.state) and (job.failed or not wanted.failures)]
