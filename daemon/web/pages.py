@@ -40,6 +40,10 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
     async def overview(request: Request) -> Response:
         return await renderer.page(request, "overview", **await _overview(services))
 
+    @routes.get("/notice")
+    async def notice(request: Request, command: str) -> Response:
+        return await renderer.notice(request, command)
+
     @routes.get("/mappings")
     async def mappings(request: Request) -> Response:
         return await renderer.page(request, "mappings", mappings=await reader.mappings())
@@ -101,9 +105,11 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
 
     @routes.get("/couplings")
     async def couplings(request: Request, mapping: str = "", text: str = "", offset: int = 0) -> Response:
-        page = await reader.couplings(mapping or None, text.strip(), max(0, offset), PAGE)
-        chosen = {"mapping": mapping, "text": text}
-        return await renderer.page(request, "couplings", page=page, names=reader.mapping_names, chosen=chosen)
+        text = text.strip()
+        page = await reader.couplings(mapping or None, text, max(0, offset), PAGE)
+        shown = {"page": page, "names": reader.mapping_names, "chosen": {"mapping": mapping, "text": text}}
+        # A search looks through all couplings: of a million it takes seconds.
+        return await renderer.page(request, "couplings", still=bool(text), **shown)
 
 
 async def _failing(reader: Reader, wanted: Wanted, offset: int) -> tuple[Page[Failure] | None, Causes | None]:

@@ -76,19 +76,44 @@
     stale.hidden = false;
   }
 
+  // A fragment; nothing if the visit is over, and the page is on its way to the login.
+  async function ask(address) {
+    const answer = await fetch(address, { headers: { "X-Fragment": "1" }, cache: "no-store", signal: AbortSignal.timeout(10000) });
+    if (answer.status === 401) { location.reload(); return undefined; }
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    const text = await answer.text();
+    lost = null;
+    return text;
+  }
+
   async function refresh() {
     if (document.hidden || hold()) return;
     try {
-      const answer = await fetch(location.href, { headers: { "X-Fragment": "1" }, cache: "no-store", signal: AbortSignal.timeout(10000) });
-      if (answer.status === 401) { location.reload(); return; }
-      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-      const text = await answer.text();
-      lost = null;
+      const text = await ask(location.href);
+      if (text === undefined) return;
       stale.hidden = !hold();
       if (text !== shown && !held) { shown = text; show(text); }
     } catch (error) {
       trouble(error);
     }
+  }
+
+  // A page that is dear to make stands still: it asks what became of the command that led to it, and for itself once
+  // more when that has ended.
+  async function follow() {
+    const notice = live.querySelector("[data-follow]");
+    if (!notice) return;
+    try {
+      const text = document.hidden || hold() ? undefined : await ask(notice.dataset.follow);
+      if (text !== undefined && !hold()) {
+        stale.hidden = true;
+        notice.outerHTML = text;
+        if (!live.querySelector("[data-follow]")) await refresh();
+      }
+    } catch (error) {
+      trouble(error);
+    }
+    setTimeout(follow, 2000);
   }
 
   // One box ticks all of a table.
@@ -116,6 +141,7 @@
     document.addEventListener("visibilitychange", refresh);
     for (const change of ["selectionchange", "focusin", "focusout"]) document.addEventListener(change, hold);
   }
+  setTimeout(follow, 1000);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches(fields)) return;
     const wanted = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);

@@ -192,7 +192,7 @@ class FakeReader:
         rows = [
             Coupled(
                 "CUSTOMER", f"5d115c9c-44e3-ea11-bb43-{n:012x}", f"91e2ab10-3c4d-4f10-9a1f-{n:012x}",
-                f"Müller & Söhne {n}", ago(n),
+                f"Müller & Söhne {n}", ago(n), {} if n else {"number": "10000"},
             )
             for n in range(120)
         ]  # fmt: skip

@@ -247,6 +247,22 @@ async def test_couplings_are_searched_and_paged(browser):
     assert "No coupling matches." in (await browser.get("/couplings?text=nobody")).text
 
 
+async def test_a_search_is_not_made_again_every_two_seconds(browser):
+    """Of a million couplings it takes seconds."""
+    assert "data-refresh" in (await browser.get("/couplings")).text
+    assert "data-refresh" in (await browser.get("/couplings?text=+")).text
+    found = (await browser.get("/couplings?text=söhne&command=c-1")).text
+    assert "data-refresh" not in found
+    assert 'data-follow="/notice?command=c-1"' in found, "what became of an uncoupling is told all the same"
+
+
+async def test_a_coupling_is_told_by_its_number_too(world, browser):
+    text = (await browser.get("/couplings")).text
+    assert 'Müller &amp; Söhne 0</a> <code class="id">10000</code></td>' in text
+    assert "Müller &amp; Söhne 1</a></td>" in text
+    assert "id or number" in text
+
+
 async def test_a_coupling_is_ended_by_its_button(world, browser):
     text = (await browser.get("/couplings?text=söhne")).text
     (form,) = re.findall(

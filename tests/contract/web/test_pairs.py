@@ -4,8 +4,11 @@ import re
 
 import pytest
 
+from daemon.web.ports import CommandStatus
+from schemas.job import RunState
 from tests.support.made import BC_ID
 
+from .conftest import NOW
 from .test_console import Strict, token
 
 PAGE = f"/couplings/CUSTOMER/{BC_ID}"
@@ -26,6 +29,26 @@ async def test_it_reads_both_sides_once_and_not_every_two_seconds(world, browser
     assert world.explained == [("CUSTOMER", BC_ID)]
     assert "data-refresh" not in answer.text
     assert "Read again" in answer.text
+
+
+async def test_only_its_notice_is_asked_for_again_until_the_command_has_ended(world, browser):
+    def followed(text):
+        return 'data-follow="/notice?command=c-1"' in text
+
+    assert followed((await browser.get(f"{PAGE}?command=c-1")).text)
+    for state in (RunState.ACCEPTED, RunState.RUNNING):
+        world.reader.commands["c-1"] = CommandStatus("c-1", "retry", state, NOW)
+        told = (await browser.get("/notice?command=c-1", headers={"X-Fragment": "1"})).text
+        assert (followed(told), state.value in told, "<html" in told) == (True, True, False)
+    world.reader.commands["c-1"] = CommandStatus("c-1", "retry", RunState.DONE, NOW)
+    told = (await browser.get("/notice?command=c-1")).text
+    assert (followed(told), "done" in told) == (False, True)
+    assert len(world.explained) == 1, "the sides are not read for the notice"
+    assert not followed((await browser.get(f"{PAGE}?command=c-1")).text)
+
+
+async def test_a_page_that_refreshes_itself_asks_for_no_notice(browser):
+    assert "data-follow" not in (await browser.get("/mappings?command=c-1")).text
 
 
 async def test_it_says_what_differs_in_words_and_shows_all_three_values(browser):
