@@ -54,6 +54,10 @@ class StoreReader:
     def mapping_names(self) -> Sequence[str]:
         return [mapping.name for mapping in self.mapped.all]
 
+    def ways(self, mapping: str) -> Sequence[Direction]:
+        found = self.mapped.by_name.get(mapping)
+        return found.direction.one_ways if found else ()
+
     async def dead_letters(self) -> Mapping[str, int]:
         return await self.store.unreadable.lately()
 

@@ -62,7 +62,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         if found is None:
             raise HTTPException(404)
         page = await reader.failures(Wanted(job=number), max(0, offset), PAGE)
-        shown = {"job": found, "page": page, "chosen": {}}
+        shown = {"job": found, "page": page, "chosen": {}, "ways": reader.ways(found.mapping)}
         return await renderer.page(request, "jobs", template="job.html", **shown)
 
     @routes.get("/jobs/{number}/findings")
@@ -90,6 +90,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
             request,
             "errors",
             page=page,
+            ways=reader.ways(page.items[0].mapping) if page and page.items else (),
             causes=causes,
             codes=codes,
             names=reader.mapping_names,

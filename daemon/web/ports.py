@@ -165,6 +165,10 @@ class Reader(Protocol):
         """In the order of the file; without a question to the store."""
         ...
 
+    def ways(self, mapping: str) -> Sequence[Direction]:
+        """In which a mapping carries; none if there is no such mapping any more."""
+        ...
+
     async def definition(self, mapping: str) -> Mapping[str, Any] | None:
         """A mapping as its file has it."""
 

@@ -92,6 +92,9 @@ class FakeReader:
     def mapping_names(self) -> Sequence[str]:
         return [mapping.name for mapping in self.mapping_list]
 
+    def ways(self, mapping: str) -> Sequence[Direction]:
+        return next((each.direction.one_ways for each in self.mapping_list if each.name == mapping), ())
+
     async def blank_count(self, mapping: str | None = None) -> int:
         return sum(each.blanks for each in self.mapping_list if mapping in (None, each.name))
 

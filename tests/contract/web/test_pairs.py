@@ -70,6 +70,15 @@ async def test_it_tells_the_versions_now_and_last_seen(browser):
     assert "as last seen" not in text
 
 
+async def test_the_reason_stands_there_once_and_the_versions_are_folded(browser):
+    text = (await browser.get(PAGE)).text
+    assert text.count("nothing is carried because on_update_conflict") == 1
+    assert "Sales&#39; telephone1 was changed, and is not carried" in text, "that of another field is told there"
+    for side in ("bc", "sales"):
+        folded = text[text.index(f'<details id="version-{side}">') :].partition("</details>")[0]
+        assert ("Now" in folded, "Last seen" in folded) == (True, True)
+
+
 async def test_its_history_tells_what_was_written_what_lost_a_conflict_and_by_which_job(browser):
     text = (await browser.get(PAGE)).text
     history = text[text.index('id="history"') : text.index('id="failures"')]
