@@ -39,9 +39,10 @@ class Jobs:
         states: Iterable[RunState] | None = None,
         *,
         kinds: Iterable[RunKind] | None = None,
+        numbers: Iterable[str] | None = None,
         after: tuple[datetime, str] | None = None,
     ) -> list[Run]:
-        """Newest first; of these states and kinds, or (None) whichever."""
+        """Newest first; of these states, kinds and ids, or (None) whichever."""
         row = RunRow
         query = select(*row.__table__.columns).order_by(row.created.desc(), row.id.desc()).limit(limit)
         query = query.where(*before([row.created, row.id], after))
@@ -49,6 +50,8 @@ class Jobs:
             query = query.where(RunRow.state.in_([state.value for state in states]))
         if kinds is not None:
             query = query.where(RunRow.kind.in_([kind.value for kind in kinds]))
+        if numbers is not None:
+            query = query.where(RunRow.id.in_(list(numbers)))
         return [_run(row) for row in await self._rows(query)]
 
     async def run(self, run_id: str) -> Run | None:

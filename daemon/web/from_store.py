@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,6 +66,9 @@ class StoreReader:
 
     async def run(self, number: str) -> Run | None:
         return await self.store.jobs.run(number)
+
+    async def runs_of(self, numbers: Collection[str]) -> Mapping[str, Run]:
+        return {run.id: run for run in await self.store.jobs.runs(len(numbers), numbers=numbers)} if numbers else {}
 
     async def runs(self, wanted: WantedRuns, limit: int, after: Spot | None = None) -> Page[Run]:
         place = (moment(after[0]), after[1]) if after else None

@@ -15,6 +15,7 @@ from daemon.web.ports import Causes, Page, Reader, Services
 from daemon.web.rendering import PAGE, Renderer
 from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from schemas.job import JobState, Run, RunState
+from schemas.outcome import Outcome
 from schemas.side import Direction
 from schemas.survey import Kind
 from schemas.unready import by_side
@@ -53,8 +54,9 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
     @routes.get("/jobs")
     async def jobs(request: Request, mapping: str = "", state: str = "", run: str = "", offset: int = 0) -> Response:
         page = await reader.jobs(_wanted_jobs(mapping, state, run), max(0, offset), PAGE)
+        runs = await reader.runs_of({job.run for job in page.items})
         chosen = {"mapping": mapping, "state": state, "run": run}
-        return await renderer.page(request, "jobs", page=page, names=reader.mapping_names, chosen=chosen)
+        return await renderer.page(request, "jobs", page=page, runs=runs, names=reader.mapping_names, chosen=chosen)
 
     @routes.get("/jobs/{number}")
     async def job(request: Request, number: int, offset: int = 0) -> Response:
@@ -62,7 +64,8 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         if found is None:
             raise HTTPException(404)
         page = await reader.failures(Wanted(job=number), max(0, offset), PAGE)
-        shown = {"job": found, "page": page, "chosen": {}, "ways": reader.ways(found.mapping)}
+        shown: dict[str, Any] = {"job": found, "run": await reader.run(found.run), "page": page, "chosen": {}}
+        shown |= {"ways": reader.ways(found.mapping), "ways_by_name": {way.value: way for way in Direction}}
         return await renderer.page(request, "jobs", template="job.html", **shown)
 
     @routes.get("/jobs/{number}/findings")
@@ -75,7 +78,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         there = {name.rpartition(".")[2] for name, count in found.found.items() if count}
         kinds = [kind.value for kind in Kind if kind in there and kind is not Kind.UNCHANGED]
         chosen = {"kind": kind, "direction": direction}
-        shown = {"job": found, "page": page, "kinds": kinds, "chosen": chosen}
+        shown: dict[str, Any] = {"job": found, "page": page, "kinds": kinds, "chosen": chosen}
         return await renderer.page(request, "jobs", template="findings.html", **shown)
 
     @routes.get("/errors")
@@ -101,14 +104,18 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
     @routes.get("/blanks")
     async def blanks(request: Request, mapping: str = "", offset: int = 0) -> Response:
         page = await reader.blanks(mapping or None, max(0, offset), PAGE)
-        shown = {"page": page, "names": reader.mapping_names, "chosen": {"mapping": mapping}}
+        shown: dict[str, Any] = {"page": page, "names": reader.mapping_names, "chosen": {"mapping": mapping}}
         return await renderer.page(request, "errors", template="blanks.html", **shown)
 
     @routes.get("/couplings")
     async def couplings(request: Request, mapping: str = "", text: str = "", offset: int = 0) -> Response:
         text = text.strip()
         page = await reader.couplings(mapping or None, text, max(0, offset), PAGE)
-        shown = {"page": page, "names": reader.mapping_names, "chosen": {"mapping": mapping, "text": text}}
+        shown: dict[str, Any] = {
+            "page": page,
+            "names": reader.mapping_names,
+            "chosen": {"mapping": mapping, "text": text},
+        }
         # A search looks through all couplings: of a million it takes seconds.
         return await renderer.page(request, "couplings", still=bool(text), **shown)
 
@@ -140,6 +147,7 @@ async def _overview(services: Services) -> dict[str, Any]:
         "active": await shown(reader, await reader.active_runs()),
         "ended": (await reader.runs(WantedRuns(states=ENDED), LAST_RUNS)).items,
         "outcomes": services.metrics.outcomes(),
+        "endings": [outcome.value for outcome in Outcome],
         "uptime": uptime,
         "per_minute": services.metrics.lately(int(now.timestamp() * 1000)) / (max(1.0, min(uptime, 300.0)) / 60),
         "summary": services.summary,

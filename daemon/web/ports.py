@@ -178,6 +178,10 @@ class Reader(Protocol):
 
     async def run(self, number: str) -> Run | None: ...
 
+    async def runs_of(self, numbers: Collection[str]) -> Mapping[str, Run]:
+        """Those with these ids, as far as they are there."""
+        ...
+
     async def runs(self, wanted: WantedRuns, limit: int, after: Spot | None = None) -> Page[Run]: ...
 
     async def active_runs(self) -> Sequence[Run]:

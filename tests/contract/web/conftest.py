@@ -107,6 +107,9 @@ class FakeReader:
     async def run(self, number: str) -> Run | None:
         return next((run for run in self.run_list if run.id == number), None)
 
+    async def runs_of(self, numbers: Collection[str]) -> dict[str, Run]:
+        return {run.id: run for run in self.run_list if run.id in numbers}
+
     async def runs(self, wanted: WantedRuns, limit: int, after: Spot | None = None) -> Page[Run]:
         found = [run for run in self.run_list if not wanted.kinds or run.kind in wanted.kinds]
         found = [run for run in found if not wanted.states or run.state in wanted.states]
