@@ -144,7 +144,12 @@
   setTimeout(follow, 1000);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches(fields)) return;
-    const wanted = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-    if (wanted) { event.preventDefault(); wanted.focus(); }
+    const key = CSS.escape(event.key);
+    const wanted = document.querySelector(`[data-key="${key}"]`);
+    const elsewhere = document.querySelector(`[data-key-to="${key}"]`);
+    if (wanted || elsewhere) event.preventDefault();
+    if (wanted) wanted.focus();
+    else if (elsewhere) location.assign(`${elsewhere.href}#search`);
   });
+  if (location.hash === "#search") document.getElementById("search")?.focus();
 })();
