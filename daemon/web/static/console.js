@@ -98,6 +98,12 @@
     }
   }
 
+  // A retry has ended when it is noted: the record is carried a moment later.
+  function once() {
+    if (document.hidden || hold()) setTimeout(once, 2000);
+    else refresh();
+  }
+
   // A page that is dear to make stands still: it asks what became of the command that led to it, and for itself once
   // more when that has ended.
   async function follow() {
@@ -108,7 +114,7 @@
       if (text !== undefined && !hold()) {
         stale.hidden = true;
         notice.outerHTML = text;
-        if (!live.querySelector("[data-follow]")) await refresh();
+        if (!live.querySelector("[data-follow]")) setTimeout(once, 2000);
       }
     } catch (error) {
       trouble(error);

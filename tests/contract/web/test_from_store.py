@@ -91,6 +91,9 @@ async def test_the_newest_dry_run_of_each_mapping(store, reader):
         mappings = ["CUSTOMER"] if name != "one" else ["CUSTOMER", "CURRENCY"]
         run = Run(name, kind, RunState.RUNNING, tuple(mappings), created=NOW)
         await store.jobs.create_run(run, [(mapping, Direction.BOTH) for mapping in mappings])
+    assert set(await reader.runs_of({"one", "three", "nobody"})) == {"one", "three"}
+    assert await reader.runs_of(set()) == {}
+    assert (reader.ways("CURRENCY"), reader.ways("GONE")) == ((Direction.TO_SALES,), ())
     found = await reader.dry_runs()
     assert {name: job.run for name, job in found.items()} == {"CUSTOMER": "two", "CURRENCY": "one"}
 
