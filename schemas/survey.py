@@ -76,6 +76,29 @@ def recommended(in_bc: int, in_sales: int, coupled: int, couples_by_itself: bool
     return "nothing to do" if coupled else "no records"
 
 
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What a dry run says of one mapping before it is run: how many records would be inserted into each side, and how
+    many look like duplicates. `first`: what it needs first; empty where the dry run does not tell."""
+
+    inserts: Mapping[Side, int]
+    duplicates: int
+    first: str = ""
+
+
+def foretold(found: Mapping[str, int], read: int, couples_by_itself: bool | None) -> Foretold:
+    """By what a dry run's job has `found` among the records of both sides that it has `read`.
+
+    `couples_by_itself` None: the mapping is no longer there.
+    """
+    inserts = {way.source.other: found.get(counted(way, Kind.INSERT), 0) for way in Direction.BOTH.one_ways}
+    first = ""
+    if "uncoupled_bc" in found and couples_by_itself is not None:
+        in_bc, in_sales = found["uncoupled_bc"], found.get("uncoupled_sales", 0)
+        first = recommended(in_bc, in_sales, read - in_bc - in_sales, couples_by_itself)
+    return Foretold(inserts, found.get(Kind.DUPLICATE, 0), first)
+
+
 def said(kind: str, detail: Mapping[str, Any]) -> str:
     """What there is to say of a finding besides how its record is called; empty if there is nothing."""
     return "; ".join(sentences(kind, detail))

@@ -18,7 +18,7 @@ from schemas.command_outcome import CommandOutcome
 from schemas.errors import Exit
 from schemas.job import Keep, RunState
 from schemas.side import Side
-from schemas.survey import Kind
+from schemas.survey import foretold
 
 WARNING = """Full synchronisation creates a partner in the other system for every record in a mapping's filter that
 is not coupled yet. Use it to set up, or on fresh data: where both systems already hold the same customers or items
@@ -157,7 +157,7 @@ def _confirm(names: list[str] | None, config: Path | None, json: bool) -> None:
     told = _foretold(names, config, False, json)
     if told.state is not RunState.DONE:
         finish(told, json)
-    alike = sum(job["found"].get(Kind.DUPLICATE, 0) for job in told.jobs)
+    alike = sum(foretold(job["found"], job["read"], None).duplicates for job in told.jobs)
     typer.echo(f"\n{WARNING}\n{alike or 'No'} uncoupled records look like duplicates.", err=True)
     what = ", ".join(names) if names else "all mappings"
     if not typer.confirm(f"Run full synchronisation of {what}?", default=False, err=True):

@@ -21,7 +21,7 @@ from schemas.command import Match
 from schemas.command_outcome import CommandOutcome
 from schemas.job import RunState
 from schemas.side import Side
-from schemas.survey import Kind, recommended, said
+from schemas.survey import Kind, foretold, said
 
 FIRST = 10
 # In the order they are listed: what a person must look at comes last, next to the prompt.
@@ -141,14 +141,12 @@ def count_rows(job: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _recommendations(outcome: CommandOutcome, desk: Desk) -> dict[str, str]:
     """Of a dry run, which counts the uncoupled (business-central-sync 4.3)."""
-    found = {}
+    told = {}
     for job in outcome.jobs:
-        counts = job["found"]
-        existing = desk.couples_existing(job["mapping"]) if "uncoupled_bc" in counts else None
-        if existing is not None:
-            in_bc, in_sales = counts["uncoupled_bc"], counts["uncoupled_sales"]
-            found[job["mapping"]] = recommended(in_bc, in_sales, job["read"] - in_bc - in_sales, existing)
-    return found
+        existing = desk.couples_existing(job["mapping"]) if "uncoupled_bc" in job["found"] else None
+        if first := foretold(job["found"], job["read"], existing).first:
+            told[job["mapping"]] = first
+    return told
 
 
 def _list(desk: Desk, run: str, kinds: Sequence[str], everything: bool) -> None:

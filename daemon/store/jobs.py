@@ -39,9 +39,10 @@ class Jobs:
         states: Iterable[RunState] | None = None,
         *,
         kinds: Iterable[RunKind] | None = None,
+        numbers: Iterable[str] | None = None,
         after: tuple[datetime, str] | None = None,
     ) -> list[Run]:
-        """Newest first; of these states and kinds, or (None) whichever."""
+        """Newest first; of these states, kinds and ids, or (None) whichever."""
         row = RunRow
         query = select(*row.__table__.columns).order_by(row.created.desc(), row.id.desc()).limit(limit)
         query = query.where(*before([row.created, row.id], after))
@@ -49,6 +50,8 @@ class Jobs:
             query = query.where(RunRow.state.in_([state.value for state in states]))
         if kinds is not None:
             query = query.where(RunRow.kind.in_([kind.value for kind in kinds]))
+        if numbers is not None:
+            query = query.where(RunRow.id.in_(list(numbers)))
         return [_run(row) for row in await self._rows(query)]
 
     async def run(self, run_id: str) -> Run | None:
@@ -115,6 +118,13 @@ class Jobs:
         """In the order they run."""
         query = select(*JobRow.__table__.columns).where(JobRow.run == run).order_by(JobRow.ordinal)
         return [job_of(row) for row in await self._rows(query)]
+
+    async def last_of(self, kind: RunKind) -> list[Job]:
+        """Of each mapping the newest job of a run of that kind."""
+        row, run = JobRow, RunRow
+        last = select(func.max(row.id)).join(run, run.id == row.run).where(run.kind == kind.value)
+        query = select(*row.__table__.columns).where(row.id.in_(last.group_by(row.mapping)))
+        return [job_of(found) for found in await self._rows(query)]
 
     async def job(self, job_id: int) -> Job | None:
         rows = await self._rows(select(*JobRow.__table__.columns).where(JobRow.id == job_id))

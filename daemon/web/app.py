@@ -10,7 +10,19 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
-from daemon.web import api, dead_letters, described, login, pages, pairs, probes, problems, set_up, submitting
+from daemon.web import (
+    api,
+    dead_letters,
+    described,
+    full_sync,
+    login,
+    pages,
+    pairs,
+    probes,
+    problems,
+    set_up,
+    submitting,
+)
 from daemon.web.access import Guard, foreign
 from daemon.web.bodies import Limited
 from daemon.web.ports import Services
@@ -57,6 +69,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(login.router(guard, renderer))
     app.include_router(submitting.router(services, guard))
     app.include_router(pages.router(services, renderer))
+    app.include_router(full_sync.router(services.reader, renderer))
     app.include_router(pairs.router(services, renderer))
     app.include_router(dead_letters.router(services, guard, renderer))
     app.include_router(set_up.router(checks, guard, renderer))

@@ -1,15 +1,15 @@
 """How numbers, moments and words are written on the console's pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from markupsafe import Markup
 
 from schemas.checkup import State
-from schemas.job import Job, JobState, Keep, Run, RunState
+from schemas.job import Job, JobState, Keep, Run, RunKind, RunState
 from schemas.outcome import Outcome
-from schemas.side import Direction
+from schemas.side import Direction, Side
 from schemas.survey import Kind, by_kind
 
 _ARROWS = {Direction.TO_SALES: "BC → Sales", Direction.TO_BC: "Sales → BC", Direction.BOTH: "BC ↔ Sales"}
@@ -30,6 +30,28 @@ _TONES = {
 }
 _FAILURE_TONES = {"retrying": "busy", "waiting": "busy", "conflict": "warn", "skipped": "idle", "resolved": "ok"}
 _LISTED = frozenset(Kind) - {Kind.UNCHANGED}
+_COLUMNS = (
+    ("inserted", ("inserted",)),
+    ("modified", ("modified",)),
+    ("deleted", ("deleted",)),
+    ("coupled", ("coupled",)),
+    ("uncoupled", ("uncoupled",)),
+    ("unchanged", ("unchanged",)),
+    ("skipped or ignored", ("skipped", "ignored")),
+)
+_LOOKING = (RunKind.PREVIEW, RunKind.MATCH, RunKind.VERIFY)
+_RARE = ("deleted", "uncoupled")
+# What a dry run has found, as it stands behind a number.
+_FORETOLD = {
+    Kind.INSERT: "to insert",
+    Kind.COUPLE: "to couple",
+    Kind.MODIFY: "to modify",
+    Kind.SKIP: "to skip",
+    Kind.UNCOUPLE: "to uncouple",
+    Kind.FAIL: "would fail",
+    Kind.CONFLICT: "in conflict",
+    Kind.DUPLICATE: "like duplicates",
+}
 _KINDS = {
     "full-sync": "Full synchronisation",
     "sync": "Modified records",
@@ -96,6 +118,19 @@ def kind(run: Run) -> str:
     return _KINDS.get(run.kind.value, run.kind.value)
 
 
+def told(kind: str, run: Run | None) -> str:
+    """A kind of finding as it stands behind a number: what was done, or what a dry run says that would be."""
+    if kind.startswith("uncoupled_"):
+        return f"uncoupled in {Side(kind.removeprefix('uncoupled_')).label}"
+    foretold = run is not None and run.kind is RunKind.PREVIEW and kind in list(Kind)
+    return _FORETOLD.get(Kind(kind), words(kind)) if foretold else words(kind)
+
+
+def only_looks(job: Job, run: Run | None) -> bool:
+    """Has a job only read, and written nothing? Then it is told by what it has found."""
+    return run is not None and run.kind in _LOOKING and not job.settled
+
+
 def took(item: Job | Run) -> str:
     if item.started is None:
         return "–"
@@ -105,6 +140,21 @@ def took(item: Job | Run) -> str:
 def count(job: Job, outcome: str) -> int:
     """A counter as the original shows it: conflicts are failures."""
     return job.failed if outcome == Outcome.FAILED else job.counters.get(Outcome(outcome), 0)
+
+
+def counts(job: Job, outcomes: Sequence[str]) -> int:
+    return sum(count(job, one) for one in outcomes)
+
+
+def run_columns(jobs: Sequence[Job]) -> list[tuple[str, tuple[str, ...]]]:
+    """How the records of a run's jobs have ended, but for those that failed: every outcome is in one of them."""
+    there = {outcome.value for job in jobs for outcome, number in job.counters.items() if number}
+    return [each for each in _COLUMNS if each[0] not in _RARE or each[0] in there]
+
+
+def whole(job: Job) -> int:
+    """How many records a job is about, as far as is known; never fewer than it is through with."""
+    return max(job.total if job.total is not None else job.published, job.read or job.settled)
 
 
 def found(job: Job) -> list[tuple[str, int]]:
@@ -162,6 +212,11 @@ _FILTERS = (
     kind,
     took,
     count,
+    counts,
+    run_columns,
+    whole,
+    told,
+    only_looks,
     found,
     listed,
     has_listed,

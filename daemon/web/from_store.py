@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from daemon.web.formats import percent
 from daemon.web.paging import micros, moment
 from daemon.web.ports import Causes, CommandStatus, Coupled, Found, LastRun, MappingStatus, Page, SideStatus, Spot, T
 from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
-from schemas.job import Job, MappingState, Run, RunState
+from schemas.job import Job, MappingState, Run, RunKind, RunState
 from schemas.mapping import Mappings, TableMapping
 from schemas.mapping_diff import commands as owed_commands
 from schemas.naming import called
@@ -54,6 +54,10 @@ class StoreReader:
     def mapping_names(self) -> Sequence[str]:
         return [mapping.name for mapping in self.mapped.all]
 
+    def ways(self, mapping: str) -> Sequence[Direction]:
+        found = self.mapped.by_name.get(mapping)
+        return found.direction.one_ways if found else ()
+
     async def dead_letters(self) -> Mapping[str, int]:
         return await self.store.unreadable.lately()
 
@@ -62,6 +66,9 @@ class StoreReader:
 
     async def run(self, number: str) -> Run | None:
         return await self.store.jobs.run(number)
+
+    async def runs_of(self, numbers: Collection[str]) -> Mapping[str, Run]:
+        return {run.id: run for run in await self.store.jobs.runs(len(numbers), numbers=numbers)} if numbers else {}
 
     async def runs(self, wanted: WantedRuns, limit: int, after: Spot | None = None) -> Page[Run]:
         place = (moment(after[0]), after[1]) if after else None
@@ -73,6 +80,9 @@ class StoreReader:
 
     async def run_jobs(self, run: str) -> Sequence[Job]:
         return await self.store.jobs.jobs_of(run)
+
+    async def dry_runs(self) -> Mapping[str, Job]:
+        return {job.mapping: job for job in await self.store.jobs.last_of(RunKind.PREVIEW)}
 
     async def jobs(self, wanted: WantedJobs, offset: int, limit: int, after: Spot | None = None) -> Page[Job]:
         found = await self.store.jobs.jobs(

@@ -14,15 +14,16 @@ from daemon.store.views import Failure
 from daemon.web.ports import Causes, Page, Reader, Services
 from daemon.web.rendering import PAGE, Renderer
 from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
-from schemas.job import JobState, Run, RunKind, RunState
+from schemas.job import JobState, Run, RunState
+from schemas.outcome import Outcome
 from schemas.side import Direction
 from schemas.survey import Kind
 from schemas.unready import by_side
 
 FAILURES = "failures"
-# Of those that have ended: on the overview, and of full synchronisations.
-LAST_RUNS, LAST_FULL = 5, 20
-_ENDED = tuple(state for state in RunState if state.final)
+# Of those that have ended, on the overview.
+LAST_RUNS = 5
+ENDED = tuple(state for state in RunState if state.final)
 FIRST_CAUSES = 12
 
 
@@ -40,18 +41,9 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
     async def overview(request: Request) -> Response:
         return await renderer.page(request, "overview", **await _overview(services))
 
-    @routes.get("/full-sync")
-    async def full_sync(request: Request) -> Response:
-        active = [run for run in await reader.active_runs() if run.kind is RunKind.FULL]
-        looked = (await reader.runs(WantedRuns((RunKind.PREVIEW, RunKind.MATCH)), 1)).items
-        return await renderer.page(
-            request,
-            "full_sync",
-            active=await _shown(reader, active),
-            runs=(await reader.runs(WantedRuns((RunKind.FULL,), _ENDED), LAST_FULL)).items,
-            looked=await _with_jobs(reader, looked[0]) if looked else None,
-            mappings=await reader.mappings(),
-        )
+    @routes.get("/notice")
+    async def notice(request: Request, command: str) -> Response:
+        return await renderer.notice(request, command)
 
     @routes.get("/mappings")
     async def mappings(request: Request) -> Response:
@@ -62,8 +54,9 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
     @routes.get("/jobs")
     async def jobs(request: Request, mapping: str = "", state: str = "", run: str = "", offset: int = 0) -> Response:
         page = await reader.jobs(_wanted_jobs(mapping, state, run), max(0, offset), PAGE)
+        runs = await reader.runs_of({job.run for job in page.items})
         chosen = {"mapping": mapping, "state": state, "run": run}
-        return await renderer.page(request, "jobs", page=page, names=reader.mapping_names, chosen=chosen)
+        return await renderer.page(request, "jobs", page=page, runs=runs, names=reader.mapping_names, chosen=chosen)
 
     @routes.get("/jobs/{number}")
     async def job(request: Request, number: int, offset: int = 0) -> Response:
@@ -71,7 +64,8 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         if found is None:
             raise HTTPException(404)
         page = await reader.failures(Wanted(job=number), max(0, offset), PAGE)
-        shown = {"job": found, "page": page, "chosen": {}}
+        shown: dict[str, Any] = {"job": found, "run": await reader.run(found.run), "page": page, "chosen": {}}
+        shown |= {"ways": reader.ways(found.mapping), "ways_by_name": {way.value: way for way in Direction}}
         return await renderer.page(request, "jobs", template="job.html", **shown)
 
     @routes.get("/jobs/{number}/findings")
@@ -84,7 +78,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         there = {name.rpartition(".")[2] for name, count in found.found.items() if count}
         kinds = [kind.value for kind in Kind if kind in there and kind is not Kind.UNCHANGED]
         chosen = {"kind": kind, "direction": direction}
-        shown = {"job": found, "page": page, "kinds": kinds, "chosen": chosen}
+        shown: dict[str, Any] = {"job": found, "page": page, "kinds": kinds, "chosen": chosen}
         return await renderer.page(request, "jobs", template="findings.html", **shown)
 
     @routes.get("/errors")
@@ -99,6 +93,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
             request,
             "errors",
             page=page,
+            ways=reader.ways(page.items[0].mapping) if page and page.items else (),
             causes=causes,
             codes=codes,
             names=reader.mapping_names,
@@ -109,14 +104,20 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
     @routes.get("/blanks")
     async def blanks(request: Request, mapping: str = "", offset: int = 0) -> Response:
         page = await reader.blanks(mapping or None, max(0, offset), PAGE)
-        shown = {"page": page, "names": reader.mapping_names, "chosen": {"mapping": mapping}}
+        shown: dict[str, Any] = {"page": page, "names": reader.mapping_names, "chosen": {"mapping": mapping}}
         return await renderer.page(request, "errors", template="blanks.html", **shown)
 
     @routes.get("/couplings")
     async def couplings(request: Request, mapping: str = "", text: str = "", offset: int = 0) -> Response:
-        page = await reader.couplings(mapping or None, text.strip(), max(0, offset), PAGE)
-        chosen = {"mapping": mapping, "text": text}
-        return await renderer.page(request, "couplings", page=page, names=reader.mapping_names, chosen=chosen)
+        text = text.strip()
+        page = await reader.couplings(mapping or None, text, max(0, offset), PAGE)
+        shown: dict[str, Any] = {
+            "page": page,
+            "names": reader.mapping_names,
+            "chosen": {"mapping": mapping, "text": text},
+        }
+        # A search looks through all couplings: of a million it takes seconds.
+        return await renderer.page(request, "couplings", still=bool(text), **shown)
 
 
 async def _failing(reader: Reader, wanted: Wanted, offset: int) -> tuple[Page[Failure] | None, Causes | None]:
@@ -143,22 +144,23 @@ async def _overview(services: Services) -> dict[str, Any]:
         "mappings": mappings,
         "causes": causes,
         "letters": sum((await reader.dead_letters()).values()),
-        "active": await _shown(reader, await reader.active_runs()),
-        "ended": (await reader.runs(WantedRuns(states=_ENDED), LAST_RUNS)).items,
+        "active": await shown(reader, await reader.active_runs()),
+        "ended": (await reader.runs(WantedRuns(states=ENDED), LAST_RUNS)).items,
         "outcomes": services.metrics.outcomes(),
+        "endings": [outcome.value for outcome in Outcome],
         "uptime": uptime,
         "per_minute": services.metrics.lately(int(now.timestamp() * 1000)) / (max(1.0, min(uptime, 300.0)) / 60),
         "summary": services.summary,
     }
 
 
-async def _shown(reader: Reader, active: Sequence[Run]) -> Sequence[Mapping[str, Any]]:
+async def shown(reader: Reader, active: Sequence[Run]) -> Sequence[Mapping[str, Any]]:
     """Every run that waits for its answer, however long ago it was, and the one that is going on, or else comes next;
     each with its jobs in order."""
     by_state = {state: [run for run in active if run.state is state] for state in RunState if not state.final}
     at_work = by_state[RunState.RUNNING] or by_state[RunState.ACCEPTED]
-    return [await _with_jobs(reader, run) for run in (*by_state[RunState.AWAITING_ANSWER], *at_work[:1])]
+    return [await with_jobs(reader, run) for run in (*by_state[RunState.AWAITING_ANSWER], *at_work[:1])]
 
 
-async def _with_jobs(reader: Reader, run: Run) -> Mapping[str, Any]:
+async def with_jobs(reader: Reader, run: Run) -> Mapping[str, Any]:
     return {"run": run, "jobs": await reader.run_jobs(run.id)}

@@ -1,4 +1,7 @@
-"""One pair: why it is, or is not, in step. Both sides are read for it, so its page does not refresh itself."""
+"""One pair: why it is, or is not, in step. Both sides are read for it, so its page asks again only for its
+notice, and for itself once, when the command that was given there has ended."""
+
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -22,7 +25,7 @@ def router(services: Services, renderer: Renderer) -> APIRouter:
     @routes.get("/couplings/{mapping}/{record:path}", include_in_schema=False)
     async def page(request: Request, mapping: str, record: str) -> Response:
         found = await services.explain(mapping, record)
-        path = request.url.path
-        return await renderer.page(request, "couplings", template="pair.html", pair=found, path=path)
+        shown: dict[str, Any] = {"pair": found, "path": request.url.path}
+        return await renderer.page(request, "couplings", template="pair.html", still=True, **shown)
 
     return routes

@@ -165,6 +165,10 @@ class Reader(Protocol):
         """In the order of the file; without a question to the store."""
         ...
 
+    def ways(self, mapping: str) -> Sequence[Direction]:
+        """In which a mapping carries; none if there is no such mapping any more."""
+        ...
+
     async def definition(self, mapping: str) -> Mapping[str, Any] | None:
         """A mapping as its file has it."""
 
@@ -174,6 +178,10 @@ class Reader(Protocol):
 
     async def run(self, number: str) -> Run | None: ...
 
+    async def runs_of(self, numbers: Collection[str]) -> Mapping[str, Run]:
+        """Those with these ids, as far as they are there."""
+        ...
+
     async def runs(self, wanted: WantedRuns, limit: int, after: Spot | None = None) -> Page[Run]: ...
 
     async def active_runs(self) -> Sequence[Run]:
@@ -181,6 +189,10 @@ class Reader(Protocol):
 
     async def run_jobs(self, run: str) -> Sequence[Job]:
         """The jobs of one run in the order they are done."""
+
+    async def dry_runs(self) -> Mapping[str, Job]:
+        """Of each mapping the job of its newest dry run, however far it is."""
+        ...
 
     async def jobs(self, wanted: WantedJobs, offset: int, limit: int, after: Spot | None = None) -> Page[Job]: ...
 

@@ -1,6 +1,6 @@
 """Templates into answers: a whole page, or only its living part when the page's script asks for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,20 @@ class Renderer:
         self._templates.filters |= formats.FILTERS
         self._templates.globals |= {"views": _VIEWS.values(), "page_size": PAGE}
 
-    async def page(self, request: Request, view: str, template: str = "", **values: Any) -> HTMLResponse:
-        """A page of the view of that name, with what became of the command that led here."""
+    async def page(
+        self, request: Request, view: str, template: str = "", *, still: bool = False, **values: Any
+    ) -> HTMLResponse:
+        """A page of the view of that name, with what became of the command that led here. `still`: it is dear to make,
+        so that its script asks only for the notice, and for the page once more when the command has ended."""
         notice = await self._notice(request.query_params.get("command"))
-        return self._render(
-            request, template or f"{view}.html", 200, view=(_VIEWS | _ASIDE)[view], notice=notice, **values
-        )
+        shown = (_VIEWS | _ASIDE)[view]
+        shown = replace(shown, every=0) if still else shown
+        return self._render(request, template or f"{view}.html", 200, view=shown, notice=notice, **values)
+
+    async def notice(self, request: Request, number: str) -> HTMLResponse:
+        """Only what became of a command, for a page that stands still."""
+        notice = await self._notice(number)
+        return self._render(request, "_notice.html", 200, view=View("notice", "/notice", "", every=0), notice=notice)
 
     def problem(self, request: Request, status: int, problem: Problem) -> HTMLResponse:
         view = View("problem", request.url.path, "This did not work", every=0)

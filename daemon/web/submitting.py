@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from daemon.web import full_sync
 from daemon.web.access import Guard
 from daemon.web.login import local
 from daemon.web.ports import Services
@@ -45,10 +46,17 @@ def router(services: Services, guard: Guard) -> APIRouter:
         command = make(form)
         await services.submit(command)
         path, _, query = local(str(form.get("back", "/"))).partition("?")
-        kept = [(name, value) for name, value in parse_qsl(query) if name != "command"]
+        kept = [(name, value) for name, value in parse_qsl(query) if name != "command"] + _chosen(path, command)
         return RedirectResponse(f"{path}?{urlencode([*kept, ('command', command.id)])}", status_code=303)
 
     return routes
+
+
+def _chosen(path: str, command: commands.Command) -> list[tuple[str, str]]:
+    """A full synchronisation's form comes back with what was ticked in it: what a dry run looked at is then run."""
+    if path != full_sync.PATH or not isinstance(command, commands.FullSync):
+        return []
+    return [("mapping", name) for name in command.mappings or ()]
 
 
 def _command(form: FormData) -> commands.Command:

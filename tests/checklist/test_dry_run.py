@@ -7,7 +7,7 @@ import pytest
 from schemas.command_outcome import CommandOutcome
 from schemas.job import RunState
 from schemas.side import Side
-from schemas.survey import Finding, Kind, recommended
+from schemas.survey import Finding, Foretold, Kind, foretold, recommended
 from tests.support.house import ANN, CUSTOMERS, account, customer, names, pair
 from tests.support.stage import Killed, Stage
 
@@ -180,3 +180,12 @@ async def test_no_flag_is_cleared_and_no_answer_due(stage: Stage) -> None:
 )
 def test_row_034_what_is_recommended(in_bc: int, in_sales: int, coupled: int, by_itself: bool, what: str) -> None:
     assert recommended(in_bc, in_sales, coupled, by_itself) == what
+    found = {
+        "uncoupled_bc": in_bc,
+        "uncoupled_sales": in_sales,
+        "to_sales.insert": 4,
+        "to_bc.insert": 2,
+        "duplicate": 1,
+    }
+    told = foretold(found, in_bc + in_sales + coupled, by_itself)
+    assert told == Foretold({Side.SALES: 4, Side.BC: 2}, 1, what)

@@ -7,7 +7,9 @@
   let shown = null;
   let lost = null;
   // What a reader types or chooses in.
-  const fields = "input:not([type=checkbox]), select";
+  const fields = "input:not([type=checkbox], [type=radio]), select";
+  // What comes anew with the page is ticked as its reader has left it.
+  const ticks = "input[type=checkbox][id], input[type=radio][id]";
 
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -57,12 +59,12 @@
     const scrolled = [...live.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
     const place = focused ? alike(focused).indexOf(focused) : -1;
     const opened = [...live.querySelectorAll("details[open]")].map((each) => each.id);
-    const ticked = [...live.querySelectorAll("input[type=checkbox]:checked")].map((each) => each.id);
+    const ticked = new Map([...live.querySelectorAll(ticks)].map((each) => [each.id, each.checked]));
     live.innerHTML = text;
     localise(live);
     live.querySelectorAll(".scroll").forEach((each, index) => { each.scrollLeft = scrolled[index] || 0; });
     for (const id of opened) { const part = id && document.getElementById(id); if (part) part.open = true; }
-    for (const id of ticked) { const box = document.getElementById(id); if (box) box.checked = true; }
+    for (const each of live.querySelectorAll(ticks)) each.checked = ticked.get(each.id) ?? each.checked;
     const again = focused?.id ? document.getElementById(focused.id) : focused && alike(focused)[place];
     if (again) again.focus({ preventScroll: true });
   }
@@ -74,19 +76,50 @@
     stale.hidden = false;
   }
 
+  // A fragment; nothing if the visit is over, and the page is on its way to the login.
+  async function ask(address) {
+    const answer = await fetch(address, { headers: { "X-Fragment": "1" }, cache: "no-store", signal: AbortSignal.timeout(10000) });
+    if (answer.status === 401) { location.reload(); return undefined; }
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    const text = await answer.text();
+    lost = null;
+    return text;
+  }
+
   async function refresh() {
     if (document.hidden || hold()) return;
     try {
-      const answer = await fetch(location.href, { headers: { "X-Fragment": "1" }, cache: "no-store", signal: AbortSignal.timeout(10000) });
-      if (answer.status === 401) { location.reload(); return; }
-      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-      const text = await answer.text();
-      lost = null;
+      const text = await ask(location.href);
+      if (text === undefined) return;
       stale.hidden = !hold();
       if (text !== shown && !held) { shown = text; show(text); }
     } catch (error) {
       trouble(error);
     }
+  }
+
+  // A retry has ended when it is noted: the record is carried a moment later.
+  function once() {
+    if (document.hidden || hold()) setTimeout(once, 2000);
+    else refresh();
+  }
+
+  // A page that is dear to make stands still: it asks what became of the command that led to it, and for itself once
+  // more when that has ended.
+  async function follow() {
+    const notice = live.querySelector("[data-follow]");
+    if (!notice) return;
+    try {
+      const text = document.hidden || hold() ? undefined : await ask(notice.dataset.follow);
+      if (text !== undefined && !hold()) {
+        stale.hidden = true;
+        notice.outerHTML = text;
+        if (!live.querySelector("[data-follow]")) setTimeout(once, 2000);
+      }
+    } catch (error) {
+      trouble(error);
+    }
+    setTimeout(follow, 2000);
   }
 
   // One box ticks all of a table.
@@ -114,9 +147,15 @@
     document.addEventListener("visibilitychange", refresh);
     for (const change of ["selectionchange", "focusin", "focusout"]) document.addEventListener(change, hold);
   }
+  setTimeout(follow, 1000);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches(fields)) return;
-    const wanted = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-    if (wanted) { event.preventDefault(); wanted.focus(); }
+    const key = CSS.escape(event.key);
+    const wanted = document.querySelector(`[data-key="${key}"]`);
+    const elsewhere = document.querySelector(`[data-key-to="${key}"]`);
+    if (wanted || elsewhere) event.preventDefault();
+    if (wanted) wanted.focus();
+    else if (elsewhere) location.assign(`${elsewhere.href}#search`);
   });
+  if (location.hash === "#search") document.getElementById("search")?.focus();
 })();

@@ -92,6 +92,9 @@ class FakeReader:
     def mapping_names(self) -> Sequence[str]:
         return [mapping.name for mapping in self.mapping_list]
 
+    def ways(self, mapping: str) -> Sequence[Direction]:
+        return next((each.direction.one_ways for each in self.mapping_list if each.name == mapping), ())
+
     async def blank_count(self, mapping: str | None = None) -> int:
         return sum(each.blanks for each in self.mapping_list if mapping in (None, each.name))
 
@@ -104,6 +107,9 @@ class FakeReader:
     async def run(self, number: str) -> Run | None:
         return next((run for run in self.run_list if run.id == number), None)
 
+    async def runs_of(self, numbers: Collection[str]) -> dict[str, Run]:
+        return {run.id: run for run in self.run_list if run.id in numbers}
+
     async def runs(self, wanted: WantedRuns, limit: int, after: Spot | None = None) -> Page[Run]:
         found = [run for run in self.run_list if not wanted.kinds or run.kind in wanted.kinds]
         found = [run for run in found if not wanted.states or run.state in wanted.states]
@@ -114,6 +120,10 @@ class FakeReader:
 
     async def run_jobs(self, run: str) -> Sequence[Job]:
         return [job for job in self.job_list if job.run == run]
+
+    async def dry_runs(self) -> dict[str, Job]:
+        dry = {run.id for run in self.run_list if run.kind is RunKind.PREVIEW}
+        return {job.mapping: job for job in sorted(self.job_list, key=lambda one: one.id) if job.run in dry}
 
     async def jobs(self, wanted: WantedJobs, offset: int, limit: int, after: Spot | None = None) -> Page[Job]:
         found = [job for job in reversed(self.job_list) if wanted.mapping in (None, job.mapping)]
@@ -188,7 +198,7 @@ class FakeReader:
         rows = [
             Coupled(
                 "CUSTOMER", f"5d115c9c-44e3-ea11-bb43-{n:012x}", f"91e2ab10-3c4d-4f10-9a1f-{n:012x}",
-                f"Müller & Söhne {n}", ago(n),
+                f"Müller & Söhne {n}", ago(n), {} if n else {"number": "10000"},
             )
             for n in range(120)
         ]  # fmt: skip

@@ -16,7 +16,7 @@ from schemas.job import Keep, RunState
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
 
-from .conftest import FORETOLD, NOW, RUN, World, foretold
+from .conftest import FORETOLD, LOOKUP, NOW, RUN, World, foretold
 
 PAGES = [
     "/",
@@ -210,8 +210,32 @@ async def test_errors_are_told_by_cause_and_open_into_their_records(browser):
     assert text.count("has no user") == 1
     assert 'href="/errors?cause=c0ffee"' in text
     records = (await browser.get("/errors", params={"cause": "c0ffee"})).text
-    assert records.count("has no user") == 1 + 12, "once above all records, and in each"
+    assert records.count("has no user") == 1, "once above all records, and not again in each"
+    assert "Such as:" not in records
     assert re.findall(r'<span class="pill [a-z]+">([a-z]+)</span>', records).count("waiting") == 1
+
+
+async def test_what_is_told_of_one_record_is_not_told_as_the_cause_of_all(world, browser):
+    """A cause is what messages have in common; these name their records."""
+    own = [Problem(LOOKUP.code, f"It wants the user {n}.", LOOKUP.hint) for n in range(13)]
+    world.reader.failure_list = [replace(one, problem=own[n]) for n, one in enumerate(world.reader.failure_list)]
+    text = (await browser.get("/errors?cause=deadbeef")).text
+    head = text[text.index('id="cause"') : text.index('id="for-all"')]
+    assert '<span class="faint">Such as:</span> It wants the user 0.' in head
+    assert all(text.count(one.message) == (2 if n == 0 else 1) for n, one in enumerate(own))
+    for path in ("/", "/errors"):
+        assert (await browser.get(path)).text.count("Such as:") == 1, path
+
+
+@pytest.mark.parametrize(("mapping", "offered"), [("CURRENCY", ["bc"]), ("SALESPEOPLE", ["sales"]), ("GONE", [])])
+async def test_only_the_ways_that_a_mapping_carries_are_offered(world, browser, mapping, offered):
+    clash = Problem("update-conflict", "Both were changed.", "Choose.")
+    world.reader.failure_list = [replace(one, mapping=mapping, problem=clash) for one in world.reader.failure_list]
+    text = (await browser.get("/errors?cause=deadbeef")).text
+    assert re.findall(r'id="all-(bc|sales)"', text) == offered
+    assert re.findall(r'id="chosen-(bc|sales)"', text) == offered
+    assert re.findall(r'<button[^>]* id="(bc|sales)-99"', text) == offered
+    assert 'id="all-uncouple"' in text
 
 
 async def test_a_record_or_a_cause_is_retried_by_its_button(world, browser):
@@ -245,6 +269,22 @@ async def test_couplings_are_searched_and_paged(browser):
     assert 'href="/couplings?text=s%C3%B6hne&amp;offset=50"' in first
     assert "51–100 of 120" in (await browser.get("/couplings?text=söhne&offset=50")).text
     assert "No coupling matches." in (await browser.get("/couplings?text=nobody")).text
+
+
+async def test_a_search_is_not_made_again_every_two_seconds(browser):
+    """Of a million couplings it takes seconds."""
+    assert "data-refresh" in (await browser.get("/couplings")).text
+    assert "data-refresh" in (await browser.get("/couplings?text=+")).text
+    found = (await browser.get("/couplings?text=söhne&command=c-1")).text
+    assert "data-refresh" not in found
+    assert 'data-follow="/notice?command=c-1"' in found, "what became of an uncoupling is told all the same"
+
+
+async def test_a_coupling_is_told_by_its_number_too(world, browser):
+    text = (await browser.get("/couplings")).text
+    assert 'Müller &amp; Söhne 0</a> <code class="id">10000</code></td>' in text
+    assert "Müller &amp; Söhne 1</a></td>" in text
+    assert "id or number" in text
 
 
 async def test_a_coupling_is_ended_by_its_button(world, browser):

@@ -171,7 +171,7 @@ async def test_what_the_last_dry_run_has_found_is_one_step_away(world, browser):
     world.reader.job_list.append(foretold())
     for path in ("/full-sync", "/jobs"):
         text = (await browser.get(path)).text
-        for kind, told in (("insert", "1 insert"), ("duplicate", "60 duplicate")):
+        for kind, told in (("insert", "1 to insert"), ("duplicate", "60 like duplicates")):
             assert f'<a href="/jobs/90/findings?kind={kind}">{told}</a>' in text
 
 

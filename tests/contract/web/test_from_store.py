@@ -85,6 +85,19 @@ async def test_couplings_by_page_and_name(store, reader):
     assert (found.more, found.total) == (False, None)
 
 
+async def test_the_newest_dry_run_of_each_mapping(store, reader):
+    runs = (("one", RunKind.PREVIEW), ("two", RunKind.PREVIEW), ("three", RunKind.MATCH))
+    for name, kind in runs:
+        mappings = ["CUSTOMER"] if name != "one" else ["CUSTOMER", "CURRENCY"]
+        run = Run(name, kind, RunState.RUNNING, tuple(mappings), created=NOW)
+        await store.jobs.create_run(run, [(mapping, Direction.BOTH) for mapping in mappings])
+    assert set(await reader.runs_of({"one", "three", "nobody"})) == {"one", "three"}
+    assert await reader.runs_of(set()) == {}
+    assert (reader.ways("CURRENCY"), reader.ways("GONE")) == ((Direction.TO_SALES,), ())
+    found = await reader.dry_runs()
+    assert {name: job.run for name, job in found.items()} == {"CUSTOMER": "two", "CURRENCY": "one"}
+
+
 async def test_failures_and_their_causes(store, reader, clock):
     await record(store, *(settled(f"b{n}", Outcome.FAILED, "one") for n in range(3)))
     clock.now += timedelta(seconds=5)

@@ -4,8 +4,11 @@ import re
 
 import pytest
 
+from daemon.web.ports import CommandStatus
+from schemas.job import RunState
 from tests.support.made import BC_ID
 
+from .conftest import NOW
 from .test_console import Strict, token
 
 PAGE = f"/couplings/CUSTOMER/{BC_ID}"
@@ -28,6 +31,26 @@ async def test_it_reads_both_sides_once_and_not_every_two_seconds(world, browser
     assert "Read again" in answer.text
 
 
+async def test_only_its_notice_is_asked_for_again_until_the_command_has_ended(world, browser):
+    def followed(text):
+        return 'data-follow="/notice?command=c-1"' in text
+
+    assert followed((await browser.get(f"{PAGE}?command=c-1")).text)
+    for state in (RunState.ACCEPTED, RunState.RUNNING):
+        world.reader.commands["c-1"] = CommandStatus("c-1", "retry", state, NOW)
+        told = (await browser.get("/notice?command=c-1", headers={"X-Fragment": "1"})).text
+        assert (followed(told), state.value in told, "<html" in told) == (True, True, False)
+    world.reader.commands["c-1"] = CommandStatus("c-1", "retry", RunState.DONE, NOW)
+    told = (await browser.get("/notice?command=c-1")).text
+    assert (followed(told), "done" in told) == (False, True)
+    assert len(world.explained) == 1, "the sides are not read for the notice"
+    assert not followed((await browser.get(f"{PAGE}?command=c-1")).text)
+
+
+async def test_a_page_that_refreshes_itself_asks_for_no_notice(browser):
+    assert "data-follow" not in (await browser.get("/mappings?command=c-1")).text
+
+
 async def test_it_says_what_differs_in_words_and_shows_all_three_values(browser):
     text = (await browser.get(PAGE)).text
     assert "city ↔ address1_city was changed on both sides" in text
@@ -45,6 +68,15 @@ async def test_it_tells_the_versions_now_and_last_seen(browser):
     text = (await browser.get(PAGE)).text
     assert text.count("written since") == 2
     assert "as last seen" not in text
+
+
+async def test_the_reason_stands_there_once_and_the_versions_are_folded(browser):
+    text = (await browser.get(PAGE)).text
+    assert text.count("nothing is carried because on_update_conflict") == 1
+    assert "Sales&#39; telephone1 was changed, and is not carried" in text, "that of another field is told there"
+    for side in ("bc", "sales"):
+        folded = text[text.index(f'<details id="version-{side}">') :].partition("</details>")[0]
+        assert ("Now" in folded, "Last seen" in folded) == (True, True)
 
 
 async def test_its_history_tells_what_was_written_and_written_over_and_by_which_job(browser):
