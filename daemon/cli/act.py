@@ -11,6 +11,7 @@ from daemon.cli.by_cause import confirm_causes
 from daemon.cli.completion import complete_answerable
 from daemon.cli.desk import desk_of
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, RecordOption
+from daemon.cli.output import say
 from daemon.cli.sending import finish, follow, send, who
 from daemon.cli.survey import show_found
 from schemas.command import Answer, FullSync, Pause, Resume, Retry, Sync
@@ -87,7 +88,11 @@ def sync(
         all=everything,
         requested_by=who(),
     )
-    finish(send(config, command, no_wait, json), json)
+    last = send(config, command, no_wait, json)
+    finish(last, json)
+    if record and last.state is RunState.DONE and not any(job["published"] or job["message"] for job in last.jobs):
+        say("Neither side has a record of these ids in these mappings: nothing was carried.", err=True)
+        raise typer.Exit(Exit.USAGE)
 
 
 def answer(
@@ -116,7 +121,13 @@ def resume(names: NamesArgument = None, config: ConfigOption = None, json: JsonO
 
 def retry(
     names: NamesArgument = None,
-    record: RecordOption = None,
+    record: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--record",
+            help="Only this record, by either side's id, or beside a mapping by its number, code or text; repeatable.",
+        ),
+    ] = None,
     use: Annotated[
         Side | None,
         typer.Option("--use", help="With --record or --cause: carry this side's values over the other's."),

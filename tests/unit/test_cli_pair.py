@@ -24,10 +24,13 @@ class Line:
     def __init__(self) -> None:
         self.sent: list[Command] = []
         self.found: dict[str, int] = {}
+        self.published = 1
 
     def submit(self, settings: object, command: Command) -> Iterator[CommandOutcome]:
         self.sent.append(command)
-        job = Job(7, command.id, "CUSTOMER", Direction.BOTH, JobState.FINISHED, found=self.found)
+        job = Job(
+            7, command.id, "CUSTOMER", Direction.BOTH, JobState.FINISHED, found=self.found, published=self.published
+        )
         yield CommandOutcome(command.id, command.command, RunState.DONE, command.id, [job_dict(job)])
 
 
@@ -102,6 +105,14 @@ def test_words_become_a_command(line: Line, words: tuple[str, ...], right: Calla
 def test_what_does_not_say_enough_is_not_sent(line: Line, words: tuple[str, ...]) -> None:
     assert run(*words).exit_code == 2
     assert line.sent == []
+
+
+def test_a_synchronisation_of_records_that_neither_side_has_says_so(line: Line) -> None:
+    line.published = 0
+    told = run("sync", "--record", ID)
+    assert told.exit_code == 2
+    assert "Neither side has a record" in told.stderr
+    assert run("sync").exit_code == 0
 
 
 @pytest.mark.parametrize(("found", "code"), [({"equal": 5, "left": 0}, 0), ({"drift": 1, "left": 1}, 1)])
