@@ -67,7 +67,7 @@ async def test_row_078_what_a_skipped_record_is_told_to_do_next_is_what_helps(st
     await stage.live()
     [error] = await stage.errors()
     assert error.state == "skipped"
-    assert error.problem.hint.startswith("Correct the record, then `coupled retry --all`")
+    assert error.problem.hint.startswith("Correct the record, then retry it.")
     assert "not once it is skipped" in error.problem.hint
     await stage.command("retry")
     await stage.live()
