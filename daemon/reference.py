@@ -106,7 +106,7 @@ def _sentences(words: Mapping[str, str], names: Iterable[str], of: str) -> Mappi
 
 def _cli() -> str:
     group: Any = typer.main.get_command(app)
-    found = "\n".join(_commands("coupled", group))
+    found = "\n".join([_program(group), *_commands("coupled", group)])
     codes = _table(["Exit code", "Meaning"], ([str(code.value), _EXIT[code]] for code in errors.Exit))
     return f"# The command line\n\n{codes}\n{found}"
 
@@ -117,6 +117,17 @@ _EXIT = {
     errors.Exit.USAGE: "the command, the configuration or a file cannot be used, or the command was refused",
     errors.Exit.UNREACHABLE: "Kafka, the store, a side or the daemon does not answer, or refuses our credentials",
 }
+
+
+def _program(group: Any) -> str:
+    """What is said before the command, of all of them."""
+    context = group.make_context("coupled", [], resilient_parsing=True)
+    rows = [
+        [f"`{', '.join(sorted(p.opts))}`", _kind(p), p.help or "", f"`{p.envvar}`" if p.envvar else ""]
+        for p in [*group.params, group.get_help_option(context)]
+    ]
+    table = _table(["", "Type", "", "Variable"], rows)
+    return f"## Options before the command\n\n    coupled [OPTION]... COMMAND ...\n\n{table}"
 
 
 def _commands(path: str, group: Any) -> Iterator[str]:

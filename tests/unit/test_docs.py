@@ -30,6 +30,12 @@ def test_generated_pages_are_what_the_code_generates() -> None:
         assert committed == text, f"{name}: run `python -m daemon.reference`"
 
 
+@pytest.mark.parametrize("option", ["--url", "COUPLED_URL", "--version", "--install-completion", "--help"])
+def test_the_options_before_the_command_are_told(option: str) -> None:
+    head, _, _ = reference.pages()["cli.md"].partition("## `coupled ")
+    assert re.search(f"{option}[`,]", head)
+
+
 def _anchors(page: Path) -> set[str]:
     """As the usual Markdown hosts make them."""
     titles = _HEADING.findall(_FENCE.sub("", page.read_text(encoding="utf-8")))
