@@ -8,7 +8,7 @@ import typer
 
 from daemon.cli import client
 from daemon.cli.by_cause import confirm_causes
-from daemon.cli.completion import complete_answerable
+from daemon.cli.completion import complete_answerable, complete_cause
 from daemon.cli.desk import desk_of
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, RecordOption
 from daemon.cli.output import say
@@ -133,7 +133,12 @@ def retry(
         typer.Option("--use", help="With --record or --cause: carry this side's values over the other's."),
     ] = None,
     cause: Annotated[
-        list[str] | None, typer.Option("--cause", help="The records of this cause in `coupled errors`; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--cause",
+            help="The records of this cause in `coupled errors`; repeatable.",
+            autocompletion=complete_cause,
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="The failed records of all mappings.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --use and --cause: do not ask.")] = False,
