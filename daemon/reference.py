@@ -106,7 +106,7 @@ def _sentences(words: Mapping[str, str], names: Iterable[str], of: str) -> Mappi
 
 def _cli() -> str:
     group: Any = typer.main.get_command(app)
-    found = "\n".join([_program(group), *_commands("coupled", group)])
+    found = "\n".join([_program(group), *_panels(group)])
     codes = _table(["Exit code", "Meaning"], ([str(code.value), _EXIT[code]] for code in errors.Exit))
     return f"# The command line\n\n{codes}\n{found}"
 
@@ -130,10 +130,18 @@ def _program(group: Any) -> str:
     return f"## Options before the command\n\n    coupled [OPTION]... COMMAND ...\n\n{table}"
 
 
-def _commands(path: str, group: Any) -> Iterator[str]:
-    for name, each in group.commands.items():
+def _panels(group: Any) -> Iterator[str]:
+    """The commands as `coupled --help` groups them."""
+    for panel in dict.fromkeys(each.rich_help_panel for each in group.commands.values()):
+        yield f"## {panel}\n"
+        inside = {name: each for name, each in group.commands.items() if each.rich_help_panel == panel}
+        yield from _commands("coupled", inside)
+
+
+def _commands(path: str, commands: Mapping[str, Any]) -> Iterator[str]:
+    for name, each in commands.items():
         if hasattr(each, "commands"):
-            yield from _commands(f"{path} {name}", each)
+            yield from _commands(f"{path} {name}", each.commands)
             continue
         arguments = [p for p in each.params if type(p).__name__ == "TyperArgument"]
         usage = " ".join([path, name, *(_usage(p) for p in arguments), "[OPTION]..."])
@@ -143,7 +151,7 @@ def _commands(path: str, group: Any) -> Iterator[str]:
         ]
         table = _table(["", "Type", "Default", ""], rows) if rows else ""
         help_text = re.sub(r"\s*\n\s*(?!\n)", " ", each.help or "").replace("  ", " ")
-        yield f"## `{path} {name}`\n\n    {usage}\n\n{help_text}\n\n{table}"
+        yield f"### `{path} {name}`\n\n    {usage}\n\n{help_text}\n\n{table}"
 
 
 def _usage(parameter: Any) -> str:
