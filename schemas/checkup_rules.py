@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from schemas.checkup import Checked, away, fine, warning, wrong
+from schemas.checkup import Checked, away, fine, not_tried, warning, wrong
 from schemas.errors import ApiError
 from schemas.mapping import Mappings, OnDelete, Table
 from schemas.side import Direction, Side
@@ -66,7 +66,7 @@ def writing(mappings: Mappings, side: Side, why: str = "") -> Iterator[Checked]:
     if why:
         yield warning(side.label, "writing", f"{says} {why}", f"Compare it with the application's role: {SETUP}.")
     else:
-        yield fine(side.label, "writing", says)
+        yield not_tried(side.label, "writing", says)
 
 
 def mend(side: Side, error: ApiError) -> str:
