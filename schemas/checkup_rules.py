@@ -62,11 +62,12 @@ def writing(mappings: Mappings, side: Side, why: str = "") -> Iterator[Checked]:
     tables = [f"{name} ({', '.join(does[1:])})" for name, does in by_table.items() if len(does) > 1]
     if not tables:
         return
-    says = f"Not tried, since nothing is written by this check: {'; '.join(tables)}."
+    told = "; ".join(tables)
     if why:
-        yield warning(side.label, "writing", f"{says} {why}", f"Compare it with the application's role: {SETUP}.")
+        says = f"Not tried, since nothing is written by this check: {told}. {why}"
+        yield warning(side.label, "writing", says, f"Compare it with the application's role: {SETUP}.")
     else:
-        yield not_tried(side.label, "writing", says)
+        yield not_tried(side.label, "writing", f"Nothing is written by this check. The mappings write {told}.")
 
 
 def mend(side: Side, error: ApiError) -> str:

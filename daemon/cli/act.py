@@ -52,7 +52,7 @@ def full_sync(
         raise typer.BadParameter("--keep and --restore exclude each other")
     desk = desk_of(config)
     if dry_run:
-        return finish(_foretold(names, config, no_wait, json), json)
+        return finish(_foretold(names, config, no_wait, json), json, dry_run=True)
     if not yes:
         _confirm(names, config, json)
     chosen = Keep.KEEP if keep else Keep.RESTORE if restore else None
@@ -89,9 +89,12 @@ def sync(
         requested_by=who(),
     )
     last = send(config, command, no_wait, json)
-    finish(last, json)
-    if record and last.state is RunState.DONE and not any(job["published"] or job["message"] for job in last.jobs):
-        say("Neither side has a record of these ids in these mappings: nothing was carried.", err=True)
+    nobody = last.state is RunState.DONE and not any(job["published"] or job["message"] for job in last.jobs)
+    if record and nobody:
+        say("sync: nothing was carried. Neither side has a record of these ids in these mappings.", err=True)
+    if json or not (record and nobody):
+        finish(last, json)
+    if record and nobody:
         raise typer.Exit(Exit.USAGE)
 
 
