@@ -18,6 +18,9 @@ from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 from schemas.use import Use
 
+# So many may be named by something else than their ids.
+_MOST_NAMES = 100
+
 # Puts records on the topic of their table; returns when Kafka has acknowledged them.
 Publish = Callable[[Sequence[Change]], Awaitable[object]]
 
@@ -109,6 +112,12 @@ class Pairing:
                 await self._carry(self._mappings[name], mine, winner)
 
     async def _ids(self, names: Sequence[str], records: Sequence[str]) -> list[list[str]]:
+        if sum(not is_id(one) for one in records) > _MOST_NAMES:
+            raise Refused(
+                "too-many-names",
+                f"More than {_MOST_NAMES} records are named by a number, code or text.",
+                "Each is looked for on both sides while other commands wait: name so many by their ids.",
+            )
         return [[one.lower()] if is_id(one) else await self._bearing(names, one) for one in records]
 
     async def _bearing(self, names: Sequence[str], record: str) -> list[str]:
