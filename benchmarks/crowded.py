@@ -132,7 +132,7 @@ def _failure(number: int, now: datetime, job: int) -> dict[str, Any]:
         "outcome": "failed",
         "code": "0x80040237",
         "message": f"Sales refused the record (400): the number of record {number} is taken.",
-        "hint": "Correct the record, then `coupled retry --all`.",
+        "hint": "Correct the record, then retry it.",
         "attempts": 2,
         "transient": False,
         "woken": False,

@@ -4,12 +4,13 @@ A command is stored before it takes effect, and its effect is idempotent by the 
 mended by taking it again at the next start.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from consumers.pairing import check_use
+from consumers.retrying import Failures, Retrying
+from consumers.retrying import Pairs as Carrying
 from consumers.starting import Started, catch_up, run_of, starts
 from schemas import command as commands
 from schemas.command import Answer, Command, Couple, FullSync, Match, Pause, Resume, Retry, Sync, Uncouple, Verify
@@ -32,6 +33,8 @@ class Logged(Protocol):
     def announced(self) -> bool: ...
     @property
     def error(self) -> Problem | None: ...
+    @property
+    def received_at(self) -> datetime: ...
 
 
 class CommandLog(Protocol):
@@ -66,21 +69,11 @@ class States(Protocol):
     async def set_only_coupled(self, names: Sequence[str], value: bool | None) -> None: ...
 
 
-class Failures(Protocol):
-    async def retry(
-        self, mappings: Iterable[str], records: Iterable[str] | None = None, causes: Iterable[str] | None = None
-    ) -> int: ...
-
-    async def hitting(self, mappings: Iterable[str], causes: Iterable[str]) -> Collection[str]:
-        """Those of the mappings in which records fail for these causes now."""
-
-
-class Pairs(Protocol):
-    """`consumers.pairing.Pairing`. Refused if it cannot be."""
-
+class Pairs(Carrying, Protocol):
     async def couple(self, name: str, named: Mapping[Side, str], use: Use | None) -> None: ...
 
-    async def carry(self, names: Sequence[str], ids: Sequence[str], winner: Side) -> None: ...
+    async def check_coupled(self, name: str, ids: Sequence[str]) -> None:
+        """Refused if none of these is coupled in the mapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +110,8 @@ class Control:
     ) -> None:
         self._mappings = mappings
         self._log, self._runs, self._states = stored.log, stored.runs, stored.states
-        self._failures, self._pairs = stored.failures, pairs
+        self._pairs = pairs
+        self._retrying = Retrying(mappings, stored.failures, pairs)
         self._only_coupled = only_coupled
         self._announce = announce
         self._now = now
@@ -170,15 +164,14 @@ class Control:
             case FullSync(dry_run=False):
                 await self._full_sync(command)
                 return RunState.ACCEPTED
-            case Uncouple(causes=list() as causes) if causes:
-                await self._hit([command.mapping], causes)
-                await self._start(command)
+            case Uncouple():
+                await self._uncouple(command)
                 return RunState.ACCEPTED
-            case FullSync() | Sync() | Match() | Uncouple() | Verify():
+            case FullSync() | Sync() | Match() | Verify():
                 await self._start(command)
                 return RunState.ACCEPTED
             case Retry(use=Side() as winner, causes=list()):
-                await self._carry_causes(command, winner)
+                await self._start(await self._retrying.carrying(command, self._names(command.mappings), winner))
                 return RunState.ACCEPTED
             case Answer():
                 await self._answer(command)
@@ -208,31 +201,19 @@ class Control:
     async def _start(self, command: Started, cleared: Sequence[str] = ()) -> None:
         await self._runs.create_run(*run_of(command, self._mappings, self._now(), cleared))
 
-    async def _retry(self, command: Retry) -> None:
-        names = self._names(command.mappings)
-        if command.use is None:
-            await self._failures.retry(names, command.records, command.causes)
+    async def _uncouple(self, command: Uncouple) -> None:
+        """Once: taken again, there is a run by now, and whoever is coupled no more is its doing."""
+        run, jobs = run_of(command, self._mappings, self._now())
+        if command.causes:
+            await self._retrying.hit([command.mapping], command.causes)
         elif command.records:
-            await self._pairs.carry(names, command.records, command.use)
-        else:
-            raise Refused("nothing-chosen", "Which records are to take the other side's values?", "Name the records.")
+            await self._pairs.check_coupled(command.mapping, command.records)
+        await self._runs.create_run(run, jobs)
 
-    async def _carry_causes(self, command: Retry, winner: Side) -> None:
-        if command.records is not None:
-            hint = "Send one command for the records, and one for the causes."
-            raise Refused("choice-ambiguous", "Values are carried for records, or for causes, not for both.", hint)
-        names = await self._hit(self._names(command.mappings), command.causes or ())
-        for name in names:
-            check_use(self._mappings[name], Use(winner.value))
-        await self._start(command.model_copy(update={"mappings": names}))
-
-    async def _hit(self, names: Sequence[str], causes: Sequence[str]) -> list[str]:
-        """The mappings that these causes are of."""
-        hit = await self._failures.hitting(names, causes)
-        if not hit:
-            hint = "`coupled errors` tells the causes of what fails now."
-            raise Refused("cause-unknown", "No record fails for this cause now.", hint)
-        return [name for name in names if name in hit]
+    async def _retry(self, command: Retry) -> None:
+        logged = await self._log.get(command.id)
+        received = logged.received_at if logged else self._now()
+        await self._retrying.retry(command, self._names(command.mappings), received)
 
     async def _answer(self, command: Answer) -> None:
         run = await self._runs.run(command.run)
@@ -259,7 +240,7 @@ class Control:
             await self._states.caught_up(missed)
 
     async def _catch_up(self, command: Resume | Answer, names: Sequence[str]) -> None:
-        """A sweep of what was modified since last time, once."""
+        """A sweep of the whole mappings, once."""
         run_id = f"{command.id}-catch-up"
         await self._runs.create_run(*catch_up(run_id, command.requested_by, self._mappings, names, self._now()))
 

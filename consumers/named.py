@@ -11,6 +11,7 @@ from schemas.errors import ApiError, Refused
 from schemas.mapping import Table, TableMapping
 from schemas.side import Side
 
+UNKNOWN = "record-unknown"
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 
 
@@ -54,6 +55,18 @@ class Named:
         """Those of these ids that exist."""
         with _answering(side):
             return await self._records[side].read(mapping, ids)
+
+    async def either(self, mapping: TableMapping, name: str) -> Mapping[Side, str]:
+        """The ids of the records that bear this name, of each side that has one; none at all is no refusal."""
+        found: dict[Side, str] = {}
+        for side in Side:
+            try:
+                with _answering(side):
+                    found[side] = await self.key(mapping, side, name)
+            except Refused as error:
+                if error.problem.code != UNKNOWN:
+                    raise
+        return found
 
     async def references(self, mapping: TableMapping, side: Side, key: str) -> Mapping[str, str]:
         """Other names of the record that only rows below it tell."""
@@ -102,7 +115,7 @@ def _naming(mapping: TableMapping, side: Side) -> Sequence[str]:
 def _unknown(mapping: TableMapping, side: Side, name: str) -> Refused:
     known_by = ", ".join(_naming(mapping, side))
     return Refused(
-        "record-unknown",
+        UNKNOWN,
         f"There is no {side.label} record {name!r} in {mapping.table(side).name}.",
         f"Name it by its id{f', or by {known_by}' if known_by else ''}.",
     )

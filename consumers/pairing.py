@@ -7,7 +7,7 @@ nothing is, so that its change carries everything across, by the rules and confl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from consumers.named import Named, Records
+from consumers.named import UNKNOWN, Named, Records, is_id
 from consumers.ports import NO_TOPIC, Memory, Row
 from schemas import rows
 from schemas.change import Change, Op
@@ -17,6 +17,9 @@ from schemas.mapping import Mappings, TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 from schemas.use import Use
+
+# So many may be named by something else than their ids.
+_MOST_NAMES = 100
 
 # Puts records on the topic of their table; returns when Kafka has acknowledged them.
 Publish = Callable[[Sequence[Change]], Awaitable[object]]
@@ -73,18 +76,33 @@ class Pairing:
             if standing is None or use is not Use.NOTHING or dead or _unfinished(standing):
                 await self._join([pair], use, dead)
 
-    async def carry(self, names: Sequence[str], ids: Sequence[str], winner: Side) -> None:
-        """Carries one side's values of coupled records over the other's, skipped or not (business-central-sync 5.5)."""
-        wanted = list(dict.fromkeys(one.lower() for one in ids))
-        coupled = [await self._memory.couplings(names, side, wanted) for side in Side]
-        couplings = {(one.mapping, one.bc.id): one for found in coupled for one in found.values()}.values()
-        known = {one.half(side).id for one in couplings for side in Side}
-        if missing := [one for one in wanted if one not in known]:
+    async def ids(self, names: Sequence[str], records: Sequence[str]) -> list[str]:
+        """Of both sides, what these ids, numbers, codes or texts name in the mappings. Refused if one names nothing."""
+        return [one for named in await self._ids(names, records) for one in named]
+
+    async def check_coupled(self, name: str, ids: Sequence[str]) -> None:
+        """Refused if none of these is coupled in the mapping."""
+        wanted = [one.lower() for one in ids]
+        if not await self._couplings([name], wanted):
+            told = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
             raise Refused(
                 "record-not-coupled",
-                f"The record {missing[0]} is not coupled, so no side's values can be carried over the other's.",
-                "`coupled sync NAME --record ID` carries an uncoupled record.",
+                f"Of the records that are named none is coupled in {name}: {told}.",
+                f"`coupled couplings {name} --search TEXT` lists what is coupled, with both ids.",
             )
+
+    async def carry(self, names: Sequence[str], records: Sequence[str], winner: Side) -> None:
+        """Carries one side's values of coupled records over the other's, skipped or not (business-central-sync 5.5)."""
+        wanted = await self._ids(names, records)
+        couplings = await self._couplings(names, [one for named in wanted for one in named])
+        known = {one.half(side).id for one in couplings for side in Side}
+        for record, named in zip(records, wanted, strict=True):
+            if known.isdisjoint(named):
+                raise Refused(
+                    "record-not-coupled",
+                    f"The record {record} is not coupled, so no side's values can be carried over the other's.",
+                    "`coupled sync NAME --record ID` carries an uncoupled record.",
+                )
         by_mapping = {name: [one for one in couplings if one.mapping == name] for name in names}
         for name, mine in by_mapping.items():
             if mine:
@@ -92,6 +110,31 @@ class Pairing:
         for name, mine in by_mapping.items():
             if mine:
                 await self._carry(self._mappings[name], mine, winner)
+
+    async def _ids(self, names: Sequence[str], records: Sequence[str]) -> list[list[str]]:
+        if sum(not is_id(one) for one in records) > _MOST_NAMES:
+            raise Refused(
+                "too-many-names",
+                f"More than {_MOST_NAMES} records are named by a number, code or text.",
+                "Each is looked for on both sides while other commands wait: name so many by their ids.",
+            )
+        return [[one.lower()] if is_id(one) else await self._bearing(names, one) for one in records]
+
+    async def _bearing(self, names: Sequence[str], record: str) -> list[str]:
+        found = [one for name in names for one in (await self._named.either(self._mappings[name], record)).values()]
+        if not found:
+            raise Refused(
+                UNKNOWN,
+                f"Neither side has a record {record!r} of {', '.join(names)}.",
+                "Name it by either side's id, or by its number or code.",
+            )
+        return found
+
+    async def _couplings(self, names: Sequence[str], ids: Sequence[str]) -> list[Coupling]:
+        """Each once."""
+        keys = list(dict.fromkeys(ids))
+        coupled = [await self._memory.couplings(names, side, keys) for side in Side]
+        return list({(one.mapping, one.bc.id): one for found in coupled for one in found.values()}.values())
 
     async def _carry(self, mapping: TableMapping, couplings: Sequence[Coupling], winner: Side) -> None:
         async with self._memory.turn(mapping.name):

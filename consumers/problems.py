@@ -15,7 +15,7 @@ from schemas.mapping import TableMapping
 from schemas.side import Side
 from schemas.survey import shown
 
-_AGAIN = "then `coupled retry --all`. Its own next change carries it too, but not once it is skipped."
+_AGAIN = "then retry it. Its own next change carries it too, but not once it is skipped."
 
 
 def not_coupled(rule: FieldRule, reference: Reference) -> Problem:
@@ -121,14 +121,14 @@ def conflict(
     return Problem(
         "update-conflict",
         f"{mapping.bc.name} {coupling.bc.id} and {mapping.sales.name} {coupling.sales.id} were both changed: {told}.",
-        "Make the values equal on both sides, or carry one side's over the other's: `coupled retry "
-        "--record ID --use bc|sales`. For all to come: set on_update_conflict to bc_wins or sales_wins.",
+        "Make the values equal on both sides, or carry one side's over the other's. For all to come: set "
+        "on_update_conflict to bc_wins or sales_wins.",
     )
 
 
 _HINTS = {
     401: "Check the client id, secret and tenant in coupled.yaml.",
-    403: "Give the application the privilege that the message names, then `coupled retry --all`.",
+    403: "Give the application the privilege that the message names, then retry it.",
     404: f"Check that the table, the field or the record it refers to still exists, {_AGAIN}",
     413: f"The record is too large for the service: shorten it, {_AGAIN}",
 }
@@ -143,7 +143,7 @@ def not_deleted(coupling: Coupling, gone: Side, error: ApiError) -> Problem:
         problem.code,
         problem.message,
         f"Keep it, and end the coupling: `coupled uncouple {coupling.mapping} {coupling.bc.id}`. "
-        f"Or see to it that {gone.other.label} lets it go, then `coupled retry --all`.",
+        f"Or see to it that {gone.other.label} lets it go, then retry it.",
     )
 
 
@@ -156,7 +156,7 @@ def rejected(side: Side, error: ApiError) -> Problem:
             "It is tried again by itself. If it stays so, see what changes the record: a flow, or another integration.",
         )
     if error.transient:
-        late = f"{side.label} did not recover in time; the record is tried again by itself, or by `coupled retry`."
+        late = f"{side.label} did not recover in time; the record is tried again by itself, or when you retry it."
         hint = error.problem.hint or late
     else:
         hint = _HINTS.get(error.status, f"Correct the record, {_AGAIN}")

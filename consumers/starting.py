@@ -63,7 +63,7 @@ def one_way_jobs(mappings: Mappings, names: Sequence[str]) -> Jobs:
 def catch_up(
     run_id: str, requested_by: str, mappings: Mappings, names: Sequence[str], now: datetime
 ) -> tuple[Run, Jobs]:
-    """A sweep of what was modified since last time, where changes went by."""
+    """A sweep of whole mappings, by which changes went."""
     run = Run(run_id, RunKind.CATCH_UP, RunState.ACCEPTED, tuple(names), requested_by=requested_by, created=now)
     return run, one_way_jobs(mappings, names)
 

@@ -17,7 +17,8 @@ def overlapping(since: datetime | None, seconds: float) -> datetime | None:
 @dataclass(frozen=True, slots=True)
 class Late:
     """A sweep that begins before the mark of the last one (`overlapping`). Of what lies before `mark_ms`, in the side's
-    clock, the versions that couplings know already are left out: they are no changes."""
+    clock, the versions that couplings know already are left out: they are no changes. What lies at it is read again, as
+    in the original (business-central-sync 3.4)."""
 
     sweep: Sweep
     agreed: Agreed
@@ -27,7 +28,7 @@ class Late:
 
     async def read(self, position: Position | None) -> Page:
         page = await self.sweep.read(position)
-        again = [change.key for change in page.changes if change.ts_ms <= self.mark_ms]
+        again = [change.key for change in page.changes if change.ts_ms < self.mark_ms]
         if not again:
             return page
         held = await self.agreed.couplings([self.mapping], self.side, again)
@@ -35,4 +36,4 @@ class Late:
         return replace(page, changes=tuple(one for one in page.changes if not self._known(one, known.get(one.key))))
 
     def _known(self, change: Change, version: str | None) -> bool:
-        return change.ts_ms <= self.mark_ms and change.version == version
+        return change.ts_ms < self.mark_ms and change.version == version

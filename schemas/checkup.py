@@ -9,6 +9,7 @@ from schemas.errors import Exit
 
 class State(StrEnum):
     OK = "ok"
+    NOT_TRIED = "not_tried"
     WARNING = "warning"
     ERROR = "error"
 
@@ -30,6 +31,11 @@ class Checked:
 
 def fine(about: str, what: str, says: str) -> Checked:
     return Checked(about, what, State.OK, says)
+
+
+def not_tried(about: str, what: str, says: str) -> Checked:
+    """Nothing is known to be wrong, nor to be right: a person compares it."""
+    return Checked(about, what, State.NOT_TRIED, says)
 
 
 def warning(about: str, what: str, says: str, fix: str) -> Checked:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from schemas.checkup import Checked, away, fine, warning, wrong
+from schemas.checkup import Checked, away, fine, not_tried, warning, wrong
 from schemas.errors import ApiError
 from schemas.mapping import Mappings, OnDelete, Table
 from schemas.side import Direction, Side
@@ -62,11 +62,12 @@ def writing(mappings: Mappings, side: Side, why: str = "") -> Iterator[Checked]:
     tables = [f"{name} ({', '.join(does[1:])})" for name, does in by_table.items() if len(does) > 1]
     if not tables:
         return
-    says = f"Not tried, since nothing is written by this check: {'; '.join(tables)}."
+    told = "; ".join(tables)
     if why:
-        yield warning(side.label, "writing", f"{says} {why}", f"Compare it with the application's role: {SETUP}.")
+        says = f"Not tried, since nothing is written by this check: {told}. {why}"
+        yield warning(side.label, "writing", says, f"Compare it with the application's role: {SETUP}.")
     else:
-        yield fine(side.label, "writing", says)
+        yield not_tried(side.label, "writing", f"Nothing is written by this check. The mappings write {told}.")
 
 
 def mend(side: Side, error: ApiError) -> str:

@@ -73,8 +73,8 @@ class Resume(_Command):
 
 
 class Retry(_Command):
-    """Failed and skipped records are carried again: all of the mappings, or those of `records` (either side's id), of
-    `causes` (their ids, as `coupled errors` tells them), or of both.
+    """Failed and skipped records are carried again: all of the mappings, or those of `records` (either side's id, or
+    with `mappings` a number, code or text), of `causes` (their ids, as `coupled errors` tells them), or of both.
 
     With `use`, coupled ones among `records`, or of `causes`, take that side's values, whatever the other side has.
     """

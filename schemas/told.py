@@ -33,14 +33,16 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which of them to show; what is empty is whichever."""
+    """Which of them to show; what is empty is whichever, and so is the direction `both`."""
 
     mappings: Collection[str] = ()
     directions: Collection[Direction] = ()
     outcomes: Collection[Outcome] = ()
 
     def has(self, one: Settled) -> bool:
-        chosen = ((self.mappings, one.mapping), (self.directions, one.direction), (self.outcomes, one.outcome))
+        if self.directions and not any(way.covers(one.direction) for way in self.directions):
+            return False
+        chosen = ((self.mappings, one.mapping), (self.outcomes, one.outcome))
         return all(not among or value in among for among, value in chosen)
 
 

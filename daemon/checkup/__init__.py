@@ -11,7 +11,7 @@ from daemon.checkup.parts import kafka, store
 from daemon.checkup.probe import Heard
 from daemon.checkup.sides import Looked, business_central, sales
 from daemon.settings import Settings
-from schemas.checkup import Checked, State, fine
+from schemas.checkup import Checked, State, fine, not_tried
 from schemas.checkup_rules import EXPLAINED
 from schemas.finding import Finding, Level
 from schemas.mapping_check import judge
@@ -53,7 +53,7 @@ def judged(file: MappingsFile, bc: Looked, there: Looked) -> list[Checked]:
     names = len(file.mappings.all)
     if unknown:
         sides = " and ".join(sorted(side.label for side in unknown))
-        return [*told, fine(_MAPPINGS, "fields", f"{names} mappings; not held against {sides}.")]
+        return [*told, not_tried(_MAPPINGS, "fields", f"{names} mappings; not held against {sides}.")]
     return told or [fine(_MAPPINGS, "fields", f"Both sides serve every table and field of the {names} mappings.")]
 
 

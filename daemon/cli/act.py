@@ -8,9 +8,10 @@ import typer
 
 from daemon.cli import client
 from daemon.cli.by_cause import confirm_causes
-from daemon.cli.completion import complete_answerable
+from daemon.cli.completion import complete_answerable, complete_cause
 from daemon.cli.desk import desk_of
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument, NoWaitOption, RecordOption
+from daemon.cli.output import say
 from daemon.cli.sending import finish, follow, send, who
 from daemon.cli.survey import show_found
 from schemas.command import Answer, FullSync, Pause, Resume, Retry, Sync
@@ -51,7 +52,7 @@ def full_sync(
         raise typer.BadParameter("--keep and --restore exclude each other")
     desk = desk_of(config)
     if dry_run:
-        return finish(_foretold(names, config, no_wait, json), json)
+        return finish(_foretold(names, config, no_wait, json), json, dry_run=True)
     if not yes:
         _confirm(names, config, json)
     chosen = Keep.KEEP if keep else Keep.RESTORE if restore else None
@@ -87,7 +88,14 @@ def sync(
         all=everything,
         requested_by=who(),
     )
-    finish(send(config, command, no_wait, json), json)
+    last = send(config, command, no_wait, json)
+    nobody = last.state is RunState.DONE and not any(job["published"] or job["message"] for job in last.jobs)
+    if record and nobody:
+        say("sync: nothing was carried. Neither side has a record of these ids in these mappings.", err=True)
+    if json or not (record and nobody):
+        finish(last, json)
+    if record and nobody:
+        raise typer.Exit(Exit.USAGE)
 
 
 def answer(
@@ -116,13 +124,24 @@ def resume(names: NamesArgument = None, config: ConfigOption = None, json: JsonO
 
 def retry(
     names: NamesArgument = None,
-    record: RecordOption = None,
+    record: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--record",
+            help="Only this record, by either side's id, or beside a mapping by its number, code or text; repeatable.",
+        ),
+    ] = None,
     use: Annotated[
         Side | None,
         typer.Option("--use", help="With --record or --cause: carry this side's values over the other's."),
     ] = None,
     cause: Annotated[
-        list[str] | None, typer.Option("--cause", help="The records of this cause in `coupled errors`; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--cause",
+            help="The records of this cause in `coupled errors`; repeatable.",
+            autocompletion=complete_cause,
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="The failed records of all mappings.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --use and --cause: do not ask.")] = False,

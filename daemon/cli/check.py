@@ -11,7 +11,13 @@ from daemon.cli.options import ConfigOption, JsonOption
 from daemon.cli.output import print_json
 from schemas.checkup import Checked, State, exit_of
 
-_COLOURS = {State.OK: typer.colors.GREEN, State.WARNING: typer.colors.YELLOW, State.ERROR: typer.colors.RED}
+_COLOURS = {
+    State.OK: typer.colors.GREEN,
+    State.NOT_TRIED: None,
+    State.WARNING: typer.colors.YELLOW,
+    State.ERROR: typer.colors.RED,
+}
+_WIDTH = 1 + max(map(len, State))
 
 
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -32,9 +38,11 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 def _page(found: Sequence[Checked]) -> None:
     for one in found:
-        typer.secho(f"{one.state:<8}", fg=_COLOURS[one.state], nl=False)
+        typer.secho(f"{one.state.replace('_', ' '):<{_WIDTH}}", fg=_COLOURS[one.state], nl=False)
         typer.echo(f"{one.about}, {one.what}: {one.says}")
         if one.fix:
-            typer.echo(f"         → {one.fix}")
+            typer.echo(f"{'':<{_WIDTH}}→ {one.fix}")
     errors, warnings = (sum(one.state is state for one in found) for state in (State.ERROR, State.WARNING))
-    typer.echo(f"\n{errors} error(s), {warnings} warning(s) in {len(found)} findings")
+    untried = sum(one.state is State.NOT_TRIED for one in found)
+    told = f"{errors} error(s), {warnings} warning(s)" + (f", {untried} not tried" if untried else "")
+    typer.echo(f"\n{told} in {len(found)} findings")

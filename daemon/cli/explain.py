@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.desk import desk_of
+from daemon.cli.failures import again
 from daemon.cli.options import ConfigOption, JsonOption, NameArgument
 from daemon.cli.output import print_json, print_table, say
 from daemon.cli.progress import ARROWS
@@ -67,8 +68,17 @@ def _page(found: Explanation, everything: bool) -> None:
             say(f"{ARROWS[would.direction]}  would {would.does} {written or would.says}".rstrip())
     say("")
     say(found.says)
-    if found.next:
-        say(f"  → {found.next}")
+    for line in (found.next, _again(found)):
+        if line:
+            say(f"  → {line}")
+
+
+def _again(found: Explanation) -> str:
+    """The command for a failure that is open, unless what is to be done next names one."""
+    if "coupled retry" in found.next:
+        return ""
+    told = (again(found.mapping, found.bc.id or found.sales.id, one.state) for one in found.failures)
+    return next((command for command in told if command), "")
 
 
 def _versions(held: Held) -> str:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 from daemon.cli.output import say
 from daemon.cli.progress import ARROWS
 
+# Of these nothing is carried again by itself.
+_LEFT = ("failed", "skipped", "conflict")
+
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.store.blanks import Blank
     from daemon.store.views import Failure, FailureCause
@@ -45,17 +48,19 @@ def print_records(found: Sequence[Mapping[str, Any]]) -> None:
     for row in found:
         place = f"{row['mapping']} {ARROWS[row['direction']]}  {_record(row)}"
         say(f"{place}  {row['code']}  ({row['state']})")
-        _say(row)
+        _say(row, again(row["mapping"], row["bc_id"] or row["sales_id"], row["state"]))
     if not found:
         say("No failed records.")
 
 
 def print_causes(found: Sequence[Mapping[str, Any]]) -> None:
-    """Up to three records under each cause; where there are more, how to see them all."""
+    """Up to three records under each cause; where there are more, how to see them all. The cause's id is what other
+    commands name it by."""
     for one in found:
         number = f"{one['count']:,} record{'' if one['count'] == 1 else 's'}"
-        say(f"{number}  {one['mapping']} {ARROWS[one['direction']]}  {one['code']}")
-        _say(one)
+        say(f"{number}  {one['mapping']} {ARROWS[one['direction']]}  {one['code']}  (cause {one['cause']})")
+        left = next((row["state"] for row in one["examples"] if row["state"] in _LEFT), "")
+        _say(one, _command(f"--cause {one['cause']}", left))
         for row in one["examples"]:
             say(f"      {_record(row)}  ({row['state']})")
         if one["count"] > len(one["examples"]):
@@ -89,7 +94,19 @@ def _record(row: Mapping[str, Any]) -> str:
     return "  ".join(one for one in (row["name"], row["bc_id"] or row["sales_id"]) if one)
 
 
-def _say(row: Mapping[str, Any]) -> None:
+def again(mapping: str, record: str | None, state: str) -> str:
+    """The command that carries the record again; empty where that is done by itself, or nothing is open."""
+    return _command(f"{mapping} --record {record}", state) if record else ""
+
+
+def _command(chosen: str, state: str) -> str:
+    if state not in _LEFT:
+        return ""
+    return f"coupled retry {chosen}{' --use bc (or sales)' if state == 'conflict' else ''}"
+
+
+def _say(row: Mapping[str, Any], command: str) -> None:
     say(f"    {row['message']}")
-    if row["hint"]:
-        say(f"    → {row['hint']}")
+    for line in (row["hint"], command):
+        if line:
+            say(f"    → {line}")

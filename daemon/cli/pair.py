@@ -7,6 +7,7 @@ import typer
 
 from daemon.cli import client
 from daemon.cli.by_cause import confirm_causes
+from daemon.cli.completion import complete_cause
 from daemon.cli.options import ConfigOption, JsonOption, NameArgument, NamesArgument, NoWaitOption
 from daemon.cli.sending import finish, send, who
 from schemas.command import Couple, Uncouple, Verify
@@ -43,7 +44,11 @@ def uncouple(
     ] = None,
     cause: Annotated[
         list[str] | None,
-        typer.Option("--cause", help="The coupled records of this cause in `coupled errors`; repeatable."),
+        typer.Option(
+            "--cause",
+            help="The coupled records of this cause in `coupled errors`; repeatable.",
+            autocompletion=complete_cause,
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All couplings of the mapping.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,

@@ -1,6 +1,7 @@
 """Progress of a run in the terminal: a bar per job, in order, with counts and rate."""
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -70,10 +71,16 @@ class RunProgress:
         self._waits[job["id"]] = waits
 
 
+def found(job: Mapping[str, Any]) -> dict[str, int]:
+    """What it has found, by kind; not the pairs it has uncoupled, which are counted as its outcomes."""
+    ended = {"uncouple"} if job.get("uncoupled") else set()
+    return {kind: count for kind, count in by_kind(job["found"]).items() if count and kind not in ended}
+
+
 def counts(job: dict[str, Any], rate: float | None = None) -> str:
     """What a job has done and found, in a line."""
     parts = [f"{job[name]} {name}" for name in _COUNTS if job.get(name)]
-    parts += [f"{count} {name}" for name, count in by_kind(job["found"]).items() if count]
+    parts += [f"{count} {name}" for name, count in found(job).items()]
     if job.get("message"):
         parts.append(visible(str(job["message"])))
     if rate:

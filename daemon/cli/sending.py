@@ -41,13 +41,13 @@ def follow(outcomes: Iterable[CommandOutcome], command: Command, no_wait: bool, 
     raise CoupledError("no-outcome", f"The command {command.id} got no outcome.", "`coupled status` shows the runs.")
 
 
-def finish(outcome: CommandOutcome, json: bool) -> None:
+def finish(outcome: CommandOutcome, json: bool, *, dry_run: bool = False) -> None:
     """Prints the end and exits as DESIGN 6 says."""
     failed = sum(job.get("failed", 0) + job.get("conflict", 0) for job in outcome.jobs)
     if json:
         sys.stdout.buffer.write(command_outcome_json(outcome))
     else:
-        _say(outcome, failed)
+        _say(outcome, failed, dry_run)
     if outcome.state is RunState.REFUSED:
         raise typer.Exit(Exit.USAGE)
     if outcome.state is RunState.FAILED or failed:
@@ -61,8 +61,9 @@ def command_outcome_json(outcome: CommandOutcome) -> bytes:
     return visible_json(document.decode()).encode() + b"\n"
 
 
-def _say(outcome: CommandOutcome, failed: int) -> None:
+def _say(outcome: CommandOutcome, failed: int, dry_run: bool) -> None:
     error: Problem | None = outcome.error
+    skipped = sum(job.get("skipped", 0) for job in outcome.jobs)
     if error:
         say(f"{outcome.command}: {outcome.state.value}. {error.message}", err=True)
         say(f"  → {error.hint}", err=True)
@@ -70,5 +71,9 @@ def _say(outcome: CommandOutcome, failed: int) -> None:
         typer.echo(f"Done. An answer is due: coupled answer {outcome.run} keep|restore")
     elif failed:
         typer.echo(f"{outcome.command}: done, {failed} failed: see `coupled errors`.")
+    elif outcome.state is RunState.DONE and skipped:
+        typer.echo(f"{outcome.command}: done, {skipped} skipped: see `coupled errors`.")
+    elif outcome.state is RunState.DONE and dry_run:
+        typer.echo(f"{outcome.command}: that was a dry run; nothing was written.")
     else:
         typer.echo(f"{outcome.command}: {outcome.state.value.replace('_', ' ')}.")

@@ -15,10 +15,10 @@ from daemon.cli.output import print_json as _json
 from daemon.cli.output import print_table as _print
 from daemon.cli.output import say
 from daemon.cli.progress import ARROWS, counts
+from daemon.cli.progress import found as kinds
 from daemon.cli.standing import behind, sides, to_do
 from schemas.errors import Exit
 from schemas.job import JobState
-from schemas.survey import by_kind
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")]
 
@@ -83,10 +83,16 @@ def job(
     found = desk_of(config).job(job_id)
     if json:
         return _json(found)
-    for name, value in found.items():
+    told = {**found, "found": kinds(found)}
+    if found["finished"]:
+        del told["total"]  # how many were expected, before they were read
+    for name, value in told.items():
         if name not in ("failures", "findings") and value not in (None, "", 0, {}):
             say(f"{name:>10}  {_told(name, value)}")
-    failures.print_records(found["failures"])
+    if found["failures"] or not found["skipped"]:
+        failures.print_records(found["failures"])
+    else:
+        say(f"None failed anew; why some are skipped: coupled errors {found['mapping']}")
     findings.print_records(found["findings"], found["run"])
     return None
 
@@ -155,7 +161,7 @@ def _told(name: str, value: Any) -> str:
         return ARROWS[value]
     if name in ("started", "finished"):
         return _short(value)
-    return ", ".join(f"{count} {kind}" for kind, count in by_kind(value).items() if count) if name == "found" else value
+    return ", ".join(f"{count} {kind}" for kind, count in value.items()) if name == "found" else value
 
 
 def _short(moment: str | None) -> str:

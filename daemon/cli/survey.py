@@ -93,7 +93,7 @@ def match(
     last = send(config, command, no_wait, json)
     if not json:
         show_found(last, config, everything)
-    finish(last, json)
+    finish(last, json, dry_run=dry_run)
 
 
 def findings(
@@ -153,11 +153,18 @@ def _list(desk: Desk, run: str, kinds: Sequence[str], everything: bool) -> None:
     every = desk.findings(run, kinds, None if everything else FIRST + 1)
     for kind, rows in groupby(every, key=itemgetter("kind")):
         found = list(rows)
-        typer.echo(f"\n{_TITLES.get(Kind(kind), kind) if kind in set(Kind) else kind}:")
+        typer.echo(f"\n{_title(kind, found[0]['direction'])}:")
         for one in found if everything else found[:FIRST]:
             say(f"  {one['mapping']:<17}{ARROWS[one['direction']]}  {line(one)}")
         if not everything and len(found) > FIRST:
             typer.echo(f"  … more: coupled findings {run} --kind {kind} --all")
+
+
+def _title(kind: str, direction: str) -> str:
+    """A dry run tells of one direction; what is uncoupled is so in both."""
+    if (kind, direction) == (Kind.UNCOUPLE, "both"):
+        return "Uncoupled"
+    return _TITLES.get(Kind(kind), kind) if kind in set(Kind) else kind
 
 
 def line(found: Mapping[str, Any]) -> str:

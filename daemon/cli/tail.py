@@ -41,7 +41,7 @@ WorkerOption = Annotated[
 
 def tail(
     mapping: MappingOption = None,
-    direction: Annotated[Direction | None, typer.Option("--direction", help="Only this way.")] = None,
+    direction: Annotated[Direction | None, typer.Option("--direction", help="Only this way; both: all.")] = None,
     outcome: Annotated[list[Outcome] | None, typer.Option("--outcome", help="Only what ended so; repeatable.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only what failed or is in conflict.")] = False,
     most: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="End after so many.")] = None,

@@ -28,7 +28,7 @@ NEWLY_COUPLED = frozenset({Outcome.INSERTED, Outcome.COUPLED})
 LEFT_ALONE = Problem(
     "skipped",
     "The record was left alone, because it or its partner has failed alike twice.",
-    "Mend the cause told for the other direction, then `coupled retry --all`.",
+    "Mend the cause told for the other direction, then retry it.",
 )
 # Spelt out, so that the database knows which of its indexes hold nothing else.
 IS_CONFLICT: ColumnElement[bool] = FailureRow.outcome == literal_column(f"'{Outcome.CONFLICT.value}'")

@@ -125,6 +125,19 @@ class Retries:
                 found += int(done.rowcount)
         return found
 
+    async def touched(self, mappings: Iterable[str], records: Iterable[str] | None, since: datetime) -> bool:
+        """Has one of the mappings (of these records, by either id) failed, or ended well after it, since then?"""
+        row = FailureRow
+        query = select(row.id).where(row.mapping.in_(list(mappings)))
+        query = query.where(or_(row.last_at >= since, row.resolved_at >= since)).limit(1)
+        ids = () if records is None else chunks([one.lower() for one in records])
+        queries = [query] if records is None else [query.where(or_(row.bc_id.in_(c), row.sales_id.in_(c))) for c in ids]
+        async with self._database.read() as connection:
+            for one in queries:
+                if await connection.scalar(one) is not None:
+                    return True
+        return False
+
 
 def _owing(served: Collection[tuple[str, Direction]], now: datetime) -> Select[str, str, str]:
     """If they went through, coupled ones only: one uncoupled since must not get a partner by way of a retry."""

@@ -25,6 +25,7 @@ _TONES = {
     JobState.FINISHED: "ok",
     JobState.FAILED: "bad",
     State.OK: "ok",
+    State.NOT_TRIED: "idle",
     State.WARNING: "warn",
     State.ERROR: "bad",
 }

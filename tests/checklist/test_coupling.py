@@ -211,6 +211,14 @@ async def test_row_082_a_skipped_record_takes_the_chosen_sides_values_and_is_ski
     assert await stage.errors() == []
 
 
+async def test_row_082_the_record_may_be_named_by_its_number(stage: Stage) -> None:
+    here, there = await _skipped(stage)
+    told = await stage.command("retry", mappings=["CUSTOMER"], records=[stage.bc.get(here)["number"]], use="bc")
+    assert told.error is None
+    await stage.live()
+    assert stage.sales.get(there)["name"] == "Refused"
+
+
 async def test_row_082_only_coupled_records_can_take_a_sides_values(stage: Stage) -> None:
     bc, _ = await two(stage)
     assert await refused(stage, "retry", records=[bc], use="bc") == "record-not-coupled"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.job import RunState
 from tests.support.house import CUSTOMERS, TO_BC, TO_SALES, account, customer, pair
 from tests.support.stage import Stage
 
@@ -66,7 +67,7 @@ async def test_row_078_what_a_skipped_record_is_told_to_do_next_is_what_helps(st
     await stage.live()
     [error] = await stage.errors()
     assert error.state == "skipped"
-    assert error.problem.hint.startswith("Correct the record, then `coupled retry --all`")
+    assert error.problem.hint.startswith("Correct the record, then retry it.")
     assert "not once it is skipped" in error.problem.hint
     await stage.command("retry")
     await stage.live()
@@ -124,6 +125,25 @@ async def test_row_080_retry_carries_the_chosen_records_again(stage: Stage, side
     await stage.live()
     assert stage.bc.get(bc)["email"] == f"{sales[9:13]}@house.example"
     assert {f"accounts({error.sales_id})" for error in await stage.errors()} == {other}
+
+
+async def test_row_080_a_record_may_be_named_by_its_number_and_one_that_does_not_fail_is_refused(stage: Stage) -> None:
+    bc, sales = await skipped(stage, "Adatum")
+    number, chosen = stage.bc.get(bc)["number"], {"mappings": ["CUSTOMER"]}
+    stage.sales.edit(sales, emailaddress1="info@house.example")
+    told = await stage.command("retry", records=[number], **chosen)
+    assert (told.state, told.error) == (RunState.DONE, None)
+    await stage.live()
+    assert await stage.errors() == []
+    for records, code in (
+        ([number], "record-not-failing"),
+        (["nobody"], "record-unknown"),
+        ([f"C{name}" for name in range(101)], "too-many-names"),
+    ):
+        stage.clock.tick(1)
+        told = await stage.command("retry", records=records, **chosen)
+        assert told.error
+        assert told.error.code == code
 
 
 async def test_row_081_retry_all_carries_everything_again(stage: Stage) -> None:

@@ -31,6 +31,12 @@ class Pairs:
     async def carry(self, names: Sequence[str], ids: Sequence[str], winner: Side) -> None:
         await self._ask("carry", list(names), list(ids), winner)
 
+    async def ids(self, names: Sequence[str], records: Sequence[str]) -> Sequence[str]:
+        return [one.lower() for one in records]
+
+    async def check_coupled(self, name: str, ids: Sequence[str]) -> None:
+        await self._ask("uncouple", name, list(ids))
+
     async def _ask(self, *what: Any) -> None:
         self.asked.append(what)
         if self.refusal:
@@ -42,6 +48,7 @@ class Logged:
     command: dict[str, Any]
     state: RunState
     error: Problem | None
+    received_at: datetime = NOON
     announced: bool = False
 
 
@@ -61,6 +68,7 @@ class Desk:
         self.paused: set[str] = set()
         self.missed: set[str] = set()
         self.retried: list[tuple[list[str] | None, ...]] = []
+        self.failing, self.touched_since = 1, False
         self.overridden: dict[str, bool | None] = {}
         self.announced: list[CommandOutcome] = []
         self.woken = 0
@@ -136,7 +144,14 @@ class Desk:
         self, mappings: Iterable[str], records: Iterable[str] | None = None, causes: Iterable[str] | None = None
     ) -> int:
         self.retried.append((list(mappings), *(None if one is None else list(one) for one in (records, causes))))
-        return len(self.retried)
+        return self.failing
+
+    async def touched(self, mappings: Iterable[str], records: Iterable[str] | None, since: datetime) -> bool:
+        assert since == NOON
+        return self.touched_since
+
+    async def hitting(self, mappings: Iterable[str], causes: Iterable[str]) -> Sequence[str]:
+        return list(mappings) if self.failing else []
 
     async def send(self, command: str, command_id: str = "c1", **fields: Any) -> CommandOutcome:
         """The last outcome after this command."""

@@ -8,8 +8,9 @@ import json
 import pytest
 
 from daemon.checkup.probe import tell
+from daemon.cli import check
 from schemas import checkup_rules as rules
-from schemas.checkup import Checked, away, exit_of, fine, warning, wrong
+from schemas.checkup import Checked, away, exit_of, fine, not_tried, warning, wrong
 from schemas.errors import ApiError, ConfigurationError
 from schemas.mapping_file import parse, standard_text
 from schemas.side import Side
@@ -43,6 +44,7 @@ def test_what_a_token_says_is_read_if_it_can_be(text: str, found: Claims | None)
     [
         ([], 0),
         ([fine("a", "b", "c"), warning("a", "b", "c", "d")], 0),
+        ([fine("a", "b", "c"), not_tried("a", "b", "c")], 0),
         ([wrong("a", "b", "c", "d"), warning("a", "b", "c", "d")], 2),
         ([wrong("a", "b", "c", "d"), away("a", "b", "c", "d")], 3),
     ],
@@ -94,3 +96,14 @@ def test_dataverse_has_two_names(url: str, aud: str, named: bool) -> None:
 def test_a_hint_of_how_many_at_once_is_passed_on() -> None:
     (one,) = rules.limits(Side.SALES, {rules.REMAINING: "5000", rules.AT_ONCE: "8"})
     assert "8 at once" in one.says
+
+
+def test_what_was_not_tried_is_not_called_well(capsys: pytest.CaptureFixture[str]) -> None:
+    check._page([not_tried("Sales", "writing", "accounts."), wrong("store", "connection", "It is away.", "Start it.")])
+    said = capsys.readouterr().out.splitlines()
+    assert said[:3] == [
+        "not tried Sales, writing: accounts.",
+        "error     store, connection: It is away.",
+        "          → Start it.",
+    ]
+    assert said[-1] == "1 error(s), 0 warning(s), 1 not tried in 2 findings"

@@ -7,11 +7,12 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from daemon.cli import client
+from daemon.cli import act, client
 from daemon.cli.app import app
 from schemas.command import Command, Couple, Retry, Sync, Uncouple, Verify
 from schemas.command_outcome import CommandOutcome, job_dict
 from schemas.job import Job, JobState, RunState
+from schemas.outcome import Outcome
 from schemas.side import Direction, Side
 from schemas.use import Use
 
@@ -24,10 +25,22 @@ class Line:
     def __init__(self) -> None:
         self.sent: list[Command] = []
         self.found: dict[str, int] = {}
+        self.published = 1
+
+        self.counters: dict[Outcome, int] = {}
 
     def submit(self, settings: object, command: Command) -> Iterator[CommandOutcome]:
         self.sent.append(command)
-        job = Job(7, command.id, "CUSTOMER", Direction.BOTH, JobState.FINISHED, found=self.found)
+        job = Job(
+            7,
+            command.id,
+            "CUSTOMER",
+            Direction.BOTH,
+            JobState.FINISHED,
+            found=self.found,
+            published=self.published,
+            counters=self.counters,
+        )
         yield CommandOutcome(command.id, command.command, RunState.DONE, command.id, [job_dict(job)])
 
 
@@ -102,6 +115,23 @@ def test_words_become_a_command(line: Line, words: tuple[str, ...], right: Calla
 def test_what_does_not_say_enough_is_not_sent(line: Line, words: tuple[str, ...]) -> None:
     assert run(*words).exit_code == 2
     assert line.sent == []
+
+
+def test_the_end_says_what_was_left_alone_and_what_was_only_a_dry_run(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(act, "show_found", lambda *asked: None)
+    assert run("full-sync", "--dry-run").stdout.splitlines()[-1].endswith("dry run; nothing was written.")
+    line.counters = {Outcome.SKIPPED: 2}
+    assert run("sync").stdout.splitlines()[-1] == "sync: done, 2 skipped: see `coupled errors`."
+
+
+def test_a_synchronisation_of_records_that_neither_side_has_says_so(line: Line) -> None:
+    line.published = 0
+    told = run("sync", "--record", ID)
+    assert told.exit_code == 2
+    assert "Neither side has a record" in told.stderr
+    assert run("sync").exit_code == 0
 
 
 @pytest.mark.parametrize(("found", "code"), [({"equal": 5, "left": 0}, 0), ({"drift": 1, "left": 1}, 1)])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from daemon.cli import findings, show
+from daemon.cli import findings, show, survey
 from daemon.cli.app import app
 from daemon.cli.output import print_table
 from schemas.command_outcome import job_dict
@@ -175,6 +175,24 @@ def test_a_job_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     text = told(monkeypatch, found, "job", "8")
     assert "found  18 equal, 2 left" in text
     assert "BC ↔ Sales" in text
+
+
+def test_a_job_that_left_failed_records_alone_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Job(9, "r", "CUSTOMER", Direction.TO_BC, JobState.FINISHED, AT, AT, total=40,
+                counters={Outcome.SKIPPED: 2})  # fmt: skip
+    said = told(monkeypatch, {**job_dict(ended), "failures": [], "findings": []}, "job", "9")
+    assert said.splitlines()[-1] == "None failed anew; why some are skipped: coupled errors CUSTOMER"
+    assert "total" not in said, "it is what was expected before"
+
+
+def test_what_was_uncoupled_is_counted_once_and_not_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Job(9, "r", "CUSTOMER", Direction.BOTH, JobState.FINISHED, AT, AT,
+                found={"uncouple": 2}, counters={Outcome.UNCOUPLED: 2})  # fmt: skip
+    said = told(monkeypatch, [job_dict(ended)], "jobs", columns="200")
+    assert "2 uncoupled  r" in said
+    row = findings.record(Finding(Kind.UNCOUPLE, Direction.BOTH, "b-1", "s-1", "Adatum"))
+    monkeypatch.setattr(survey, "desk_of", lambda config: Answering([{"mapping": "CUSTOMER", **row}]))
+    assert CliRunner().invoke(app, ["findings", "r"]).stdout.splitlines()[1] == "Uncoupled:"
 
 
 @pytest.mark.parametrize(("count", "lines"), [(20, 20), (21, 21), (1000, 21)])

@@ -109,7 +109,8 @@ async def test_codes_and_causes_of_open_failures_are_completed(folder: Path) -> 
     await store.close()
     assert await asyncio.to_thread(completed, "errors", "--code", "") == ["not-coupled"]
     assert await asyncio.to_thread(completed, "errors", "--code", "x") == []
-    assert await asyncio.to_thread(completed, "errors", "--cause", "") == [cause.id]
+    for words in (["errors"], ["retry"], ["uncouple", "FIRMS"]):
+        assert await asyncio.to_thread(completed, *words, "--cause", "") == [cause.id]
     assert await asyncio.to_thread(completed, "jobs", "--state", "w") == ["waiting"]
 
 

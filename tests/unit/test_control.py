@@ -10,7 +10,7 @@ from schemas.job import Keep, RunKind, RunState
 from schemas.side import Direction, Side
 from schemas.use import Use
 from tests.support.desk import Desk
-from tests.support.made import BC_ID
+from tests.support.made import BC_ID, SALES_ID
 
 TO_SALES, TO_BC = Direction.TO_SALES, Direction.TO_BC
 
@@ -216,10 +216,58 @@ async def test_a_kill_while_resuming_loses_nothing_that_was_missed() -> None:
 async def test_failed_records_are_carried_again_by_mapping_or_by_id() -> None:
     desk = Desk()
     assert (await desk.send("retry", mappings=["ITEM"])).state is RunState.DONE
-    assert (await desk.send("retry", "c2", records=["A"])).state is RunState.DONE
+    assert (await desk.send("retry", "c2", records=[BC_ID])).state is RunState.DONE
     assert (await desk.send("retry", "c3", causes=["c0ffee"])).state is RunState.DONE
     everything = ["CURRENCY", "CUSTOMER", "ITEM"]
-    assert desk.retried == [(["ITEM"], None, None), (everything, ["A"], None), (everything, None, ["c0ffee"])]
+    assert desk.retried == [(["ITEM"], None, None), (everything, [BC_ID], None), (everything, None, ["c0ffee"])]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "code"),
+    [
+        ({"records": [BC_ID]}, "record-not-failing"),
+        ({"records": [BC_ID, SALES_ID]}, "record-not-failing"),
+        ({"records": [BC_ID], "causes": ["c0ffee"]}, "record-not-failing"),
+        ({"causes": ["c0ffee"]}, "cause-unknown"),
+        ({"records": []}, "nothing-chosen"),
+    ],
+)
+async def test_a_retry_that_hits_nothing_is_refused(chosen: dict[str, Any], code: str) -> None:
+    desk = Desk()
+    desk.failing = 0
+    assert (await desk.send("retry", mappings=["ITEM"], **chosen)).state is RunState.REFUSED
+    assert desk.code() == code
+
+
+async def test_of_whole_mappings_there_may_be_nothing_to_carry_again() -> None:
+    desk = Desk()
+    desk.failing = 0
+    assert (await desk.send("retry", mappings=["ITEM"])).state is RunState.DONE
+
+
+@pytest.mark.parametrize("chosen", [{"records": [BC_ID]}, {"causes": ["c0ffee"]}])
+async def test_a_retry_that_is_taken_again_after_what_it_woke_went_through_is_done(chosen: dict[str, Any]) -> None:
+    desk = Desk()
+    desk.away = 1
+    with pytest.raises(OSError, match="away"):
+        await desk.send("retry", **chosen)
+    desk.failing, desk.touched_since = 0, True
+    assert (await desk.send("retry", **chosen)).state is RunState.DONE
+
+
+@pytest.mark.parametrize("fields", [{}, {"use": "bc"}])
+async def test_a_number_wants_its_mapping(fields: dict[str, Any]) -> None:
+    desk = Desk()
+    assert (await desk.send("retry", records=[BC_ID, "10000"], **fields)).state is RunState.REFUSED
+    assert desk.code() == "record-id-invalid"
+    assert (desk.retried, desk.pairs.asked) == ([], [])
+
+
+async def test_uncoupling_what_is_not_coupled_is_refused() -> None:
+    desk = Desk()
+    desk.pairs.refusal = Refused("record-not-coupled", "It is not.", "See what is.")
+    assert (await desk.send("uncouple", mapping="CUSTOMER", records=[BC_ID])).state is RunState.REFUSED
+    assert (desk.code(), desk.runs) == ("record-not-coupled", {})
 
 
 async def test_two_records_are_coupled_by_their_names_and_the_refusal_is_told() -> None:

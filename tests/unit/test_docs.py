@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from daemon import reference
+from daemon.cli.app import app
 from daemon.config import load
 from schemas import command, mapping_file
 from tests.support import pictures
@@ -28,6 +30,17 @@ def test_generated_pages_are_what_the_code_generates() -> None:
     for name, text in reference.pages().items():
         committed = (reference.FOLDER / name).read_text(encoding="utf-8")
         assert committed == text, f"{name}: run `python -m daemon.reference`"
+
+
+@pytest.mark.parametrize("option", ["--url", "COUPLED_URL", "--version", "--install-completion", "--help"])
+def test_the_options_before_the_command_are_told(option: str) -> None:
+    head, _, _ = reference.pages()["cli.md"].partition("### `coupled ")
+    assert re.search(f"{option}[`,]", head)
+
+
+def test_every_command_stands_in_a_group() -> None:
+    group = typer.main.get_command(app)
+    assert all(isinstance(one.rich_help_panel, str) for one in group.commands.values())  # type: ignore[attr-defined]
 
 
 def _anchors(page: Path) -> set[str]:

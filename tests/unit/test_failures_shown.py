@@ -33,13 +33,14 @@ def test_a_cause_is_told_once_with_its_number_and_three_records(capsys: pytest.C
     assert said.count(GONE.message) == said.count("→ Create JR.") == 1
     assert "b2  (skipped)" in said
     assert "coupled errors --cause c0ffee" in said
+    assert "→ coupled retry --cause c0ffee\n" in said
 
 
 def test_a_cause_whose_records_are_all_told_needs_no_more(capsys: pytest.CaptureFixture[str]) -> None:
     failures.print_causes([failures.cause(caused(1, failed("b1")))])
     said = capsys.readouterr().out
-    assert said.startswith("1 record  CUSTOMER")
-    assert "--cause" not in said
+    assert said.startswith("1 record  CUSTOMER BC → Sales  not-coupled  (cause c0ffee)\n")
+    assert "--cause" not in said, "what goes through by itself needs no command"
 
 
 def test_records_are_told_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,6 +48,26 @@ def test_records_are_told_one_by_one(capsys: pytest.CaptureFixture[str]) -> None
     said = capsys.readouterr().out
     assert said.count(GONE.message) == 2
     assert "b1  not-coupled  (waiting)" in said
+
+
+@pytest.mark.parametrize(
+    ("state", "command"),
+    [
+        ("failed", "coupled retry CUSTOMER --record b1"),
+        ("skipped", "coupled retry CUSTOMER --record b1"),
+        ("conflict", "coupled retry CUSTOMER --record b1 --use bc (or sales)"),
+        ("waiting", ""),
+        ("retrying", ""),
+        ("resolved", ""),
+    ],
+)
+def test_what_nothing_carries_by_itself_is_told_with_the_command_that_does(
+    state: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failures.print_records([failures.record(failed("b1", state))])
+    said = capsys.readouterr().out
+    assert ("coupled retry" in said) is bool(command)
+    assert command in said.splitlines()[-1]
 
 
 @pytest.mark.parametrize("form", [lambda one: failures.print_records([failures.record(one)]),

@@ -12,7 +12,7 @@ from daemon.tail import LISTENING, MOST, Tail
 from schemas.change import Change, Op
 from schemas.errors import Problem, Unreachable
 from schemas.outcome import Outcome, Settled
-from schemas.side import Side
+from schemas.side import Direction, Side
 from schemas.told import Wanted, told
 
 ALL = Wanted()
@@ -52,6 +52,16 @@ def test_who_begins_to_listen_hears_what_ends_from_then_on_once_and_in_order() -
     assert [one.bc_id for one in heard.outcomes] == ["1", "2", "3"]
     assert [one.ended_ms for one in heard.outcomes] == [2, 2, 3]
     assert keys(tail, heard.next) == []
+
+
+def test_both_directions_are_both() -> None:
+    one, other = settled("b-1"), settled("s-1", side=Side.SALES)
+    shown = {way: [Wanted(directions=[way]).has(each) for each in (one, other)] for way in Direction}
+    assert shown == {
+        Direction.TO_SALES: [True, False],
+        Direction.TO_BC: [False, True],
+        Direction.BOTH: [True, True],
+    }
 
 
 def test_nothing_is_kept_while_nobody_listens() -> None:

@@ -231,3 +231,16 @@ def _plan(connection: Any, statement: str, given: Any) -> str:
         connection.execute("SET enable_bitmapscan = off")
         word = "EXPLAIN"
     return "\n".join(str(row[-1]) for row in connection.execute(f"{word} {statement}", given).fetchall())
+
+
+async def test_the_records_of_a_cause_are_read_once_in_pages(store: Store, kinds: Sequence[str], url: str) -> None:
+    """All pages together look at no more than there is: none of them sorts, or passes over, what the others show."""
+    largest = max(await store.views.causes(), key=lambda one: one.count)
+    with asked(store) as statements:
+        pages = [len(page) async for page in store.retries.hit(CUSTOMER, [largest.id], None)]
+    assert sum(pages) == largest.count
+    assert len(pages) > 1
+    with closing(_raw(url)) as connection:
+        count = _steps if url.startswith("sqlite") else _rows
+        together = sum(count(connection, statement, given) for statement, given in statements)
+    assert together <= (STEPS if url.startswith("sqlite") else MANY + 100)

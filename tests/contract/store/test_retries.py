@@ -93,6 +93,20 @@ async def test_retrying_ends_the_skipping_and_makes_the_record_due(store: Store,
     assert await store.retries.retry(["OTHER"]) == 0
 
 
+async def test_what_has_failed_or_ended_well_since_is_known(store: Store, clock: Clock) -> None:
+    await record(store, failed("b1", partner="s1"), failed("b2"))
+    then = clock.forward(10)
+    assert not await store.retries.touched([CUSTOMER], ["b1", "b2"], then)
+    assert not await store.retries.touched([CUSTOMER], None, then)
+    await record(store, ended("b1", Outcome.MODIFIED))
+    for records in (["S1"], ["b1"], None):
+        assert await store.retries.touched([CUSTOMER], records, then)
+    assert not await store.retries.touched([CUSTOMER], ["b2"], then)
+    assert not await store.retries.touched(["OTHER"], ["b1"], then)
+    await record(store, failed("b2"))
+    assert await store.retries.touched([CUSTOMER], ["b2"], then)
+
+
 async def test_the_retry_set_of_a_direction_is_its_open_failures(store: Store) -> None:
     await record(store, failed("b1"), failed("b2"), failed("s1", side=Side.SALES))
     await record(store, ended("b2", Outcome.UNCHANGED))
