@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from schemas.change import Change
+from schemas.change import Change, Version
 from schemas.coupling import Coupling, Lookups, Reference
 from schemas.flags import Flags
 from schemas.mapping import Table, TableMapping
@@ -66,7 +66,7 @@ class Memory(Protocol):
     async def skipped(self, mapping: str, side: Side, ids: Iterable[str] | None = None) -> frozenset[str]:
         """The ids on `side` of records that failed alike twice: left alone until somebody retries them."""
 
-    async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:
+    async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, Version]:
         """Those of these ids on `side` whose own changes have failed, and have not ended well since: the versions that
         failed."""
 

@@ -13,7 +13,7 @@ import structlog
 from consumers import problems
 from consumers.decide import Decision, Deletion, decide
 from consumers.lookups import LookUps
-from consumers.newest import newest_of
+from consumers.newest import newest_of, older, tried_again
 from consumers.owed import owing
 from consumers.ports import Applied, Memory, Overtaken, Publish, Records, nowhere
 from consumers.push import Push
@@ -21,7 +21,7 @@ from consumers.recovering import Recovery
 from consumers.survivors import Survivors
 from consumers.tombstones import Tombstones
 from consumers.unrecorded import Unrecorded
-from schemas.change import Change, Op, decode
+from schemas.change import Change, Op, Version, decode
 from schemas.coupling import Coupling, Lookups
 from schemas.errors import CoupledError
 from schemas.flags import Flags
@@ -157,21 +157,22 @@ class Synchronise:
         side = changes[0].side
         flags = (await self._memory.flags([mapping]))[mapping.name]
         skipped = await self._memory.skipped(mapping.name, side, newest)
-        dead: frozenset[str] = frozenset()
         with _storing():
             couplings = await self._memory.couplings([mapping.name], side, newest)
             if not flags.paused:
                 couplings = await self._recovery.couplings(mapping, couplings, max(one.captured_ms for one in changes))
                 couplings = await self._unrecorded.couplings(mapping, newest, superseded, couplings)
-            newest = await self._tried_again(mapping, side, newest)
+            failed = await self._failed(mapping, side, newest)
+            passed_over = older(newest, failed)
+            newest = tried_again(newest, failed)
             if not flags.paused:
                 making = [one for one in newest.values() if one.retry or not flags.only_coupled]
-                dead = await self._tombstones.dead(mapping, making, couplings)
+                passed_over |= await self._tombstones.dead(mapping, making, couplings)
             known = await self._lookups.known(mapping, list(newest.values()))
 
         def decided(change: Change, lookups: Lookups) -> Decision | Deletion:
             coupling = couplings.get((mapping.name, change.key))
-            if change.key in dead:
+            if change.key in passed_over:
                 return Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True)
             if change.key in skipped and change.op is not Op.DELETE:
                 return _left_alone(change, mapping, coupling)
@@ -186,14 +187,10 @@ class Synchronise:
         passed = [Settled(change, mapping.name, Outcome.UNCHANGED, superseded=True) for change in superseded]
         return settled + passed
 
-    async def _tried_again(self, mapping: TableMapping, side: Side, newest: Mapping[str, Change]) -> dict[str, Change]:
-        """Another version of what has failed is a retry: it is carried though "only coupled" has been turned on since,
-        and is no failure any more once it has left the filter (business-central-sync 3.8).
-        """
+    async def _failed(self, mapping: TableMapping, side: Side, newest: Mapping[str, Change]) -> Mapping[str, Version]:
+        """What has failed of these records, but where a change is a retry already, or not meant for the mapping."""
         told = [key for key, one in newest.items() if not one.retry and (mapping.live or one.mapping)]
-        failed = await self._memory.failed(mapping.name, side, told) if told else {}
-        again = {key for key in told if newest[key].version != failed.get(key, newest[key].version)}
-        return {key: replace(one, retry=True) if key in again else one for key, one in newest.items()}
+        return await self._memory.failed(mapping.name, side, told) if told else {}
 
 
 def _concerns(change: Change, mapping: TableMapping) -> bool:

@@ -57,6 +57,14 @@ class Change:
         return Direction.from_side(self.side)
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A record's version, and where it stands in the record's order; 0 is unknown."""
+
+    version: str
+    sequence: int = 0
+
+
 def encode(changes: Change | Sequence[Change]) -> bytes:
     """One envelope, or a list of them (the records of one swept page that share a partition)."""
     if isinstance(changes, Change):

@@ -81,7 +81,7 @@ async def hold(connection: AsyncConnection, skipped: Sequence[Settled], now: dat
         return
     statement = upsert(connection, FailureRow)
     names = ["bc_id", "sales_id", "outcome", "code", "message", "hint", "cause", "job_id", "deleted", "version"]
-    names += ["transient", "waits_for", "woken", "skipped_at", "first_at", "last_at", "again_at"]
+    names += ["sequence", "transient", "waits_for", "woken", "skipped_at", "first_at", "last_at", "again_at"]
     new = {name: statement.excluded[name] for name in names}
     statement = statement.on_conflict_do_update(
         index_elements=["mapping", "direction", "source_key"],
@@ -175,7 +175,7 @@ async def fail(connection: AsyncConnection, failing: Sequence[Settled], now: dat
     still_open = FailureRow.resolved_at.is_(None)
     replaced = (
         *("outcome", "code", "message", "hint", "cause", "job_id", "last_at", "resolved_at"),
-        *("deleted", "version", "transient", "waits_for", "woken", "skipped_at"),
+        *("deleted", "version", "sequence", "transient", "waits_for", "woken", "skipped_at"),
     )
     kept_if_unknown = {name: _or_old(new[name], name) for name in ("bc_id", "sales_id")}
     statement = statement.on_conflict_do_update(
@@ -219,6 +219,7 @@ def _failure(settled: Settled, now: datetime) -> dict[str, Any]:
         "job_id": settled.change.job,
         "deleted": settled.change.op is Op.DELETE,
         "version": settled.change.version,
+        "sequence": settled.change.sequence,
         "transient": settled.transient,
         "waits_for": waiting_for(settled.waits_for) if settled.waits_for else None,
         "cause": fingerprint(settled),

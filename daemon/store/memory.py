@@ -25,6 +25,7 @@ from daemon.store.tables import (
     RunRow,
 )
 from daemon.store.tables_begun import IntentRow, SequenceRow
+from schemas.change import Version
 from schemas.coupling import Coupling, Lookups, Reference
 from schemas.flags import Flags
 from schemas.job import RunState
@@ -61,7 +62,7 @@ class SqlMemory:
     async def skipped(self, mapping: str, side: Side, ids: Iterable[str] | None = None) -> frozenset[str]:
         return await Retries(self._database).skipped(mapping, side, ids)
 
-    async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:
+    async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, Version]:
         return await Retries(self._database).versions(mapping, side, ids)
 
     async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:

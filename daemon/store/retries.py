@@ -15,6 +15,7 @@ from daemon.store.pauses import AT_ONCE, again_at
 from daemon.store.tables import FailureRow, OwedReferenceRow
 from daemon.store.waking import LateWakes
 from producers.retry import Due
+from schemas.change import Version
 from schemas.side import Direction, Side
 
 _PAGE = 500
@@ -71,15 +72,16 @@ class Retries:
         async with self._database.read() as connection:
             return frozenset([one for query in queries for one in await connection.scalars(query) if one])
 
-    async def versions(self, mapping: str, side: Side, ids: Iterable[str]) -> dict[str, str]:
+    async def versions(self, mapping: str, side: Side, ids: Iterable[str]) -> dict[str, Version]:
         """Those of these ids on `side` of which a failure is open in the direction from there: the version that
         failed."""
-        row, found = FailureRow, dict[str, str]()
+        row, found = FailureRow, dict[str, Version]()
         here = (row.mapping == mapping, row.direction == Direction.from_side(side).value, row.resolved_at.is_(None))
         async with self._database.read() as connection:
             for chunk in chunks(sorted(ids)):
-                query = select(row.source_key, row.version).where(*here, row.source_key.in_(chunk))
-                found.update(dict((await connection.execute(query)).all()))
+                query = select(row.source_key, row.version, row.sequence).where(*here, row.source_key.in_(chunk))
+                for one in await connection.execute(query):
+                    found[one.source_key] = Version(one.version, one.sequence)
         return found
 
     async def hitting(self, mappings: Iterable[str], causes: Iterable[str]) -> frozenset[str]:

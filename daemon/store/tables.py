@@ -159,6 +159,8 @@ class FailureRow(Base):
     deleted: Mapped[bool] = mapped_column(default=False)
     # The record's, when it failed last.
     version: Mapped[str] = mapped_column(default="", server_default="")
+    # Where that stands in the record's order; 0 is unknown.
+    sequence: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     again_at: Mapped[datetime | None]
 
 

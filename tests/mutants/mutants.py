@@ -82,6 +82,13 @@ MUTANTS = {
         "any(name in seen for name in names)",
         "tests/unit/test_decide.py::test_our_own_write_coming_back_is_unchanged_and_costs_nothing",
     ),
+    "an older copy closes the failure of a newer one": Mutant(
+        3,
+        "consumers/newest.py",
+        "if 0 < newest[key].sequence < failed[key].sequence)",
+        "if failed[key].sequence < 0)",
+        "tests/checklist/test_failures.py::test_an_older_copy_of_a_record_closes_no_failure_of_a_newer_one",
+    ),
     "a change that is carried out late is forgotten": Mutant(
         3,
         "consumers/recovering.py",
@@ -95,6 +102,13 @@ MUTANTS = {
         "                couplings = await self._unrecorded.couplings(mapping, newest, superseded, couplings)\n",
         "",
         "tests/unit/test_unrecorded.py::test_its_partner_is_found_and_goes_the_way_of_the_mapping",
+    ),
+    "a command whose end could not be told is carried out again": Mutant(
+        8,
+        "daemon/wiring.py",
+        "        await self.store.commands.update(outcome.id, outcome.state, error=outcome.error)\n        await self.log.announce(outcome)\n",
+        "        await self.log.announce(outcome)\n        await self.store.commands.update(outcome.id, outcome.state, error=outcome.error)\n",
+        "tests/outages/test_ends_told.py::test_what_a_command_has_done_is_not_done_again_because_nobody_was_told",
     ),
     "what was read before a deletion makes its record anew": Mutant(
         2,

@@ -14,7 +14,7 @@ from typing import Any
 
 from consumers.ports import Applied, Overtaken
 from schemas import dataverse, rows
-from schemas.change import Change, Op
+from schemas.change import Change, Op, Version
 from schemas.coupling import Coupling, Lookups, Reference
 from schemas.errors import ApiError, Problem
 from schemas.flags import Flags
@@ -25,6 +25,7 @@ from schemas.write import Answer, Write, Written
 
 Row = dict[str, Any]
 ANY = "*"
+_FAILING = (Outcome.FAILED, Outcome.CONFLICT)
 LOST = ApiError(0, "no-answer", "the answer was lost")
 BUSY = ApiError(503, "", "come back later")
 THROTTLED = ApiError(429, "", "too many requests")
@@ -261,13 +262,11 @@ class FakeMemory:
         ended = (one for one in self.settled if one.mapping == mapping and one.outcome in ends)
         return frozenset(ids) & {key for one in ended if (key := one.ids()[side is Side.SALES])}
 
-    async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, str]:
+    async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, Version]:
         mine = (one for one in self.settled if (one.mapping, one.change.side) == (mapping, side))
         last = {one.change.key: one for one in mine if one.outcome is not Outcome.IGNORED}
-        failing = (last[key] for key in ids if key in last)
-        return {
-            one.change.key: one.change.version for one in failing if one.outcome in (Outcome.FAILED, Outcome.CONFLICT)
-        }
+        failing = (last[key].change for key in ids if key in last and last[key].outcome in _FAILING)
+        return {one.key: Version(one.version, one.sequence) for one in failing}
 
     async def open_intents(self, mapping: str) -> Sequence[Intent]:
         return [intent for (name, _), intent in self.begun.items() if name == mapping]

@@ -232,6 +232,7 @@ ADDED = {
             "told_at": AT,
         }
     },
+    "0016": lambda n: {"failures": {"sequence": 2**40 + n}},
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from daemon.store.engine import Store
 from producers.retry import Due
+from schemas.change import Version
 from schemas.coupling import Reference
 from schemas.outcome import Outcome
 from schemas.side import Direction, Side
@@ -198,7 +199,9 @@ async def test_a_cause_is_retried_with_all_its_records_in_both_directions(store:
 async def test_the_version_that_failed_is_known_until_the_record_ends_well(store: Store) -> None:
     mine = failed("b1")
     await record(store, mine, failed("b2"), ended("b3", Outcome.UNCHANGED))
-    assert await store.memory.failed(CUSTOMER, Side.BC, ["b1", "b3"]) == {"b1": mine.change.version}
+    assert await store.memory.failed(CUSTOMER, Side.BC, ["b1", "b3"]) == {
+        "b1": Version(mine.change.version, mine.change.sequence)
+    }
     assert await store.memory.failed(CUSTOMER, Side.SALES, ["b1"]) == {}
     await record(store, ended("b1", Outcome.UNCHANGED))
     assert await store.memory.failed(CUSTOMER, Side.BC, ["b1"]) == {}
