@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, delete, func, literal, select, update
+from sqlalchemy import Row, case, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.columns import table_of
@@ -95,14 +95,19 @@ async def forget_pages(connection: AsyncConnection, name: str) -> None:
 async def recount(connection: AsyncConnection, name: str, lost: int = 0) -> None:
     """Of a sweep (`job:<id>`) with nothing in flight: every outcome is one of a record that it has put on the log.
 
-    A job of several parts (`job:<id>:<part>`) has other outcomes too: what is lost is taken off.
+    Published goes down by what was `lost` only: a record without its outcome stays counted, and is seen. A job of
+    several parts (`job:<id>:<part>`) has other outcomes too: what is lost is taken off.
     """
     kind, number, *part = name.split(":")
-    if kind == "job":
-        columns = table_of(JobRow).c
-        settled = sum((columns[outcome.value] for outcome in Outcome), start=literal(0))
-        published = columns.published - lost if part else settled
-        await connection.execute(update(JobRow).where(JobRow.id == int(number)).values(published=published))
+    if kind != "job":
+        return
+    columns = table_of(JobRow).c
+    settled = sum((columns[outcome.value] for outcome in Outcome), start=literal(0))
+    if part:
+        published = columns.published - lost
+    else:
+        published = settled if lost else case((settled > columns.published, settled), else_=columns.published)
+    await connection.execute(update(JobRow).where(JobRow.id == int(number)).values(published=published))
 
 
 async def mark_and_pages(connection: AsyncConnection, name: str) -> tuple[Position | None, Sequence[Row[Any]]]:

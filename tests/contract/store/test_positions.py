@@ -180,6 +180,19 @@ async def test_a_page_that_a_kill_has_put_on_the_log_twice_counts_twice(store: S
     assert await _sums(store, job) == (2, 2)
 
 
+async def test_a_record_without_its_outcome_is_seen_when_the_job_is_over(store: Store) -> None:
+    """Whoever looks for lost records compares the two numbers: none may be made equal to the other."""
+    job = await _job(store)
+    name = f"job:{job.id}"
+    await store.positions.begin(name, {}, LOG)
+    await store.positions.published(name, {"done": True}, Published(TOPIC, {0: 1}), 2, job=job.id)
+    await store.memory.record([ended("a", Outcome.IGNORED, job=job.id)], Applied(TOPIC, LOG, {0: 1}))
+    assert await store.positions.settle(name)
+    await store.positions.forget(name)
+
+    assert await _sums(store, job) == (2, 1)
+
+
 async def test_the_same_log_is_gone_on_with_from_what_is_published(store: Store) -> None:
     assert await store.positions.resume(NAME, LOG) is None
     await store.positions.begin(NAME, {"page": 0}, LOG)
