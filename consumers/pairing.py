@@ -6,6 +6,7 @@ nothing is, so that its change carries everything across, by the rules and confl
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from consumers.named import UNKNOWN, Named, Records, is_id
 from consumers.ports import NO_TOPIC, Memory, Row
@@ -168,16 +169,17 @@ class Pairing:
         now = self._now_ms()
         changes = {side: [_change(pair, side, now) for pair in pairs] for side in Side}
         couplings = [await self._coupling(pair, use) for pair in pairs]
-        settled = list(dead)
+        settled, publish = list(dead), publishing(pairs[0].mapping, use)
         for side in Side:
+            joined = partial(Settled, outcome=Outcome.COUPLED, told=side in publish)
             settled += [
-                Settled(change, pair.mapping.name, Outcome.COUPLED, coupling, partner=pair.key(side.other))
+                joined(change, pair.mapping.name, coupling=coupling, partner=pair.key(side.other))
                 for change, pair, coupling in zip(changes[side], pairs, couplings, strict=True)
             ]
         recorded = await self._memory.record(settled, NO_TOPIC)
         if refused := next((one.problem for one in recorded if one.outcome is Outcome.FAILED and one.problem), None):
             raise Refused(refused.code, refused.message, refused.hint)
-        for side in publishing(pairs[0].mapping, use):
+        for side in publish:
             await self._publish(changes[side])
 
     async def _coupling(self, pair: Pair, use: Use) -> Coupling:

@@ -108,7 +108,8 @@ class _Start:
         watched = [*parts.log_ids, topics.control, topics.outcomes, topics.dead_letters]
         eyes = Eyes(self.settings.kafka, self.bootstrap, watched)
         self.stack.push_async_callback(eyes.close)
-        watch = LogWatch(eyes.look, watched, parts.log_ids, health, parts.store.positions.gone, another.set)
+        gone, truncated = parts.store.positions.gone, parts.store.truncated
+        watch = LogWatch(eyes.look, watched, parts.log_ids, health, gone, truncated, another.set)
         await watch.once()
         return watch
 

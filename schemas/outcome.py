@@ -38,6 +38,8 @@ class Settled:
     `owed`: the records that are not coupled yet, for want of which fields went through as blanks; `lacking`: those that
     are, and have not got the name or the field wanted of them yet. One that is ignored owes the record for want of
     which it takes no part.
+    `told`: the record is put on its topic by hand, where no position remembers it, so that it is carried again later if
+    that message is lost (promise 5).
     `superseded`: a newer version decides (promise 3); this one is counted, and says nothing about the record.
     `wrote`: the partner's fields that a change was written to. `overruled`: values that are nowhere any
     more, by the partner's names: of what was edited on both sides, that of the side that lost (business-central-sync
@@ -58,6 +60,7 @@ class Settled:
     gone: str | None = None
     owed: tuple[Reference, ...] = ()
     lacking: tuple[Reference, ...] = ()
+    told: bool = False
     superseded: bool = False
     wrote: tuple[str, ...] = ()
     overruled: Mapping[str, object] = field(default_factory=dict)

@@ -62,8 +62,8 @@ class Blanks:
 
 
 def _standing() -> tuple[ColumnElement[bool], ...]:
-    """Of coupled records: what has been uncoupled since is nobody's blank."""
-    return ~OwedReferenceRow.left_out, still_coupled()
+    """Of coupled records: what has been uncoupled since is nobody's blank, and a message that is awaited is none."""
+    return ~OwedReferenceRow.left_out, OwedReferenceRow.waits_for != "", still_coupled()
 
 
 def still_coupled() -> ColumnElement[bool]:

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.database import chunks, upsert
@@ -17,6 +18,9 @@ from schemas.outcome import Outcome, Settled
 
 # What a coupled record lacks it may get unseen, and a message may be lost with its log: then they are carried again.
 LATER = timedelta(hours=1)
+_SOON = timedelta(minutes=5)
+# Stands for the record's own message, where that was put on its topic by hand.
+TOLD = ""
 # Mapping, direction, and id on the source side.
 Record = tuple[str, str, str]
 
@@ -27,7 +31,7 @@ async def settle_owed(connection: AsyncConnection, settled: Sequence[Settled], n
     apart = _last(one for one in settled if one.outcome in FAILING or one.owed or out_of_scope(one))
     apart = {record: one for record, one in apart.items() if record not in through}
     await _forget(connection, through)
-    await _forget(connection, apart, OwedReferenceRow.left_out.is_(True))
+    await _forget(connection, apart, or_(OwedReferenceRow.left_out, OwedReferenceRow.waits_for == TOLD))
     owing = {**through, **apart}
     # Another worker may have coupled one while this batch was carried out.
     coupled = (await look_up(connection, {reference for one in owing.values() for reference in one.owed})).keys()
@@ -43,8 +47,15 @@ async def settle_owed(connection: AsyncConnection, settled: Sequence[Settled], n
         for (mapping, direction, key), one in sorted(owing.items(), key=itemgetter(0))
         for reference in sorted((*one.owed, *one.lacking), key=waiting_for)
     ]
+    rows += [_told(record, now) for record, one in sorted(owing.items(), key=itemgetter(0)) if one.told]
     if rows:
         await connection.execute(upsert(connection, OwedReferenceRow).on_conflict_do_nothing(), rows)
+
+
+def _told(record: Record, now: datetime) -> dict[str, Any]:
+    mapping, direction, key = record
+    row = {"mapping": mapping, "direction": direction, "source_key": key}
+    return row | {"waits_for": TOLD, "due_at": now + _SOON, "left_out": False}
 
 
 def _last(settled: Iterable[Settled]) -> dict[Record, Settled]:

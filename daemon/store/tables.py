@@ -259,7 +259,8 @@ class SurveyRecordRow(Base):
 class OwedReferenceRow(Base):
     """A record that went through without a look-up it still needs: carried again once that one is coupled.
 
-    `due_at`: when it is to be carried; not set while what it owes is not coupled. `left_out`: it did not go through,
+    `due_at`: when it is to be carried; not set while what it owes is not coupled. `waits_for`: a reference, or empty:
+    for the record's own message, put on its topic by hand, which its log may lose. `left_out`: it did not go through,
     but took no part for want of that, so it need not be coupled.
     """
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from schemas.job import RunState
+from schemas.side import Direction
 from tests.support.house import ANN, account, customer, names, pair
 from tests.support.stage import Stage
 
 UNCOUPLE_ALL = {"id": "u", "command": "uncouple", "mapping": "CUSTOMER", "all": True}
+SERVED = [("CUSTOMER", Direction.TO_SALES), ("CUSTOMER", Direction.TO_BC)]
 NOBODY = "00000000-0000-4000-8000-00000000dead"
 
 
@@ -60,6 +64,29 @@ async def test_row_102_blanks_of_the_winner_win_too(stage: Stage) -> None:
     bc, sales = await two(stage)
     await couple(stage, bc, sales, use="sales")
     assert stage.bc.get(f"customers({bc})")["phoneNumber"] == ""
+
+
+@pytest.mark.parametrize("use", ["bc", "sales"])
+@pytest.mark.parametrize("again", [False, True])
+async def test_what_a_person_has_carried_is_carried_though_the_log_is_lost(stage: Stage, use: str, again: bool) -> None:
+    """The command has ended well, and its message was on the topic only (promise 5); until then it is no blank."""
+    bc, sales = await two(stage)
+    if again:
+        await couple(stage, bc, sales, use="nothing")
+    stage.clock.tick(7200)
+    customer(stage, "Newer")  # so that capture does not read ours again
+    await stage.live()
+    command = {"mappings": ["CUSTOMER"], "records": [bc]} if again else {"mapping": "CUSTOMER", "bc_id": bc}
+    command |= {"id": "r", "command": "retry" if again else "couple", "use": use}
+    command |= {} if again else {"sales_id": sales}
+    await stage.parts.control(lambda: None).take(orjson.dumps(command), "r")
+    assert stage.outcomes("r")[-1].state is RunState.DONE
+    assert await stage.store.blanks.listed() == []
+    await stage.restart(new_log=True)
+    stage.clock.tick(600)
+    await stage.live()
+    assert len({one for side in names(stage) for one in side if one != "Newer"}) == 1
+    assert await stage.store.retries.due(stage.clock.now() + timedelta(days=1), 10, SERVED) == []
 
 
 async def test_fields_that_travel_one_way_come_from_their_own_side_whoever_wins(stage: Stage) -> None:

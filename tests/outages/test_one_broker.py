@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
@@ -90,6 +91,26 @@ def test_unread_messages_that_retention_has_passed_are_read_again(in_step: World
         wait_until(lambda: str(world.sales.get(sales)["address1_city"]).startswith("Valpa"), 60, "the change")
         world.quiet()
         assert world.differences() == []
+
+
+def test_what_the_broker_had_not_yet_written_when_it_lost_its_power_is_published_again(
+    in_step: World, broker: ApacheKafka, kafka_data: Path
+) -> None:
+    """Acknowledged, and not on its disk: the topic is the one it was, and ends earlier (promises 1 and 5)."""
+    world = in_step
+    with contextlib.ExitStack() as stack:
+        with world.daemon():
+            sales = stack.enter_context(_held_up(world))
+        broker.kill()
+        for number in (0, 1):
+            for segment in (kafka_data / f"{world.prefix}.bc.customers-{number}").glob("*.log"):
+                segment.write_bytes(b"")
+        broker.start()
+    with world.daemon():
+        wait_until(lambda: str(world.sales.get(sales)["address1_city"]).startswith("Valpa"), 90, "the change")
+        bc, _, _ = world.pair(1, "customers", "accounts")
+        world.bc.edit(bc, website="www.power.example")
+        wait_until(lambda: not world.differences(), 60, "both sides to be equal")
 
 
 def test_a_topic_that_is_deleted_is_made_anew_and_what_it_held_is_read_again(
