@@ -40,7 +40,7 @@ class Seen:
 
 
 class Reached(Protocol):
-    """What is known of the topics without asking Kafka: `daemon.store.truncated`."""
+    """What is known of the topics without asking Kafka (`daemon.truncation`)."""
 
     async def reached(self) -> Mapping[str, Mapping[int, int]]:
         """By topic and partition, the highest offset that was acknowledged to us, or that we have read."""
@@ -140,11 +140,11 @@ class LogWatch:
 
     async def _cut(self, reached: Mapping[str, Mapping[int, int]], seen: Seen) -> None:
         """Told once it is seen twice: a broker that has just become the leader may not know all that it holds."""
-        short = {topic: _below(ends, reached.get(topic, {})) for topic, ends in seen.ends.items()}
-        short = {topic: ends for topic, ends in short.items() if ends and topic in self._log_ids}
-        if short and short == self._short:
-            for topic, ends in short.items():
-                await self._reached.cut(topic, self._log_ids[topic], ends)
+        short = {topic: _below(seen.ends.get(topic, {}), reached.get(topic, {})) for topic in self._log_ids}
+        for topic, ends in short.items():
+            before = self._short.get(topic, {})
+            if twice := {number: min(end, before[number]) for number, end in ends.items() if number in before}:
+                await self._reached.cut(topic, self._log_ids[topic], twice)
         self._short = short
 
     def _another_log(self, seen: Seen) -> bool:

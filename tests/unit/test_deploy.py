@@ -168,7 +168,7 @@ def test_where_the_runbooks_are_is_said_in_one_place() -> None:
 
 def test_runbooks_name_commands_and_options_that_exist() -> None:
     reference = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
-    sections = dict(re.findall(r"^## `coupled ([\w -]+)`\n(.*?)(?=^## |\Z)", reference, re.MULTILINE | re.DOTALL))
+    sections = dict(re.findall(r"^### `coupled ([\w -]+)`\n(.*?)(?=^##|\Z)", reference, re.MULTILINE | re.DOTALL))
     named = re.findall(r"`coupled ((?:[a-z-]+ ?)+)([^`]*)`", RUNBOOKS)
     assert len(named) > 10
     for words, rest in named:
