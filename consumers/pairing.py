@@ -98,6 +98,7 @@ class Pairing:
         couplings = await self._couplings(names, [one for named in wanted for one in named])
         known = {one.half(side).id for one in couplings for side in Side}
         for record, named in zip(records, wanted, strict=True):
+            _check_one(record, named, couplings)
             if known.isdisjoint(named):
                 raise Refused(
                     "record-not-coupled",
@@ -113,10 +114,10 @@ class Pairing:
                 await self._carry(self._mappings[name], mine, winner)
 
     async def _ids(self, names: Sequence[str], records: Sequence[str]) -> list[list[str]]:
-        if sum(not is_id(one) for one in records) > _MOST_NAMES:
+        if len(names) * sum(not is_id(one) for one in records) > _MOST_NAMES:
             raise Refused(
                 "too-many-names",
-                f"More than {_MOST_NAMES} records are named by a number, code or text.",
+                f"More than {_MOST_NAMES} records are named by a number, code or text, counted for each mapping.",
                 "Each is looked for on both sides while other commands wait: name so many by their ids.",
             )
         return [[one.lower()] if is_id(one) else await self._bearing(names, one) for one in records]
@@ -188,6 +189,18 @@ class Pairing:
             told = await self._named.references(pair.mapping, Side.SALES, sales.id)
             sales = replace(sales, references={**sales.references, **told})
         return opened(pair.mapping, Coupling(pair.mapping.name, bc, sales), use)
+
+
+def _check_one(record: str, named: Sequence[str], couplings: Sequence[Coupling]) -> None:
+    """A number that both sides know of different pairs would have values written over that nobody meant."""
+    hit = [one for one in couplings if one.bc.id in named or one.sales.id in named]
+    if len(hit) > 1 and not is_id(record):
+        told = "; ".join(f"{one.mapping} {one.bc.id} with {one.sales.id}" for one in hit[:3])
+        raise Refused(
+            "record-ambiguous",
+            f"{record!r} names more than one pair: {told}.",
+            "Name the record by its id.",
+        )
 
 
 def opened(mapping: TableMapping, agreed: Coupling, use: Use) -> Coupling:

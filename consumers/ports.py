@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from schemas.change import Change, Version
@@ -70,8 +71,8 @@ class Memory(Protocol):
         """Those of these ids on `side` whose own changes have failed, and have not ended well since: the versions that
         failed."""
 
-    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
-        """Those of these ids on `side` whose pair was deleted or uncoupled, lately."""
+    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, datetime]:
+        """Those of these ids on `side` whose pair was deleted or uncoupled, lately, and when that was recorded."""
 
     async def couplings(
         self, mappings: Iterable[str], side: Side, ids: Iterable[str]

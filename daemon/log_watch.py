@@ -1,8 +1,7 @@
 """Looks at Kafka itself now and then: whether it answers, whether topics are those they were, where they begin.
 
 Nothing else does while nobody edits anything, and neither a topic that was made anew nor messages that were deleted
-before they were read show in what comes after them, nor what a broker that lost its power had not yet written to its
-disk (promise 5).
+before they were read show in what comes after them (promise 5).
 """
 
 import asyncio
@@ -10,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 from kafka import TopicPartition
@@ -31,22 +29,11 @@ _ANSWER_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The ids of the topics that there are (empty, where the broker has none), and of each of their partitions the
-    first offset, and the one that its next message gets."""
+    """The ids of the topics that there are (empty, where the broker has none), and the first offset of each of their
+    partitions."""
 
     ids: Mapping[str, str]
     first: Mapping[str, Mapping[int, int]]
-    ends: Mapping[str, Mapping[int, int]]
-
-
-class Reached(Protocol):
-    """What is known of the topics without asking Kafka (`daemon.truncation`)."""
-
-    async def reached(self) -> Mapping[str, Mapping[int, int]]:
-        """By topic and partition, the highest offset that was acknowledged to us, or that we have read."""
-
-    async def cut(self, topic: str, log_id: str, ends: Mapping[int, int]) -> None:
-        """These partitions end there, below what was reached: what is lost is to be published again."""
 
 
 class Eyes:
@@ -77,8 +64,11 @@ class Eyes:
         found = {topic["name"]: topic for topic in admin.describe_topics()}
         mine = {name: found[name] for name in self._topics if name in found}
         places = [TopicPartition(name, one["partition_index"]) for name in mine for one in mine[name]["partitions"]]
-        first, ends = (_offsets(admin, places, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
-        return Seen({name: topic_id(topic) for name, topic in mine.items()}, first, ends)
+        begins = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST)) if places else {}
+        first: dict[str, dict[int, int]] = {name: {} for name in mine}
+        for place, begin in begins.items():
+            first[place.topic][place.partition] = begin.offset
+        return Seen({name: topic_id(topic) for name, topic in mine.items()}, first)
 
     def _let_go(self) -> None:
         admin, self._admin = self._admin, None
@@ -89,13 +79,6 @@ class Eyes:
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
         self._thread.shutdown(wait=False)
-
-
-def _offsets(admin: KafkaAdminClient, places: Sequence[TopicPartition], which: OffsetSpec) -> dict[str, dict[int, int]]:
-    found: dict[str, dict[int, int]] = {place.topic: {} for place in places}
-    for place, at in (admin.list_partition_offsets(dict.fromkeys(places, which)) if places else {}).items():
-        found[place.topic][place.partition] = at.offset
-    return found
 
 
 class LogWatch:
@@ -109,21 +92,18 @@ class LogWatch:
         log_ids: Mapping[str, str],
         told: Told,
         gone: Callable[[str, str, Mapping[int, int]], Awaitable[bool]],
-        reached: Reached,
         another: Callable[[], None],
     ) -> None:
         self._look, self._topics, self._log_ids = look, topics, log_ids
-        self._told, self._gone, self._reached, self._another = told, gone, reached, another
+        self._told, self._gone, self._another = told, gone, another
         self._known = dict(log_ids)
         self._others: list[str] = []
-        self._short: Mapping[str, Mapping[int, int]] = {}
 
     async def forever(self) -> None:
         await every(_SECONDS, self.once)
 
     async def once(self) -> None:
         """CoupledError if the store is away."""
-        reached = await self._reached.reached()  # before Kafka is asked: what is acknowledged meanwhile is no loss
         try:
             seen = await self._look()
         except Exception as error:
@@ -136,16 +116,6 @@ class LogWatch:
             first = seen.first.get(topic, {})
             if any(first.values()):
                 await self._gone(topic, log_id, first)
-        await self._cut(reached, seen)
-
-    async def _cut(self, reached: Mapping[str, Mapping[int, int]], seen: Seen) -> None:
-        """Told once it is seen twice: a broker that has just become the leader may not know all that it holds."""
-        short = {topic: _below(seen.ends.get(topic, {}), reached.get(topic, {})) for topic in self._log_ids}
-        for topic, ends in short.items():
-            before = self._short.get(topic, {})
-            if twice := {number: min(end, before[number]) for number, end in ends.items() if number in before}:
-                await self._reached.cut(topic, self._log_ids[topic], twice)
-        self._short = short
 
     def _another_log(self, seen: Seen) -> bool:
         """Told once it is seen twice: of several brokers one may not know a new topic yet."""
@@ -161,7 +131,3 @@ class LogWatch:
             return True
         found = seen.ids[name]
         return bool(found) and self._known.setdefault(name, found) != found
-
-
-def _below(ends: Mapping[int, int], reached: Mapping[int, int]) -> dict[int, int]:
-    return {number: end for number, end in ends.items() if reached.get(number, -1) >= end}

@@ -24,7 +24,6 @@ from daemon.store.engine import Store, open_store, utc_now
 from daemon.streams import Cluster, Streams
 from daemon.supervision import supervised
 from daemon.tracing import Traces, traces_of
-from daemon.truncation import Truncation
 from daemon.webhooks import webhooks_of
 from daemon.wiring import Clock, Parts
 from producers.watermark import Overlap
@@ -64,13 +63,12 @@ class _Start:
         self.stack.push_async_callback(traces.close)
         parts = await self._parts(store, sides, traces)
         cluster = Cluster(settings.kafka, self.bootstrap)
-        streams = Streams(settings.kafka.topic_prefix, cluster, settings.batch, trouble=health.stuck)
         rounds = Rounds(settings.capture.poll_seconds, settings.capture.webhook_poll_seconds)
         receiver = settings.business_central.webhooks.receiver
         return Daemon(
             settings=settings,
             parts=parts,
-            streams=streams,
+            streams=Streams(settings.kafka.topic_prefix, cluster, settings.batch, trouble=health.stuck),
             metrics=metrics,
             health=health,
             rounds=rounds,
@@ -79,7 +77,7 @@ class _Start:
             webhooks=webhooks_of(parts, rounds, receiver) if receiver else None,
             traces=traces,
             another_log=another,
-            watch=await self._watch(parts, streams, health, another),
+            watch=await self._watch(parts, health, another),
         )
 
     async def _store(self) -> Store:
@@ -103,15 +101,14 @@ class _Start:
         late = Lateness(timedelta(seconds=self.settings.business_central.late_seconds))
         return Parts(sides.mappings, store, sides, log, topics, log_ids, self.clock, late)
 
-    async def _watch(self, parts: Parts, streams: Streams, health: Health, another: asyncio.Event) -> LogWatch | None:
+    async def _watch(self, parts: Parts, health: Health, another: asyncio.Event) -> LogWatch | None:
         if self.log_id:  # the embedded broker's log ends with the daemon
             return None
         topics = parts.topics
         watched = [*parts.log_ids, topics.control, topics.outcomes, topics.dead_letters]
         eyes = Eyes(self.settings.kafka, self.bootstrap, watched)
         self.stack.push_async_callback(eyes.close)
-        gone, truncated = parts.store.positions.gone, Truncation(parts.store.truncated, streams)
-        watch = LogWatch(eyes.look, watched, parts.log_ids, health, gone, truncated, another.set)
+        watch = LogWatch(eyes.look, watched, parts.log_ids, health, parts.store.positions.gone, another.set)
         await watch.once()
         return watch
 

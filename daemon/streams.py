@@ -6,8 +6,7 @@ decoded by us, no Faust tables, at-least-once with our own record of what was ap
 
 import asyncio
 import contextlib
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +115,7 @@ class Streams:
         self._leading: str | None = None
         self._drain_seconds = drain_seconds
         self._trouble = trouble
-        self._started = self._stopping = False
+        self._stopping = False
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -175,35 +174,9 @@ class Streams:
         consumer = getattr(self._app, "consumer", None)
         return any(tp.topic == self._leading for tp in consumer.assignment()) if consumer else False
 
-    def read(self) -> Mapping[str, Mapping[int, int]]:
-        """By topic and partition of this worker's, the last offset that it has read or committed."""
-        found = defaultdict[str, dict[int, int]](dict)
-        for tp in self._assigned():
-            found[tp.topic][tp.partition] = (self._app.consumer._read_offset[tp] or 0) - 1
-        return found
-
-    def _assigned(self) -> Collection[Any]:
-        """Faust makes a consumer for whoever asks for it, and it must not be made before the start."""
-        assigned: Collection[Any] = self._app.consumer.assignment() if self._started else ()
-        return assigned
-
-    async def rewind(self, topic: str, partitions: Collection[int]) -> None:
-        """Reads these of this worker's partitions from their beginning: they end before what was read of them, and
-        Faust passes over what has an offset that it has read before."""
-        consumer: Any = self._app.consumer
-        mine = [tp for tp in self._assigned() if tp.topic == topic and tp.partition in partitions]
-        for tp in mine:
-            for known in (consumer._acked, consumer._acked_index, consumer._gap):
-                known.pop(tp, None)
-            consumer._committed_offset[tp] = None
-            await consumer.seek(tp, 0)
-        if mine:
-            await consumer._commit(dict.fromkeys(mine, 0))
-
     async def start(self) -> None:
         """Returns when the group is joined."""
         await self._app.start()
-        self._started = True
 
     async def stop(self) -> None:
         """Finishes the batches at hand (those that take long are delivered again), commits, leaves the group."""

@@ -172,7 +172,8 @@ class FailedFirst:
         due = await self._failures.failed(self._mapping.name, self._direction, after, PAGE)
         changes = await _read(self._records, self._mapping, due, self._now(), self._job)
         self._carried |= {change.key: change.version for change in changes}
-        left = {_FAILED: due[-1].key} if len(due) == PAGE else {_BEGIN: True}
+        # An older version, which read them all at once, goes on with the sweep itself.
+        left = {_FAILED: due[-1].key, _BEGIN: True} if len(due) == PAGE else {_BEGIN: True}
         return Page(tuple(changes), {"next": "", **left}, more=True)
 
 

@@ -91,7 +91,7 @@ def sync(
     last = send(config, command, no_wait, json)
     nobody = last.state is RunState.DONE and not any(job["published"] or job["message"] for job in last.jobs)
     if record and nobody:
-        say("sync: nothing was carried. Neither side has a record of these ids in these mappings.", err=True)
+        say("sync: nothing was carried. No side from which these mappings carry has a record of these ids.", err=True)
     if json or not (record and nobody):
         finish(last, json)
     if record and nobody:

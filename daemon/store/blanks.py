@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from daemon.store.choosing import behind
 from daemon.store.database import Database
 from daemon.store.failing import reference_of, waiting_for
+from daemon.store.owing import TOLD
 from daemon.store.tables import CouplingRow, OwedReferenceRow
 from schemas.coupling import Reference
 from schemas.side import Direction
@@ -63,7 +64,7 @@ class Blanks:
 
 def _standing() -> tuple[ColumnElement[bool], ...]:
     """Of coupled records: what has been uncoupled since is nobody's blank, and a message that is awaited is none."""
-    return ~OwedReferenceRow.left_out, OwedReferenceRow.waits_for != "", still_coupled()
+    return ~OwedReferenceRow.left_out, OwedReferenceRow.waits_for != TOLD, still_coupled()
 
 
 def still_coupled() -> ColumnElement[bool]:

@@ -35,7 +35,6 @@ from daemon.store.surveys import Surveys
 from daemon.store.tables import CouplingRow
 from daemon.store.tallies import Tallies
 from daemon.store.trouble import unreachable
-from daemon.store.truncated import Truncated
 from daemon.store.urls import shown
 from daemon.store.views import Views
 from daemon.store.webhooks import Webhooks
@@ -53,7 +52,6 @@ class Store:
     database: Database
     memory: SqlMemory
     positions: SqlPositions
-    truncated: Truncated
     jobs: Jobs
     commands: Commands
     states: MappingStates
@@ -166,7 +164,6 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         database=database,
         memory=SqlMemory(database, now),
         positions=SqlPositions(database, now),
-        truncated=Truncated(database, now),
         jobs=Jobs(database, now),
         commands=Commands(database, now),
         states=MappingStates(database),

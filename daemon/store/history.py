@@ -64,14 +64,15 @@ class History:
                 found |= {one.id: one for one in asked}
         return [_event(found[number]) for number in sorted(found, reverse=True)[:LAST]]
 
-    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
-        """Those of these ids on `side` whose pair was deleted or uncoupled."""
-        row, found = HistoryRow, set[str]()
+    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> dict[str, datetime]:
+        """Those of these ids on `side` whose pair was deleted or uncoupled, and when that was last recorded."""
+        row, found = HistoryRow, dict[str, datetime]()
         ended = (row.mapping == mapping, row.outcome.in_([one.value for one in _ENDS]))
         async with self._database.read() as connection:
             for chunk in chunks(sorted(ids)):
-                found.update(await connection.scalars(select(_IDS[side]).where(*ended, _IDS[side].in_(chunk))))
-        return frozenset(found)
+                query = select(_IDS[side], row.at).where(*ended, _IDS[side].in_(chunk)).order_by(row.id)
+                found.update((one[0], one[1]) for one in await connection.execute(query))
+        return found
 
 
 def _event(row: Row[Any]) -> Event:

@@ -119,16 +119,6 @@ async def mark_and_pages(connection: AsyncConnection, name: str) -> tuple[Positi
     return (found[0].published if found else None), [one for one in found if one.seq is not None]
 
 
-async def published_to(connection: AsyncConnection, name: str) -> Progress:
-    """How far each partition was published to by pages of the position that are in flight."""
-    last: dict[tuple[str, int], int] = {}
-    for page in await pages_of(connection, name):
-        for number, offset in page.offsets.items():
-            place = page.topic, int(number)
-            last[place] = max(offset, last.get(place, offset))
-    return last
-
-
 async def pages_of(connection: AsyncConnection, name: str) -> Sequence[Row[Any]]:
     row = PageRow
     query = select(row.seq, row.topic, row.offsets).where(row.position == name).order_by(row.seq)

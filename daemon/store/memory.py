@@ -65,7 +65,7 @@ class SqlMemory:
     async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, Version]:
         return await Retries(self._database).versions(mapping, side, ids)
 
-    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
+    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, datetime]:
         return await History(self._database).ended(mapping, side, ids)
 
     async def flags(self, mappings: Sequence[TableMapping]) -> Mapping[str, Flags]:

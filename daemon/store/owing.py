@@ -19,8 +19,8 @@ from schemas.outcome import Outcome, Settled
 # What a coupled record lacks it may get unseen, and a message may be lost with its log: then they are carried again.
 LATER = timedelta(hours=1)
 _SOON = timedelta(minutes=5)
-# Stands for the record's own message, where that was put on its topic by hand.
-TOLD = ""
+# Stands for the record's own message, where that was put on its topic by hand; a reference, to workers that list them.
+TOLD = "|bc||"
 # Mapping, direction, and id on the source side.
 Record = tuple[str, str, str]
 

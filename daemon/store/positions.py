@@ -15,7 +15,6 @@ from daemon.store.marks import (
     begin_anew,
     in_flight,
     mark_and_pages,
-    published_to,
     read_again,
     recount,
     settle_pages,
@@ -85,7 +84,7 @@ class SqlPositions:
         (promise 5).
         """
         async with self._database.write() as connection:
-            others = went_back(page, self._before.get(name, {})) | went_back(page, await published_to(connection, name))
+            others = went_back(page, self._before.get(name, {}))
             if others:
                 await self._again(connection, name, page, others)
             else:

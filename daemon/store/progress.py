@@ -57,7 +57,7 @@ async def progress_of(connection: AsyncConnection, position: str) -> Progress:
 
 
 def went_back(page: Published, before: Progress) -> dict[int, int]:
-    """The acknowledged offsets that were already applied, or acknowledged, `before` the page: they are others now.
+    """The acknowledged offsets that were already applied `before` the page was published: they are others now.
 
     Kafka never gives an offset twice, so the topic was made anew, or cut.
     """

@@ -259,9 +259,9 @@ class SurveyRecordRow(Base):
 class OwedReferenceRow(Base):
     """A record that went through without a look-up it still needs: carried again once that one is coupled.
 
-    `due_at`: when it is to be carried; not set while what it owes is not coupled. `waits_for`: a reference, or empty:
-    for the record's own message, put on its topic by hand, which its log may lose. `left_out`: it did not go through,
-    but took no part for want of that, so it need not be coupled.
+    `due_at`: when it is to be carried; not set while what it owes is not coupled. `waits_for`: a reference, or
+    `owing.TOLD` for the record's own message, put on its topic by hand, which its log may lose. `left_out`: it did not
+    go through, but took no part for want of that, so it need not be coupled.
     """
 
     __tablename__ = "owed_references"

@@ -252,6 +252,16 @@ async def test_row_082_only_coupled_records_can_take_a_sides_values(stage: Stage
     assert await refused(stage, "retry", use="bc") == "nothing-chosen"
 
 
+async def test_a_name_that_both_sides_know_of_different_pairs_names_neither(stage: Stage) -> None:
+    """Values would be written over that nobody meant."""
+    first, second = await pair(stage, "Adatum"), await pair(stage, "Fabrikam")
+    stage.sales.edit(first[1], name="Contoso")
+    stage.sales.edit(second[1], name="Adatum")
+    marks = stage.bc.mark(), stage.sales.mark()
+    assert await refused(stage, "retry", mappings=["CUSTOMER"], records=["Adatum"], use="bc") == "record-ambiguous"
+    assert (stage.bc.writes(marks[0]), stage.sales.writes(marks[1])) == ([], [])
+
+
 async def test_row_133_a_full_synchronisation_leaves_a_skipped_coupling_alone(stage: Stage) -> None:
     _, there = await _skipped(stage)
     done = await stage.full_sync("CUSTOMER")

@@ -373,6 +373,21 @@ async def test_nor_where_a_deletion_only_ends_the_coupling(stage: Stage, gone: s
     assert await stage.errors() == []
 
 
+async def test_what_is_read_after_its_pair_has_ended_is_not_looked_for(stage: Stage) -> None:
+    """It was there then: another look at each, after a mass uncoupling, would be for nothing."""
+    await stage.configure(CUSTOMER={"only_coupled": False})
+    bc, sales = await pair(stage, city="Graz")
+    await stage.command("uncouple", mapping="CUSTOMER", all=True)
+    await stage.live()
+    stage.clock.tick(120)
+    stage.bc.edit(bc, city="Wien")
+    await stage.capture({Side.BC})
+    since = stage.bc.mark()
+    await stage.deliver(Side.BC, "customers")
+    assert stage.bc.log(since) == []
+    assert stage.sales.get(sales)["address1_city"] == "Wien"
+
+
 async def test_a_record_that_gets_no_partner_is_not_looked_for(stage: Stage) -> None:
     """An API call for each change of what somebody has uncoupled would be for nothing."""
     await stage.configure(CUSTOMER={"only_coupled": True})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,15 +22,9 @@ def fragile() -> Iterator[Fragile]:
 
 
 @pytest.fixture(scope="module")
-def kafka_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the broker keeps its topics."""
-    return tmp_path_factory.mktemp("kafka") / "data"
-
-
-@pytest.fixture(scope="module")
-def broker(kafka_data: Path) -> Iterator[ApacheKafka]:
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
     """Apache Kafka that nobody else uses. It keeps its data and its port when it is killed and started again."""
-    broker = ApacheKafka(directory=kafka_data.parent, heap="256m", brief=True)
+    broker = ApacheKafka(directory=tmp_path_factory.mktemp("kafka"), heap="256m", brief=True)
     with KAFKA.needed():
         broker.start()
     yield broker

@@ -257,10 +257,11 @@ class FakeMemory:
     async def skipped(self, mapping: str, side: Side, ids: Iterable[str] | None = None) -> frozenset[str]:
         return frozenset(self.left_alone)
 
-    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> frozenset[str]:
+    async def ended(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, datetime]:
         ends = (Outcome.DELETED, Outcome.UNCOUPLED)
         ended = (one for one in self.settled if one.mapping == mapping and one.outcome in ends)
-        return frozenset(ids) & {key for one in ended if (key := one.ids()[side is Side.SALES])}
+        over = {key for one in ended if (key := one.ids()[side is Side.SALES])}
+        return dict.fromkeys(over & set(ids), datetime.max.replace(tzinfo=UTC))
 
     async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, Version]:
         mine = (one for one in self.settled if (one.mapping, one.change.side) == (mapping, side))

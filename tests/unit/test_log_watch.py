@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from daemon.log_watch import LogWatch, Seen
 from schemas.errors import Unreachable
@@ -16,25 +15,16 @@ class Kafka:
     """What a look finds, and what comes of it."""
 
     def __init__(self) -> None:
-        self.seen: Seen | Unreachable = Seen({**IDS, "control": "c"}, BEGINS, {})
+        self.seen: Seen | Unreachable = Seen({**IDS, "control": "c"}, BEGINS)
         self.reasons: dict[str, str] = {}
         self.another = 0
         self.begins: list[tuple[str, str, Mapping[int, int]]] = []
-        self.ends: dict[int, int] = {0: 5, 1: 5}
-        self.high: dict[int, int] = {0: 4, 1: 4}
-        self.cuts: list[tuple[str, str, Mapping[int, int]]] = []
-        self.watch = LogWatch(self.look, ["bc.items", "control"], IDS, self, self.gone, self, self.changed)
+        self.watch = LogWatch(self.look, ["bc.items", "control"], IDS, self, self.gone, self.changed)
 
     async def look(self) -> Seen:
         if isinstance(self.seen, Unreachable):
             raise self.seen
-        return replace(self.seen, ends={"bc.items": self.ends, "control": {0: 0}})
-
-    async def reached(self) -> Mapping[str, Mapping[int, int]]:
-        return {"bc.items": dict(self.high), "control": {0: 9}, "of another daemon": {0: 9}}
-
-    async def cut(self, topic: str, log_id: str, ends: Mapping[int, int]) -> None:
-        self.cuts.append((topic, log_id, ends))
+        return self.seen
 
     def up(self, name: str) -> None:
         self.reasons.pop(name, None)
@@ -50,7 +40,7 @@ class Kafka:
         self.another += 1
 
     async def looked(self, ids: Mapping[str, str]) -> int:
-        self.seen = Seen(ids, BEGINS, {})
+        self.seen = Seen(ids, BEGINS)
         await self.watch.once()
         return self.another
 
@@ -82,16 +72,6 @@ async def test_a_broker_without_ids_is_asked_for_the_topics_only() -> None:
 
 async def test_where_a_topic_begins_is_told_once_it_has_lost_anything() -> None:
     kafka = Kafka()
-    kafka.seen = Seen({**IDS, "control": "c"}, {"bc.items": {0: 0, 1: 7}}, {})
+    kafka.seen = Seen({**IDS, "control": "c"}, {"bc.items": {0: 0, 1: 7}})
     await kafka.watch.once()
     assert kafka.begins == [("bc.items", "one", {0: 0, 1: 7})]
-
-
-async def test_a_topic_that_ends_before_what_was_acknowledged_is_told_when_it_is_seen_twice() -> None:
-    """Its broker lost its power. What one look finds may be a leader that is new."""
-    kafka = Kafka()
-    for high, end, cuts in ((4, 5, 0), (5, 5, 0), (4, 5, 0), (9, 5, 0), (9, 6, 1)):
-        kafka.high[1], kafka.ends[1] = high, end
-        await kafka.watch.once()
-        assert len(kafka.cuts) == cuts
-    assert kafka.cuts == [("bc.items", "one", {1: 5})], "what has come meanwhile is read as well"

@@ -160,7 +160,7 @@ async def test_many_that_failed_before_are_read_page_by_page_and_gone_on_with_af
     keys = [f"{number:06}" for number in range(2 * RETRY_PAGE + 1)]
     desk = Desk(*(Due(MAPPING.name, TO_SALES, key) for key in keys))
     read, position = list[list[str]](), None
-    while position is None or not position.get("begin"):
+    while position is None or "failed" in position:
         page = await _failed_first(desk).read(position)  # another sweep, each time, as after a kill
         assert page.more
         read.append([change.key for change in page.changes])

@@ -106,6 +106,7 @@
 
   // A page that is dear to make stands still: it asks what became of the command that led to it, and for itself once
   // more when that has ended.
+  let told = "";
   async function follow() {
     const notice = live.querySelector("[data-follow]");
     if (!notice) return;
@@ -113,7 +114,8 @@
       const text = document.hidden || hold() ? undefined : await ask(notice.dataset.follow);
       if (text !== undefined && !hold()) {
         stale.hidden = true;
-        notice.outerHTML = text;
+        // Left alone while it says the same: a link in it may have the focus.
+        if (text !== told) notice.outerHTML = told = text;
         if (!live.querySelector("[data-follow]")) setTimeout(once, 2000);
       }
     } catch (error) {

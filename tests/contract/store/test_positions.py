@@ -234,32 +234,6 @@ async def test_a_topic_made_anew_gives_a_sweep_what_it_had_in_flight_to_publish_
     assert [job.published for job in await store.jobs.jobs_of("run-1")] == [0]
 
 
-async def test_an_offset_that_was_acknowledged_before_is_another_message_now(store: Store) -> None:
-    """Its broker lost its power before the page in flight was on its disk."""
-    await store.positions.begin(NAME, {"page": 0}, LOG)
-    await _page(store, 1, {0: 40})
-    with pytest.raises(Unreachable, match=TOPIC):
-        await _page(store, 2, {0: 38})
-    assert await store.positions.load(NAME) == Marks({"page": 0}, {"page": 0}, LOG)
-
-
-async def test_what_a_topic_has_lost_at_its_end_is_published_again(store: Store) -> None:
-    """And new messages at these offsets are not passed over."""
-    for number, (name, offset) in enumerate({NAME: 57, "other": 54}.items()):
-        await store.positions.begin(name, {"page": 0}, LOG)
-        page = Published(TOPIC, {0: offset, 1: 3})
-        await store.positions.published(name, {"page": number + 1}, page, 1)
-    await _apply(store, {0: 56, 1: 9})
-    assert (await store.truncated.reached())[TOPIC] == {0: 57, 1: 9}
-
-    await store.truncated.cut(TOPIC, LOG, {0: 55})
-    assert (await store.memory.applied(TOPIC, LOG)).offsets == {0: 54, 1: 9}
-    assert await store.positions.load(NAME) == Marks({"page": 0}, {"page": 0}, LOG)
-    assert await store.positions.load("other") == Marks({"page": 2}, {"page": 0}, LOG)
-    assert await store.positions.settle("other")
-    assert (await store.truncated.reached())[TOPIC] == {0: 54, 1: 9}
-
-
 async def test_a_worker_that_is_faster_than_our_note_of_what_we_published(store: Store) -> None:
     """Kafka hands a message out as soon as it has it: its outcome may be stored before its page is."""
     await store.positions.begin(NAME, {"page": 0}, LOG)
