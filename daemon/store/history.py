@@ -15,6 +15,7 @@ from schemas.side import Direction, Side
 
 # What leaves either side, or the coupling, other than it was. Failures are kept in a table of their own.
 _KEPT = frozenset({Outcome.INSERTED, Outcome.MODIFIED, Outcome.DELETED, Outcome.COUPLED, Outcome.UNCOUPLED})
+_OF_BOTH = (Outcome.COUPLED, Outcome.UNCOUPLED)
 _ENDS = (Outcome.DELETED, Outcome.UNCOUPLED)
 LAST = 50
 _IDS: Mapping[Side, ColumnElement[Any]] = {
@@ -24,11 +25,13 @@ _IDS: Mapping[Side, ColumnElement[Any]] = {
 
 
 async def remember(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> None:
-    """Those of a batch that changed something, or settled a conflict; the end of a coupling once, though it is said of
-    both its records."""
+    """Those of a batch that changed something, or settled a conflict; that a coupling begins or ends once, though it is
+    said of both its records."""
     kept = [one for one in settled if one.outcome in _KEPT or one.overruled]
-    ends = Outcome.UNCOUPLED
-    once = {(one.mapping, one.ids()) if one.outcome is ends else number: one for number, one in enumerate(kept)}
+    once = {
+        (one.outcome, one.mapping, one.ids()) if one.outcome in _OF_BOTH and not one.wrote else number: one
+        for number, one in enumerate(kept)
+    }
     if rows := [_row(one, now) for one in once.values()]:
         await connection.execute(insert(HistoryRow), rows)
 

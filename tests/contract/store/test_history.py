@@ -39,8 +39,10 @@ async def test_what_changed_nothing_is_not_kept_unless_it_settled_a_conflict(sto
     assert [one.overruled for one in await store.history.of(CUSTOMER, BOTH)] == [{"name": "Lost"}]
 
 
-async def test_an_end_that_is_said_of_both_records_is_one_end(store: Store) -> None:
-    await store.memory.record([coupled("b1", "s1")], NOWHERE)
+async def test_what_is_said_of_both_records_of_a_pair_is_said_once(store: Store) -> None:
+    here = coupled("b1", "s1")
+    there = replace(here, change=replace(here.change, side=Side.SALES, key="s1"), partner="b1")
+    await store.memory.record([replace(here, partner="s1"), there], NOWHERE)
     both = [replace(uncoupled("b1"), partner="s1"), replace(uncoupled("s1", Side.SALES), partner="b1")]
     await store.memory.record(both, NOWHERE)
     assert [one.outcome for one in await store.history.of(CUSTOMER, BOTH)] == [Outcome.UNCOUPLED, Outcome.COUPLED]
@@ -59,10 +61,10 @@ async def test_whose_pair_has_ended_is_known_by_either_id(store: Store, clock: C
 
 
 async def test_it_names_the_last_few_and_leaves_the_store_with_its_time(store: Store, clock: Clock) -> None:
-    await store.memory.record([coupled("b1", "s1")] * (LAST + 1), NOWHERE)
+    await store.memory.record([ended("b1", Outcome.INSERTED, partner="s1")] * (LAST + 1), NOWHERE)
     before = clock.forward(1)
     await store.memory.record([coupled("b1", "s1", outcome=Outcome.MODIFIED)], NOWHERE)
     found = await store.history.of(CUSTOMER, BOTH)
-    assert [one.outcome for one in found] == [Outcome.MODIFIED] + [Outcome.COUPLED] * (LAST - 1)
+    assert [one.outcome for one in found] == [Outcome.MODIFIED] + [Outcome.INSERTED] * (LAST - 1)
     await tidy(store.database, before)
     assert [one.outcome for one in await store.history.of(CUSTOMER, BOTH)] == [Outcome.MODIFIED]
