@@ -261,7 +261,7 @@ class FakeMemory:
         ends = (Outcome.DELETED, Outcome.UNCOUPLED)
         ended = (one for one in self.settled if one.mapping == mapping and one.outcome in ends)
         over = {key for one in ended if (key := one.ids()[side is Side.SALES])}
-        return dict.fromkeys(over & set(ids), datetime.max.replace(tzinfo=UTC))
+        return dict.fromkeys(over & set(ids), datetime(9000, 1, 1, tzinfo=UTC))  # after whatever is read
 
     async def failed(self, mapping: str, side: Side, ids: Iterable[str]) -> Mapping[str, Version]:
         mine = (one for one in self.settled if (one.mapping, one.change.side) == (mapping, side))

@@ -130,7 +130,7 @@ def test_a_synchronisation_of_records_that_neither_side_has_says_so(line: Line) 
     line.published = 0
     told = run("sync", "--record", ID)
     assert told.exit_code == 2
-    assert "Neither side has a record" in told.stderr
+    assert "No side from which these mappings carry has a record" in told.stderr
     assert run("sync").exit_code == 0
 
 
