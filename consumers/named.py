@@ -12,6 +12,7 @@ from schemas.mapping import Table, TableMapping
 from schemas.side import Side
 
 UNKNOWN = "record-unknown"
+_TOLD = 3
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 
 
@@ -92,6 +93,11 @@ class Named:
 
 def is_id(name: str) -> bool:
     return bool(_ID.match(name))
+
+
+def some_of(records: Sequence[str]) -> str:
+    """The first few of them, for a sentence."""
+    return ", ".join(records[:_TOLD]) + (", …" if len(records) > _TOLD else "")
 
 
 @contextmanager

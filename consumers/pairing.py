@@ -6,9 +6,8 @@ nothing is, so that its change carries everything across, by the rules and confl
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
-from consumers.named import UNKNOWN, Named, Records, is_id
+from consumers.named import UNKNOWN, Named, Records, is_id, some_of
 from consumers.ports import NO_TOPIC, Memory, Row
 from schemas import rows
 from schemas.change import Change, Op
@@ -85,10 +84,9 @@ class Pairing:
         """Refused if none of these is coupled in the mapping."""
         wanted = [one.lower() for one in ids]
         if not await self._couplings([name], wanted):
-            told = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
             raise Refused(
                 "record-not-coupled",
-                f"Of the records that are named none is coupled in {name}: {told}.",
+                f"Of the records that are named none is coupled in {name}: {some_of(ids)}.",
                 f"`coupled couplings {name} --search TEXT` lists what is coupled, with both ids.",
             )
 
@@ -172,9 +170,9 @@ class Pairing:
         couplings = [await self._coupling(pair, use) for pair in pairs]
         settled, publish = list(dead), publishing(pairs[0].mapping, use)
         for side in Side:
-            joined = partial(Settled, outcome=Outcome.COUPLED, told=side in publish)
+            told = side in publish
             settled += [
-                joined(change, pair.mapping.name, coupling=coupling, partner=pair.key(side.other))
+                Settled(change, pair.mapping.name, Outcome.COUPLED, coupling, partner=pair.key(side.other), told=told)
                 for change, pair, coupling in zip(changes[side], pairs, couplings, strict=True)
             ]
         recorded = await self._memory.record(settled, NO_TOPIC)

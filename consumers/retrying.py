@@ -4,16 +4,13 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from consumers.named import is_id
+from consumers.named import is_id, some_of
 from consumers.pairing import check_use
 from schemas.command import Retry
 from schemas.errors import Refused
 from schemas.mapping import Mappings
 from schemas.side import Side
 from schemas.use import Use
-
-# Of many records so many are named.
-_TOLD = 3
 
 
 class Failures(Protocol):
@@ -98,10 +95,9 @@ def _check_ids(records: Sequence[str]) -> None:
 
 
 def _not_failing(records: Sequence[str]) -> Refused:
-    told = ", ".join(records[:_TOLD]) + (", …" if len(records) > _TOLD else "")
     return Refused(
         "record-not-failing",
-        f"Of the records that are named none fails now: {told}.",
+        f"Of the records that are named none fails now: {some_of(records)}.",
         "`coupled errors --all` lists what fails; `coupled sync NAME --record ID` carries a record that does not.",
     )
 

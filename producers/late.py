@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from producers.current import Agreed
 from producers.ports import Page, Position, Sweep
-from schemas.change import Change
 from schemas.side import Side
 
 
@@ -33,7 +32,4 @@ class Late:
             return page
         held = await self.agreed.couplings([self.mapping], self.side, again)
         known = {key: coupling.half(self.side).version for (_, key), coupling in held.items()}
-        return replace(page, changes=tuple(one for one in page.changes if not self._known(one, known.get(one.key))))
-
-    def _known(self, change: Change, version: str | None) -> bool:
-        return change.ts_ms < self.mark_ms and change.version == version
+        return replace(page, changes=tuple(one for one in page.changes if known.get(one.key) != one.version))

@@ -25,7 +25,7 @@ PAGE = 400
 _LONGEST = timedelta(minutes=10)
 # What is through by then kept nobody waiting.
 _SHORT = timedelta(seconds=5)
-# In the position of a sweep: the key behind which failures are still to be read; and that all were.
+# In the position of a sweep: the key behind which failures are still to be read; and that the table is not begun.
 _FAILED, _BEGIN = "failed", "begin"
 
 
@@ -173,8 +173,8 @@ class FailedFirst:
         changes = await _read(self._records, self._mapping, due, self._now(), self._job)
         self._carried |= {change.key: change.version for change in changes}
         # An older version, which read them all at once, goes on with the sweep itself.
-        left = {_FAILED: due[-1].key, _BEGIN: True} if len(due) == PAGE else {_BEGIN: True}
-        return Page(tuple(changes), {"next": "", **left}, more=True)
+        left = {_FAILED: due[-1].key} if len(due) == PAGE else {}
+        return Page(tuple(changes), {"next": "", _BEGIN: True, **left}, more=True)
 
 
 async def _read(

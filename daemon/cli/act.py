@@ -89,13 +89,13 @@ def sync(
         requested_by=who(),
     )
     last = send(config, command, no_wait, json)
-    nobody = last.state is RunState.DONE and not any(job["published"] or job["message"] for job in last.jobs)
-    if record and nobody:
-        say("sync: nothing was carried. No side from which these mappings carry has a record of these ids.", err=True)
-    if json or not (record and nobody):
+    done = last.state is RunState.DONE
+    if not (record and done) or any(job["published"] or job["message"] for job in last.jobs):
+        return finish(last, json)
+    say("sync: nothing was carried. No side from which these mappings carry has a record of these ids.", err=True)
+    if json:
         finish(last, json)
-    if record and nobody:
-        raise typer.Exit(Exit.USAGE)
+    raise typer.Exit(Exit.USAGE)
 
 
 def answer(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from daemon.cli.output import say
 from daemon.cli.progress import ARROWS
 
-# Of these nothing is carried again by itself.
-_LEFT = ("failed", "skipped", "conflict")
-
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
     from daemon.store.blanks import Blank
     from daemon.store.views import Failure, FailureCause
+
+# Of these nothing is carried again by itself.
+_LEFT = ("failed", "skipped", "conflict")
 
 
 def record(row: Failure) -> dict[str, Any]:

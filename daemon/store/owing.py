@@ -1,10 +1,9 @@
 """Records that owe a look-up: written down, woken when it is coupled, and forgotten, in a batch's own transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import Any
 
 from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,22 +39,22 @@ async def settle_owed(connection: AsyncConnection, settled: Sequence[Settled], n
             "mapping": mapping,
             "direction": direction,
             "source_key": key,
-            "waits_for": waiting_for(reference),
-            "due_at": now + LATER if reference in one.lacking else now if reference in coupled else None,
+            "waits_for": waits_for,
+            "due_at": due_at,
             "left_out": one.outcome is Outcome.IGNORED,
         }
         for (mapping, direction, key), one in sorted(owing.items(), key=itemgetter(0))
-        for reference in sorted((*one.owed, *one.lacking), key=waiting_for)
+        for waits_for, due_at in sorted(_due(one, coupled, now).items())
     ]
-    rows += [_told(record, now) for record, one in sorted(owing.items(), key=itemgetter(0)) if one.told]
     if rows:
         await connection.execute(upsert(connection, OwedReferenceRow).on_conflict_do_nothing(), rows)
 
 
-def _told(record: Record, now: datetime) -> dict[str, Any]:
-    mapping, direction, key = record
-    row = {"mapping": mapping, "direction": direction, "source_key": key}
-    return row | {"waits_for": TOLD, "due_at": now + _SOON, "left_out": False}
+def _due(one: Settled, coupled: Collection[Reference], now: datetime) -> dict[str, datetime | None]:
+    """When the record is to be carried again for each thing that it waits for."""
+    due = {waiting_for(reference): now if reference in coupled else None for reference in one.owed}
+    due |= {waiting_for(reference): now + LATER for reference in one.lacking}
+    return due | ({TOLD: now + _SOON} if one.told else {})
 
 
 def _last(settled: Iterable[Settled]) -> dict[Record, Settled]:
