@@ -24,6 +24,17 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
 
 
+class Lasting(StrEnum):
+    """The outcomes that leave either side, or the coupling, other than it was: what has ended so is kept one by one,
+    the others are counted."""
+
+    INSERTED = Outcome.INSERTED.value
+    MODIFIED = Outcome.MODIFIED.value
+    DELETED = Outcome.DELETED.value
+    COUPLED = Outcome.COUPLED.value
+    UNCOUPLED = Outcome.UNCOUPLED.value
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """The end of one change under one mapping, with what to store because of it.

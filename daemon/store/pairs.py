@@ -2,15 +2,19 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from daemon.store.coupling_rows import coupling, id_column, load_references
 from daemon.store.database import Database, chunks
+from daemon.store.history import JobRecord
 from daemon.store.tables import CouplingRow, FailureRow
 from daemon.store.views import CouplingView, Failure, FailureCause, failure_of
 from schemas.naming import called
 from schemas.side import Side
+
+Record = TypeVar("Record", Failure, JobRecord)
 
 
 class Pairs:
@@ -45,10 +49,10 @@ class Pairs:
                 found |= {key: {**sales, **bc} for key, bc, sales in await connection.execute(query)}
         return found
 
-    async def named(self, failures: Sequence[Failure]) -> list[Failure]:
+    async def named(self, records: Sequence[Record]) -> list[Record]:
         """With their names: of a coupled record by what both sides last agreed on, Sales' id first."""
-        names = await self._names(failures)
-        keys = ((one, ((one.mapping, side, key) for side, key in _ids(one))) for one in failures)
+        names = await self._names(records)
+        keys = ((one, ((one.mapping, side, key) for side, key in _ids(one))) for one in records)
         return [replace(one, name=next((names[key] for key in each if key in names), "")) for one, each in keys]
 
     async def causes_named(self, causes: Sequence[FailureCause]) -> list[FailureCause]:
@@ -56,9 +60,9 @@ class Pairs:
         named = {one.id: one for one in await self.named([row for cause in causes for row in cause.examples])}
         return [replace(cause, examples=[named[row.id] for row in cause.examples]) for cause in causes]
 
-    async def _names(self, failures: Sequence[Failure]) -> dict[tuple[str, Side, str], str]:
+    async def _names(self, records: Sequence[Failure | JobRecord]) -> dict[tuple[str, Side, str], str]:
         wanted: dict[tuple[str, Side], set[str]] = {}
-        for one in failures:
+        for one in records:
             for side, key in _ids(one):
                 wanted.setdefault((one.mapping, side), set()).add(key)
         return {
@@ -68,7 +72,7 @@ class Pairs:
         }
 
 
-def _ids(one: Failure) -> list[tuple[Side, str]]:
+def _ids(one: Failure | JobRecord) -> list[tuple[Side, str]]:
     return [(side, key) for side, key in ((Side.SALES, one.sales_id), (Side.BC, one.bc_id)) if key]
 
 

@@ -233,6 +233,7 @@ ADDED = {
         }
     },
     "0016": lambda n: {"failures": {"sequence": 2**40 + n}},
+    "0017": lambda n: {"history": {"job_id": n}},
 }
 
 

@@ -3,18 +3,24 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import insert
 
 from daemon.store.engine import Store
 from daemon.store.history import LAST
+from daemon.store.tables_of_history import HistoryRow
 from daemon.store.tidying import tidy
 from schemas.explanation import Event
-from schemas.outcome import Outcome
+from schemas.outcome import Lasting, Outcome
 from schemas.side import Direction, Side
 
+from .asking import asked
 from .conftest import Clock
-from .made import CUSTOMER, NOWHERE, coupled, ended, failed, uncoupled
+from .made import CUSTOMER, NOWHERE, change, coupled, ended, failed, uncoupled
+from .test_many_failures import analyse, costs
 
 BOTH = {Side.BC: "b1", Side.SALES: "s1"}
+JOB, OTHER = 7, 8
+MANY = 20_000
 
 
 async def test_what_changed_a_pair_is_told_newest_first_with_what_was_written(store: Store, clock: Clock) -> None:
@@ -68,3 +74,67 @@ async def test_it_names_the_last_few_and_leaves_the_store_with_its_time(store: S
     assert [one.outcome for one in found] == [Outcome.MODIFIED] + [Outcome.INSERTED] * (LAST - 1)
     await tidy(store.database, before)
     assert [one.outcome for one in await store.history.of(CUSTOMER, BOTH)] == [Outcome.MODIFIED]
+
+
+async def test_what_a_job_did_is_told_newest_first_and_by_outcome(store: Store, clock: Clock) -> None:
+    made = [coupled(f"b{n}", f"s{n}", job=JOB, outcome=Outcome.INSERTED) for n in range(3)]
+    await store.memory.record([*made, coupled("bx", "sx", job=OTHER), coupled("by", "sy")], NOWHERE)
+    at = clock.forward(60)
+    modified = replace(made[1], outcome=Outcome.MODIFIED, wrote=("name", "fax"), overruled={"fax": None})
+    await store.memory.record([modified, ended("b2", Outcome.UNCHANGED, job=JOB), failed("b9", job=JOB)], NOWHERE)
+
+    newest, *others = await store.history.of_job(JOB, None, 9)
+    assert (newest.mapping, newest.at, newest.direction, newest.job) == (CUSTOMER, at, Direction.TO_SALES, JOB)
+    assert (newest.outcome, newest.bc_id, newest.sales_id) == (Outcome.MODIFIED, "b1", "s1")
+    assert (newest.wrote, newest.overruled) == (["fax", "name"], {"fax": None})
+    assert [one.bc_id for one in others] == ["b2", "b1", "b0"]
+    assert await store.history.of_job(JOB, Lasting.INSERTED, 9) == others
+    assert await store.history.of_job(JOB, Lasting.DELETED, 9) == []
+    counts = [await store.history.count_of_job(JOB, one) for one in (None, Lasting.INSERTED, Lasting.DELETED)]
+    assert counts == [4, 3, 0]
+
+
+async def test_what_a_job_did_is_paged(store: Store) -> None:
+    for n in range(7):
+        outcome = Outcome.MODIFIED if n % 2 else Outcome.INSERTED
+        await store.memory.record([coupled(f"b{n}", f"s{n}", job=JOB, outcome=outcome)], NOWHERE)
+    first = await store.history.of_job(JOB, Lasting.INSERTED, 2)
+    assert [one.bc_id for one in first] == ["b6", "b4"]
+    await store.memory.record([coupled("b8", "s8", job=JOB, outcome=Outcome.INSERTED)], NOWHERE)
+    behind = await store.history.of_job(JOB, Lasting.INSERTED, 9, after=(first[-1].id,))
+    assert [one.bc_id for one in behind] == ["b2", "b0"]
+    assert [one.bc_id for one in await store.history.of_job(JOB, None, 2, 3)] == ["b4", "b3"]
+
+
+async def test_a_record_of_a_job_has_its_name_as_long_as_it_is_coupled(store: Store) -> None:
+    await store.memory.record([coupled("b1", "s1", job=JOB), coupled("b2", "s2", job=JOB)], NOWHERE)
+    await store.memory.record([replace(uncoupled("b2"), partner="s2")], NOWHERE)
+    named = await store.pairs.named(await store.history.of_job(JOB, None, 9))
+    assert [(one.bc_id, one.name) for one in named] == [("b2", ""), ("b1", "Æther Ltd")]
+
+
+async def test_what_is_said_of_both_records_is_said_of_the_job_that_counts_it(store: Store) -> None:
+    await store.memory.record([coupled("b1", "s1")], NOWHERE)
+    here = replace(uncoupled("b1"), change=change("b1", job=JOB), partner="s1")
+    await store.memory.record([here, replace(uncoupled("s1", Side.SALES), partner="b1")], NOWHERE)
+    assert [one.job for one in await store.history.of(CUSTOMER, BOTH)] == [JOB, None]
+
+
+async def test_a_few_records_of_a_large_job_are_found_without_a_look_through_all(
+    store: Store, url: str, clock: Clock
+) -> None:
+    kept = {"at": clock(), "mapping": CUSTOMER, "direction": "to_sales", "wrote": [], "overruled": {}}
+    ends = [("modified", JOB), *[("inserted", JOB)] * MANY, *[("modified", None)] * MANY]
+    rows = [kept | {"bc_id": f"b{n}", "outcome": one, "job_id": job} for n, (one, job) in enumerate(ends)]
+    async with store.database.write() as connection:
+        await connection.execute(insert(HistoryRow), rows)
+    analyse(url)
+    with asked(store) as statements:
+        assert len(await store.history.of_job(JOB, Lasting.MODIFIED, 51)) == 1
+        assert await store.history.count_of_job(JOB, Lasting.MODIFIED) == 1
+        assert len(await store.history.of_job(JOB, Lasting.INSERTED, 51)) == 51
+    found = costs(url, statements, "history")
+    assert len(found) >= 2
+    # SQLite counts some dozen steps for each row.
+    most = 6000 if url.startswith("sqlite") else 300
+    assert {statement: cost for statement, cost in found.items() if cost > most} == {}
