@@ -19,6 +19,7 @@ from daemon.store.columns import Base
 from daemon.store.engine import open_readonly, open_store
 from daemon.store.failing import waiting_for
 from daemon.store.tables import CouplingReferenceRow, CouplingRow, FailureRow, FindingRow, OwedReferenceRow
+from daemon.store.tables_of_history import HistoryRow
 from schemas.coupling import Reference
 from schemas.side import Side
 from schemas.survey import Kind
@@ -29,6 +30,7 @@ _FIRST = 10_000_000
 # The first pages of the console, by their addresses, of a job and a pair.
 PAGES = (
     *("/", "/full-sync", "/mappings", "/jobs", "/jobs/{job}", "/jobs/{job}/findings"),
+    *("/jobs/{job}/records", "/jobs/{job}/records?outcome=modified"),
     *("/errors", "/errors?mapping=CUSTOMER", "/errors?cause=number-taken", "/blanks", "/dead-letters"),
     *("/couplings", "/couplings?mapping=CUSTOMER", "/couplings/CUSTOMER/{record}"),
 )
@@ -68,9 +70,11 @@ def fail(settings: Settings, count: int, job: int) -> None:
 
 
 def find(settings: Settings, count: int, job: int) -> None:
-    """So many findings of a job, and a tenth as many records that went across with a blank."""
-    url = _url(settings)
+    """So many findings of a job, as many records that it carried, every other of them modified, and a tenth as many
+    that went across with a blank."""
+    now, url = datetime.now(UTC), _url(settings)
     asyncio.run(_fill(url, FindingRow, (_finding(number, job) for number in range(count))))
+    asyncio.run(_fill(url, HistoryRow, (_carried(number, now, job) for number in range(count))))
     asyncio.run(_fill(url, OwedReferenceRow, (_owed(2 * number + 1) for number in range(count // 10))))
 
 
@@ -154,6 +158,20 @@ def _finding(number: int, job: int) -> dict[str, Any]:
         "sales_id": f"{number:08}-dddd-4eee-8fff-0123456789ab",
         "label": f"Firm {number}",
         "detail": {"partner": f"Firm {number}"},
+    }
+
+
+def _carried(number: int, now: datetime, job: int) -> dict[str, Any]:
+    return {
+        "at": now,
+        "mapping": "CUSTOMER",
+        "direction": "to_sales",
+        "outcome": "modified" if number % 2 else "inserted",
+        "bc_id": f"{number:08}-aaaa-4bbb-8ccc-0123456789ab",
+        "sales_id": f"{number:08}-dddd-4eee-8fff-0123456789ab",
+        "wrote": ["address1_city"] if number % 2 else [],
+        "overruled": {},
+        "job_id": job,
     }
 
 

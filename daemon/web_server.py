@@ -18,9 +18,10 @@ from daemon.service import Daemon
 from daemon.settings import Web
 from daemon.store.engine import utc_now
 from daemon.supervision import every
+from daemon.web.access import Access
 from daemon.web.app import create_app
 from daemon.web.from_store import StoreReader
-from daemon.web.ports import Access, Services
+from daemon.web.ports import Services
 from daemon.web_desk import LetterBox
 from schemas.errors import ConfigurationError, CoupledError
 from schemas.side import Side

@@ -16,14 +16,32 @@ from starlette.datastructures import FormData
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from daemon.settings import is_loopback
-from daemon.web.ports import Access
+from daemon.settings import Web, is_loopback
 from schemas.errors import Refused
 
 COOKIE = "coupled_session"
 LIFETIME = 12 * 3600
 _TRIES, _WINDOW = 10, 60.0
 _API = "/api/"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may come in. Without `password` everyone who reaches the port, so `host` must be loopback then. `token` lets
+    programs use the API."""
+
+    host: str = "127.0.0.1"
+    password: Callable[[], str] | None = None
+    token: Callable[[], str] | None = None
+
+    @staticmethod
+    def of(web: Web) -> "Access":
+        """As the configuration says; a file is read whenever somebody shows what may be in it."""
+        return Access(
+            web.host,
+            (lambda: web.secret().get_secret_value()) if web.login else None,
+            web.token_now if web.has_token else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

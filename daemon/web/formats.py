@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from schemas.checkup import State
 from schemas.job import Job, JobState, Keep, Run, RunKind, RunState
-from schemas.outcome import Outcome
+from schemas.outcome import Lasting, Outcome
 from schemas.side import Direction, Side
 from schemas.survey import Kind, by_kind
 
@@ -147,6 +147,11 @@ def counts(job: Job, outcomes: Sequence[str]) -> int:
     return sum(count(job, one) for one in outcomes)
 
 
+def lasting(outcome: str) -> bool:
+    """Is what has ended so kept one by one?"""
+    return outcome in list(Lasting)
+
+
 def run_columns(jobs: Sequence[Job]) -> list[tuple[str, tuple[str, ...]]]:
     """How the records of a run's jobs have ended, but for those that failed: every outcome is in one of them."""
     there = {outcome.value for job in jobs for outcome, number in job.counters.items() if number}
@@ -214,6 +219,7 @@ _FILTERS = (
     took,
     count,
     counts,
+    lasting,
     run_columns,
     whole,
     told,

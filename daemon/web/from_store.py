@@ -10,17 +10,18 @@ from daemon.metrics import Figures
 from daemon.store.blanks import Blank
 from daemon.store.engine import Store
 from daemon.store.figures import failures, lags
-from daemon.store.views import CouplingView, Failure, FailureCause
+from daemon.store.history import JobRecord
+from daemon.store.views import Failure, FailureCause
+from daemon.web.as_shown import coupled_of, found_of, last_run_of, status_of
 from daemon.web.formats import percent
 from daemon.web.paging import micros, moment
-from daemon.web.ports import Causes, CommandStatus, Coupled, Found, LastRun, MappingStatus, Page, SideStatus, Spot, T
+from daemon.web.ports import Causes, CommandStatus, Coupled, Found, MappingStatus, Page, SideStatus, Spot, T
 from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from schemas.job import Job, MappingState, Run, RunKind, RunState
-from schemas.mapping import Mappings, TableMapping
+from schemas.mapping import Mappings
 from schemas.mapping_diff import commands as owed_commands
-from schemas.naming import called
+from schemas.outcome import Lasting
 from schemas.side import Direction
-from schemas.survey import Finding, said
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class StoreReader:
         late = lags(self.mapped, await views.positions(), _paused(states))
         owed = {name: owed_commands(name, one.owed) for name, one in (await self.store.definitions.known()).items()}
         shown = (
-            _status(each, states.get(each.name), couplings.get(each.name, 0), failed[each.name, "open"], late)
+            status_of(each, states.get(each.name), couplings.get(each.name, 0), failed[each.name, "open"], late)
             for each in self.mapped.all
         )
-        last = {job.mapping: _last_run(job) for job in await views.last_jobs()}
+        last = {job.mapping: last_run_of(job) for job in await views.last_jobs()}
         return [
             replace(each, owes=owed.get(each.name, {}), blanks=blanks.get(each.name, 0), last_run=last.get(each.name))
             for each in shown
@@ -142,7 +143,7 @@ class StoreReader:
         if not text:
             counts = await self.store.tallies.couplings()
             total = sum(counts.values()) if mapping is None else counts.get(mapping, 0)
-        return Page([_coupled(each) for each in page.items], offset, page.after, total)
+        return Page([coupled_of(each) for each in page.items], offset, page.after, total)
 
     async def findings(
         self,
@@ -158,12 +159,20 @@ class StoreReader:
         found = await findings.of_job(job, kind, offset, limit + 1, begin, direction=direction)
         page = _page(found, offset, limit, lambda one: (one[0],))
         total = await findings.count(job, kind, direction)
-        return Page([_found(one, mapping) for _, mapping, one in page.items], offset, page.after, total)
+        return Page([found_of(one, mapping) for _, mapping, one in page.items], offset, page.after, total)
 
     async def run_findings(self, run: str, kind: str | None, limit: int, after: Spot | None) -> Page[Found]:
         found = await self.store.findings.of_run(run, kind, after=after[0] if after else 0, limit=limit + 1)
         page = _page(found, 0, limit, lambda one: (one[0],))
-        return Page([_found(one, mapping) for _, mapping, one in page.items], 0, page.after)
+        return Page([found_of(one, mapping) for _, mapping, one in page.items], 0, page.after)
+
+    async def records(
+        self, job: int, outcome: Lasting | None, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[JobRecord]:
+        history, place = self.store.history, (after[0],) if after else None
+        found = await self.store.pairs.named(await history.of_job(job, outcome, limit + 1, offset, place))
+        total = await history.count_of_job(job, outcome)
+        return _page(found, offset, limit, lambda one: (one.id,), total)
 
     async def command(self, number: str) -> CommandStatus | None:
         found = await self.store.commands.get(number)
@@ -208,42 +217,3 @@ def _page(found: Sequence[T], offset: int, limit: int, place: Callable[[T], Spot
     """`found` holds one more than `limit` if there are others."""
     after = place(found[limit - 1]) if len(found) > limit else None
     return Page(found[:limit], offset, after, total)
-
-
-def _found(one: Finding, mapping: str) -> Found:
-    said_of = said(one.kind, one.detail)
-    return Found(one.kind, one.direction, one.bc_id, one.sales_id, one.label, said_of, one.detail, mapping)
-
-
-def _status(
-    mapping: TableMapping,
-    state: MappingState | None,
-    couplings: int,
-    failures: int,
-    lags: Mapping[tuple[str, Direction], float],
-) -> MappingStatus:
-    now = state or MappingState(mapping.name)
-    return MappingStatus(
-        name=mapping.name,
-        direction=mapping.direction,
-        bc_table=mapping.bc.name,
-        sales_table=mapping.sales.name,
-        only_coupled=mapping.only_coupled if now.only_coupled is None else now.only_coupled,
-        depends_on=mapping.depends_on,
-        live=mapping.live,
-        paused_at=now.paused_at,
-        couplings=couplings,
-        failures=failures,
-        lag={way: lags[mapping.name, way] for way in mapping.direction.one_ways if (mapping.name, way) in lags},
-    )
-
-
-def _last_run(job: Job) -> LastRun:
-    return LastRun(job.id, job.state, job.started, job.finished, job.failed)
-
-
-def _coupled(view: CouplingView) -> Coupled:
-    coupling = view.coupling
-    name = called({**coupling.sales.base, **coupling.bc.base})
-    references = coupling.bc.references
-    return Coupled(coupling.mapping, coupling.bc.id, coupling.sales.id, name, view.updated_at, references)

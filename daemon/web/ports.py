@@ -7,16 +7,18 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from daemon.letters import PutBack
 from daemon.metrics import Metrics
-from daemon.settings import Web
 from daemon.store.blanks import Blank
+from daemon.store.history import JobRecord
 from daemon.store.views import Failure, FailureCause
 from daemon.tail import Tail
+from daemon.web.access import Access
 from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from schemas.checkup import Checked
 from schemas.command import Command
 from schemas.errors import Problem
 from schemas.explanation import Explanation
 from schemas.job import Job, JobState, Run, RunState
+from schemas.outcome import Lasting
 from schemas.side import Direction, Side
 
 T = TypeVar("T")
@@ -232,6 +234,12 @@ class Reader(Protocol):
     async def run_findings(self, run: str, kind: str | None, limit: int, after: Spot | None) -> Page[Found]:
         """The same of all jobs of a run."""
 
+    async def records(
+        self, job: int, outcome: Lasting | None, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[JobRecord]:
+        """What a job has done with its records, newest first; None: whatever it was."""
+        ...
+
     async def couplings(
         self, mapping: str | None, text: str, offset: int, limit: int, after: Spot | None = None
     ) -> Page[Coupled]:
@@ -245,25 +253,6 @@ class Reader(Protocol):
 
 def _nothing_wrong() -> Sequence[str]:
     return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may come in. Without `password` everyone who reaches the port, so `host` must be loopback then. `token` lets
-    programs use the API."""
-
-    host: str = "127.0.0.1"
-    password: Callable[[], str] | None = None
-    token: Callable[[], str] | None = None
-
-    @staticmethod
-    def of(web: Web) -> "Access":
-        """As the configuration says; a file is read whenever somebody shows what may be in it."""
-        return Access(
-            web.host,
-            (lambda: web.secret().get_secret_value()) if web.login else None,
-            web.token_now if web.has_token else None,
-        )
 
 
 @dataclass(frozen=True)

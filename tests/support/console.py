@@ -10,7 +10,14 @@ from tests.contract.web.conftest import RUN, World, ago, foretold
 # Every page there is; the job has failures, the cause has records.
 PAGES = (
     *("/", "/full-sync", "/mappings", "/jobs", "/jobs/4", "/jobs/90", "/jobs/90/findings", "/errors"),
-    *("/errors?cause=c0ffee", "/errors?cause=deadbeef", "/couplings", "/couplings?text=nobody"),
+    *(
+        "/jobs/4/records",
+        "/jobs/4/records?outcome=modified",
+        "/errors?cause=c0ffee",
+        "/errors?cause=deadbeef",
+        "/couplings",
+        "/couplings?text=nobody",
+    ),
     *("/couplings/CUSTOMER/10000", "/couplings/ITEM-PRODUCT/1000"),
     *("/couplings?mapping=CUSTOMER", "/blanks", "/dead-letters", "/set-up", "/api"),
 )

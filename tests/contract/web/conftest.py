@@ -15,6 +15,7 @@ from daemon.letter_rows import row_of
 from daemon.letters import PutBack
 from daemon.metrics import Metrics
 from daemon.store.blanks import Blank
+from daemon.store.history import JobRecord
 from daemon.store.views import Failure, FailureCause
 from daemon.web import Access, Services, create_app
 from daemon.web.ports import (
@@ -41,7 +42,7 @@ from schemas.explanation import Event, Explanation, Trouble
 from schemas.flags import Flags
 from schemas.job import Job, JobState, Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
-from schemas.outcome import Outcome, Settled
+from schemas.outcome import Lasting, Outcome, Settled
 from schemas.side import Direction, Side
 from schemas.topics import Topics
 from tests.support.made import BC_ID, SALES_ID
@@ -192,6 +193,13 @@ class FakeReader:
     async def run_findings(self, run: str, kind: str | None, limit: int, after: Spot | None) -> Page[Found]:
         return await self.findings(FORETOLD if run == "dry" else 0, kind, 0, limit, after)
 
+    async def records(
+        self, job: int, outcome: Lasting | None, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[JobRecord]:
+        """Only of one job."""
+        found = [job_record(n, outcome or Lasting.MODIFIED) for n in range(60)]
+        return page(found if job == CARRYING else [], offset, limit, after)
+
     async def couplings(
         self, mapping: str | None, text: str, offset: int, limit: int, after: Spot | None = None
     ) -> Page[Coupled]:
@@ -270,7 +278,13 @@ def mapping_statuses() -> list[MappingStatus]:
     ]  # fmt: skip
 
 
-FORETOLD = 90
+FORETOLD, CARRYING = 90, 4
+
+
+def job_record(n: int, outcome: Lasting) -> JobRecord:
+    ids = f"5d115c9c-44e3-ea11-bb43-{n:012x}", f"91e2ab10-3c4d-4f10-9a1f-{n:012x}"
+    became = Direction.TO_SALES, Outcome(outcome), *ids, ["address1_city"], {"address1_city": NAME}, CARRYING
+    return JobRecord(ago(n), *became, id=n, mapping="CUSTOMER", name=NAME)
 
 
 def foretold() -> Job:

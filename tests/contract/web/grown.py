@@ -1,6 +1,7 @@
 """A real store with some rows of everything, and the web over it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,6 +62,13 @@ class Grown:
         found = Finding(Kind.MATCHED, Direction.BOTH, f"b{n}", f"s{n}", f"{n}", {"partner": "P"})
         await self.store.findings.add(job.id, "CUSTOMER", [found])
 
+    async def carried(self, n: int) -> None:
+        """By a job."""
+        await self.run(1000)
+        (job, *_) = await self.store.jobs.jobs_of("r1000")
+        one = ended(f"h{n}", coupling=pair(f"h{n}"))
+        await self.settled(replace(one, change=replace(one.change, job=job.id)))
+
 
 def pair(key: str) -> Coupling:
     return Coupling("CUSTOMER", Half(key, base={"displayName": key}), Half(f"s-{key}", base={"name": key}))
@@ -90,7 +98,15 @@ class Served:
     async def _filled(self, url: str) -> Store:
         grown = Grown(await open_store(url))
         for n in range(3):
-            for add in (Grown.coupling, Grown.failure, Grown.cause, Grown.blank, Grown.run, Grown.finding):
+            for add in (
+                Grown.coupling,
+                Grown.failure,
+                Grown.cause,
+                Grown.blank,
+                Grown.run,
+                Grown.finding,
+                Grown.carried,
+            ):
                 await add(grown, n)
         command = Sync(id="c-1", command="sync").model_dump(mode="json")
         await grown.store.commands.receive("c-1", command, RunState.DONE)

@@ -24,6 +24,7 @@ PAGES = [
     "/mappings",
     "/jobs",
     "/jobs/4",
+    "/jobs/4/records",
     "/errors",
     "/couplings",
     "/blanks",

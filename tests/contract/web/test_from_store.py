@@ -1,5 +1,6 @@
 """The reader over a real store."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from schemas.coupling import Coupling, Half
 from schemas.errors import Problem
 from schemas.job import JobState, Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
-from schemas.outcome import Outcome, Settled
+from schemas.outcome import Lasting, Outcome, Settled
 from schemas.side import Direction, Side
 from schemas.survey import Finding, Kind
 
@@ -207,6 +208,18 @@ async def test_findings_of_a_job_by_kind_and_page(reader, store):
     page = await reader.findings(job.id, "matched", 1, 1)
     assert ([one.bc_id for one in page.items], page.items[0].said, page.more) == (["b1"], "is P", True)
     assert [one.kind for one in (await reader.findings(job.id, None, 0, 9)).items] == ["matched"] * 3 + ["unmatched"]
+
+
+async def test_what_a_job_did_by_outcome_and_page_with_names(store, reader):
+    made = [settled(f"c{n}", Outcome.INSERTED, job=7) for n in range(3)]
+    await record(store, *made, replace(made[0], outcome=Outcome.MODIFIED, wrote=("name",)), settled("c9"))
+    page = await reader.records(7, Lasting.INSERTED, 0, 2)
+    assert ([one.bc_id for one in page.items], page.total) == (["c2", "c1"], 3)
+    assert page.items[0].name == "Æther c2"
+    behind = await reader.records(7, Lasting.INSERTED, 0, 2, page.after)
+    assert ([one.bc_id for one in behind.items], behind.more, behind.total) == (["c0"], False, 3)
+    every = await reader.records(7, None, 1, 9)
+    assert ([one.bc_id for one in every.items], every.total) == (["c2", "c1", "c0"], 4)
 
 
 async def test_failures_of_coupled_records_have_their_name(store, reader):

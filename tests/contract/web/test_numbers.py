@@ -6,12 +6,14 @@ One real store with something of everything; every page is read, and every numbe
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import urldefrag, urljoin
 
 import httpx
 import pytest
 
 from daemon.store.engine import Store, open_store
+from daemon.store.tidying import tidy
 from daemon.web.from_store import StoreReader
 from schemas.change import Change, Op
 from schemas.coupling import Reference
@@ -99,12 +101,17 @@ def _owing(key: str, *numbers: str) -> Settled:
 
 
 async def _run(grown: Grown, run: Run, failing: list[str]) -> None:
-    """Its first job: some records failed, others are coupled now, and some were left as they are."""
+    """Its first job: some records failed, others are coupled now, new or modified, and some were left as they are."""
     jobs = grown.store.jobs
     await jobs.create_run(replace(run, created=grown.now, started=grown.now), _WAYS)
     job, _ = await jobs.jobs_of(run.id)
     await jobs.start_job(job.id, grown.now, 500)
     made = [ended(f"{run.id}-{n}", coupling=pair(f"{run.id}-{n}")) for n in range(4)]
+    made += [
+        replace(ended(f"{run.id}-new-{n}", coupling=pair(f"{run.id}-new-{n}")), outcome=Outcome.INSERTED)
+        for n in range(52)
+    ]
+    made.append(replace(made[0], outcome=Outcome.MODIFIED, wrote=("name",), overruled={"name": "Former"}))
     same = [replace(_failed(f"{run.id}-as-it-was-{n}", ""), outcome=Outcome.UNCHANGED, problem=None) for n in range(6)]
     wrong = [_failed(key, "wrong") for key in failing]
     await grown.settled(*(replace(one, change=replace(one.change, job=job.id)) for one in made + same + wrong))
@@ -227,7 +234,7 @@ async def test_every_page_was_read(browser):
     pages = await Walk(browser).all()
     paths = {re.sub(r"\d+", "1", urldefrag(path).url.partition("?")[0]) for path in pages}
     expected = {"/", "/full-sync", "/mappings", "/jobs", "/jobs/1", "/jobs/1/findings", "/errors", "/blanks"}
-    assert expected | {"/couplings", "/dead-letters", "/set-up"} <= paths
+    assert expected | {"/jobs/1/records", "/couplings", "/dead-letters", "/set-up"} <= paths
     assert any(path.startswith(_PAIR) for path in pages)
     places = {told.place for page in pages.values() for told in page.numbers}
     assert set(EXCEPTIONS) - places == set()
@@ -240,3 +247,17 @@ async def test_a_job_says_why_it_lists_fewer_than_failed_in_it(store, browser):
     await Grown(store).settled(_failed("ended-a", "otherwise"))
     page = await Walk(browser).page(path)
     assert any(one.startswith("1 of this job is listed, and 2 failed in it") for one in page.totals)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/jobs/1/records?outcome=coupled", "0 of the 4 records that were coupled are listed: "),
+        ("/jobs/1/records", "0 of the 57 records of this job are listed: "),
+    ],
+)
+async def test_a_job_says_why_it_lists_fewer_than_it_counted(store, browser, path, said):
+    """What became of its records is kept for a time, and the job for longer where a record fails."""
+    assert not [one for one in (await Walk(browser).page(path)).totals if "listed" in one]
+    await tidy(store.database, Grown(store).now + timedelta(days=9000))
+    assert any(one.startswith(said) for one in (await Walk(browser).page(path)).totals)
