@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # slow to import, and `--help` does not need them
     from schemas.command_outcome import CommandOutcome
     from schemas.explanation import Explanation
     from schemas.job import JobState
+    from schemas.outcome import Lasting
 
 # What `--url` or COUPLED_URL says for the command that runs now.
 _url: ContextVar[str] = ContextVar("url", default="")
@@ -45,6 +46,10 @@ class Desk(Protocol):
 
     def job(self, number: int) -> Row:
         """With the records that failed in it, and what it has found."""
+        ...
+
+    def records(self, job: int, outcome: Lasting, limit: int | None) -> list[Row]:
+        """Those of a job that ended so."""
         ...
 
     def failures(self, names: Sequence[str], cause: str | None, code: str | None, limit: int) -> list[Row]:

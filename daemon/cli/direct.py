@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
-from daemon.cli import client, failures, findings, rows
+from daemon.cli import client, failures, findings, records, rows
 from daemon.cli.desk import Row
 from daemon.cli.options import examine_mappings, load_mappings, read_mappings
 from daemon.cli.standing import asked, standing
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from schemas.explanation import Explanation
     from schemas.job import JobState
     from schemas.mapping_file import MappingsFile
+    from schemas.outcome import Lasting
 
 T = TypeVar("T")
 _PAGE = 500
@@ -75,6 +76,9 @@ class Direct:
             }
 
         return self._read(read)
+
+    def records(self, job: int, outcome: Lasting, limit: int | None) -> list[Row]:
+        return self._read(lambda store: _records(store, job, outcome, limit))
 
     def failures(self, names: Sequence[str], cause: str | None, code: str | None, limit: int) -> list[Row]:
         async def read(store: Store) -> list[Row]:
@@ -178,6 +182,18 @@ async def _explained(settings: Settings, file: MappingsFile, name: str, record: 
         mappings = await preflight.expanding(clients, company, file.mappings)
         sides = Sides(clients, company, mappings, Overlap(settings.capture.overlap_seconds), Clock().now_ms)
         return await Explainer(sides, store).explain(name, record)
+
+
+async def _records(store: Store, job: int, outcome: Lasting, limit: int | None) -> list[Row]:
+    """Page by page, all or the first `limit`."""
+    found: list[Row] = []
+    last: tuple[int] | None = None
+    while page := await store.history.of_job(job, outcome, min(_PAGE, limit or _PAGE), after=last):
+        last = (page[-1].id,)
+        found += [records.record(one) for one in await store.pairs.named(page)]
+        if limit is not None and len(found) >= limit:
+            break
+    return found[:limit]
 
 
 async def _findings(store: Store, run: str, kind: str | None, limit: int | None) -> list[Row]:

@@ -13,6 +13,7 @@ from daemon.cli.failures import again
 from daemon.cli.options import ConfigOption, JsonOption, NameArgument
 from daemon.cli.output import print_json, print_table, say
 from daemon.cli.progress import ARROWS
+from daemon.cli.records import became
 from schemas.errors import Exit
 from schemas.side import Side
 from schemas.survey import shown
@@ -101,13 +102,8 @@ def _history(found: Explanation) -> Iterator[str]:
 
 
 def _became(event: Event) -> str:
-    wrote = f": {', '.join(event.wrote)}" if event.wrote else ""
-    lost = "".join(f"; {name} {shown(value)} {_lost(event, name)}" for name, value in event.overruled.items())
-    return f"{event.outcome.value}{wrote}{lost}{f' (job {event.job})' if event.job else ''}"
-
-
-def _lost(event: Event, name: str) -> str:
-    return "was written over" if name in event.wrote else "lost to an edit there"
+    told = became(event.outcome.value, event.wrote, event.overruled)
+    return f"{told} (job {event.job})" if event.job else told
 
 
 def _ended(one: Trouble) -> str:

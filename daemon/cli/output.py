@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -90,6 +91,11 @@ def _cell(value: Any) -> str:
 
 def print_json(found: Any) -> None:
     typer.echo(visible_json(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()))
+
+
+def short(moment: str | None) -> str:
+    """A moment in ISO 8601, as people here read it."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
 
 def say(line: str, *, err: bool = False) -> None:

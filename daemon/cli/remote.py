@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
-from daemon.cli import failures, findings, rows
+from daemon.cli import failures, findings, records, rows
 from daemon.cli.client import ACCEPT_SECONDS
 from daemon.cli.desk import Row
 from daemon.cli.http import LARGEST_PAGE, Api
 from daemon.cli.standing import NEWEST, with_active
 from daemon.store.blanks import Blank
+from daemon.store.history import JobRecord
 from daemon.store.views import Failure, FailureCause
 from schemas.checkup import Checked
 from schemas.command import Command
@@ -24,11 +25,12 @@ from schemas.command_outcome import CommandOutcome, job_dict
 from schemas.errors import Problem, Unreachable
 from schemas.explanation import Explanation
 from schemas.job import Job, JobState, RunState
-from schemas.outcome import Outcome
+from schemas.outcome import Lasting, Outcome
 
 _PAUSE = 0.3
 _failure, _cause, _blank = TypeAdapter(Failure), TypeAdapter(FailureCause), TypeAdapter(Blank)
 _job, _explanation, _checked = TypeAdapter(Job), TypeAdapter(Explanation), TypeAdapter(Checked)
+_record = TypeAdapter(JobRecord)
 
 
 class Remote:
@@ -104,6 +106,10 @@ class Remote:
             "failures": [failures.record(_failure.validate_python(one)) for one in failed],
             "findings": [{name: one[name] for name in findings.SHOWN} for one in told],
         }
+
+    def records(self, job: int, outcome: Lasting, limit: int | None) -> list[Row]:
+        found = self._api.items(f"/api/jobs/{job}/records", limit, outcome=outcome.value)
+        return [records.record(_record.validate_python(one)) for one in found]
 
     def failures(self, names: Sequence[str], cause: str | None, code: str | None, limit: int) -> list[Row]:
         found = self._of(names, "/api/failures", limit, cause=cause, code=code)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from daemon.cli import failures, findings
+from daemon.cli import failures, findings, records
 from daemon.cli.completion import complete_cause, complete_code, complete_job, complete_mapping
 from daemon.cli.desk import desk_of
 from daemon.cli.options import ConfigOption, JsonOption, NamesArgument
 from daemon.cli.output import print_json as _json
 from daemon.cli.output import print_table as _print
-from daemon.cli.output import say
+from daemon.cli.output import say, short
 from daemon.cli.progress import ARROWS, counts
 from daemon.cli.progress import found as kinds
 from daemon.cli.standing import behind, sides, to_do
 from schemas.errors import Exit
 from schemas.job import JobState
+from schemas.outcome import Lasting
 
+# Of a job's document: what is listed below its lines.
+_LISTS = ("failures", "findings", "records")
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")]
 
 
@@ -65,7 +68,7 @@ def jobs(
     if json:
         return _json(found)
     shown = [
-        {**row, "direction": ARROWS[row["direction"]], "started": _short(row["started"]), "records": counts(row)}
+        {**row, "direction": ARROWS[row["direction"]], "started": short(row["started"]), "records": counts(row)}
         for row in found
     ]
     _print(shown, ("id", "mapping", "direction", "state", "started", "records", "run"), "Synchronisation jobs")
@@ -76,24 +79,30 @@ def job(
     job_id: Annotated[
         int, typer.Argument(metavar="ID", help="The number in `coupled jobs`.", autocompletion=complete_job)
     ],
+    outcome: Annotated[
+        Lasting | None, typer.Option("--outcome", help="The records that ended so, newest first.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help=f"With --outcome: all of them, not only the first {records.FIRST}.")
+    ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show one synchronisation job, the records that failed in it, and what a comparison has found."""
-    found = desk_of(config).job(job_id)
+    """Show one synchronisation job, the records that failed in it, and what a comparison has found; or, with
+    `--outcome`, the records that ended so, and which fields were written."""
+    if everything and not outcome:
+        raise typer.BadParameter("--all is of --outcome")
+    desk = desk_of(config)
+    found = desk.job(job_id)
+    if outcome:
+        found["records"] = desk.records(job_id, outcome, None if everything or json else records.FIRST + 1)
     if json:
         return _json(found)
-    told = {**found, "found": kinds(found)}
-    if found["finished"]:
-        del told["total"]  # how many were expected, before they were read
-    for name, value in told.items():
-        if name not in ("failures", "findings") and value not in (None, "", 0, {}):
-            say(f"{name:>10}  {_told(name, value)}")
-    if found["failures"] or not found["skipped"]:
-        failures.print_records(found["failures"])
+    _tell(found)
+    if outcome:
+        records.print_records(found["records"], found, outcome, everything)
     else:
-        say(f"None failed anew; why some are skipped: coupled errors {found['mapping']}")
-    findings.print_records(found["findings"], found["run"])
+        _trouble(found)
     return None
 
 
@@ -146,7 +155,7 @@ def couplings(
         {
             "name": row["name"],
             "references": " ".join(row["references"].values()),
-            "updated": _short(row["updated"]),
+            "updated": short(row["updated"]),
             "bc_id ↔ sales_id": f"{row['bc_id']} ↔ {row['sales_id']}",
         }
         for row in found
@@ -155,14 +164,28 @@ def couplings(
     return None
 
 
+def _tell(found: Mapping[str, Any]) -> None:
+    """The job itself."""
+    told = {**found, "found": kinds(found)}
+    if found["finished"]:
+        del told["total"]  # how many were expected, before they were read
+    for name, value in told.items():
+        if name not in _LISTS and value not in (None, "", 0, {}):
+            say(f"{name:>10}  {_told(name, value)}")
+
+
+def _trouble(found: Mapping[str, Any]) -> None:
+    if found["failures"] or not found["skipped"]:
+        failures.print_records(found["failures"])
+    else:
+        say(f"None failed anew; why some are skipped: coupled errors {found['mapping']}")
+    findings.print_records(found["findings"], found["run"])
+
+
 def _told(name: str, value: Any) -> str:
     """A value of a job, as people read it."""
     if name == "direction":
         return ARROWS[value]
     if name in ("started", "finished"):
-        return _short(value)
+        return short(value)
     return ", ".join(f"{count} {kind}" for kind, count in value.items()) if name == "found" else value
-
-
-def _short(moment: str | None) -> str:
-    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""

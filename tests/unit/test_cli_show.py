@@ -1,17 +1,19 @@
 """`status`, `jobs` and `job`: what they say, and that it fits a terminal."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from daemon.cli import findings, show, survey
+from daemon.cli import findings, records, show, survey
 from daemon.cli.app import app
 from daemon.cli.output import print_table
+from daemon.store.history import JobRecord
 from schemas.command_outcome import job_dict
 from schemas.job import Job, JobState
-from schemas.outcome import Outcome
+from schemas.outcome import Lasting, Outcome
 from schemas.side import Direction
 from schemas.survey import Finding, Kind
 
@@ -205,6 +207,74 @@ def test_a_job_shows_the_first_of_what_was_found_and_how_to_see_all(
     assert [line.split()[0] for line in shown[:20]] == ["orphan"] * 20
     assert text.count("orphan") == 20
     assert ("… more: coupled findings r --all" in text) == (count > 20)
+
+
+class Carrying:
+    """A desk with a job that has modified so many records, of which the newest are kept."""
+
+    def __init__(self, counted: int, kept: int) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self._counted, self._kept = counted, kept
+
+    def job(self, number: int) -> dict[str, Any]:
+        ended = Job(number, "r", "CUSTOMER", Direction.TO_SALES, JobState.FINISHED, AT, AT,
+                    counters={Outcome.MODIFIED: self._counted})  # fmt: skip
+        return {**job_dict(ended), "failures": [], "findings": []}
+
+    def records(self, *asked: Any) -> list[dict[str, Any]]:
+        self.asked.append(asked)
+        became = Direction.TO_SALES, Outcome.MODIFIED, "b-1", "s-1", ["city", "name"], {"city": "Linz", "fax": None}, 9
+        one = records.record(JobRecord(AT, *became, id=1, mapping="CUSTOMER", name="Adatum"))
+        return [one] * min(self._kept, asked[-1] or self._kept)
+
+
+def carried(monkeypatch: pytest.MonkeyPatch, counted: int, kept: int, *words: str) -> tuple[list[str], Carrying]:
+    desk = Carrying(counted, kept)
+    monkeypatch.setattr(show, "desk_of", lambda config: desk)
+    answer = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["job", "9", "--outcome", "modified", *words])
+    assert answer.exit_code == 0, answer.output
+    return answer.stdout.splitlines(), desk
+
+
+def test_a_job_tells_what_became_of_its_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, desk = carried(monkeypatch, 1, 1)
+    moment = AT.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    assert lines[-2:] == [
+        f"{moment}  BC → Sales  Adatum  b-1 ↔ s-1",
+        "    modified: city, name; city 'Linz' was written over; fax nothing lost to an edit there",
+    ]
+    assert "No failed records." not in lines
+    assert desk.asked == [(9, Lasting.MODIFIED, records.FIRST + 1)]
+
+
+@pytest.mark.parametrize(
+    ("counted", "kept", "words", "shown", "last"),
+    [
+        (21, 21, [], 20, "… more: coupled job 9 --outcome modified --all"),
+        (21, 21, ["--all"], 21, ""),
+        (21, 20, [], 20, "20 of 21 are listed: what became of a record is kept for store.keep_days."),
+        (1, 0, [], 0, "0 of 1 are listed: what became of a record is kept for store.keep_days."),
+        (0, 0, [], 0, "No record was modified."),
+    ],
+)
+def test_a_job_says_how_to_see_all_of_its_records_or_why_some_are_not_there(
+    monkeypatch: pytest.MonkeyPatch, counted: int, kept: int, words: list[str], shown: int, last: str
+) -> None:
+    lines, _ = carried(monkeypatch, counted, kept, *words)
+    assert sum("Adatum" in line for line in lines) == shown
+    assert lines[-1] == last if last else "… more" not in "".join(lines)
+
+
+def test_as_json_a_job_tells_all_of_its_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, desk = carried(monkeypatch, 50, 50, "--json")
+    found = json.loads("".join(lines))
+    assert (found["modified"], len(found["records"]), desk.asked) == (50, 50, [(9, Lasting.MODIFIED, None)])
+    assert (found["records"][0]["wrote"], found["records"][0]["overruled"]["city"]) == (["city", "name"], "Linz")
+
+
+def test_all_of_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = CliRunner().invoke(app, ["job", "9", "--all"])
+    assert (answer.exit_code, "--all is of --outcome" in answer.output) == (2, True)
 
 
 def test_the_version_is_told() -> None:

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 import pytest
 
 from daemon import logs
-from daemon.cli import failures, findings
+from daemon.cli import failures, findings, records
 from daemon.cli.output import print_json, print_table
 from daemon.cli.progress import RunProgress
 from schemas.command_outcome import CommandOutcome
 from schemas.job import RunState
+from schemas.outcome import Lasting
 from schemas.visible import visible, visible_json
 
 # A cursor that moves, a title that changes, a colour, a second line, text that runs backwards, half a character.
@@ -80,6 +81,10 @@ def test_tables_lists_and_progress(capsys: pytest.CaptureFixture[str], monkeypat
     print_table([{"name": message, "message": message}] * 2, ("name", "message"), "Jobs")
     failures.print_records([{**ROW, "name": HOSTILE, "message": message, "hint": message}])
     findings.print_records([{**ROW, "kind": "conflict", "label": message, "detail": {}}], "run")
+    became = {"outcome": "modified", "wrote": [message], "overruled": {HOSTILE: message}, "name": message}
+    records.print_records(
+        [{**ROW, **became, "at": "2025-03-01T12:00:00+00:00"}], {"id": 1, "modified": 1}, Lasting.MODIFIED
+    )
     job = {"id": 1, "state": "failed", "read": 0, "settled": 0, "total": 0, "found": {}, "message": message}
     with RunProgress() as progress:
         progress.show(CommandOutcome("1", "sync", RunState.RUNNING, jobs=[{**ROW, **job}]))
@@ -87,7 +92,7 @@ def test_tables_lists_and_progress(capsys: pytest.CaptureFixture[str], monkeypat
     assert not DOES_SOMETHING & set(said.out + said.err)
     assert "[/red] [bold]" in said.err
     # Wrapped at words, so that nothing is cut off.
-    assert "".join(said.out.split()).count("[/red][bold]") == 4 + 2 + 1
+    assert "".join(said.out.split()).count("[/red][bold]") == 4 + 2 + 1 + 3
     assert not any(line.startswith("2026") for line in said.out.splitlines())
 
 

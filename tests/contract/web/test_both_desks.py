@@ -38,6 +38,10 @@ QUESTIONS = [
     ["jobs", "NOTHING"],
     ["job", "1"],
     ["job", "99"],
+    ["job", "3", "--outcome", "coupled"],
+    ["job", "3", "--outcome", "coupled", "--all"],
+    ["job", "3", "--outcome", "deleted"],
+    ["job", "99", "--outcome", "coupled"],
     ["errors"],
     ["errors", "--limit", "2"],
     ["errors", "CUSTOMER", "CONTACTS"],
@@ -158,6 +162,8 @@ def test_the_answers_are_about_something(config, by_url):
     (one, *_) = json.loads(said(*by_url, "errors", "--json")[1])
     assert len(json.loads(said(*by_url, "errors", "--cause", one["cause"], "--json")[1])) == one["count"]
     assert len(json.loads(said(*by_url, "findings", "r1000", "--json")[1])) == 3
+    job = json.loads(said(*by_url, "job", "3", "--outcome", "coupled", "--json")[1])
+    assert [one["name"] for one in job["records"]] == ["h2", "h1", "h0"]
 
 
 @pytest.mark.parametrize("record", ["a/b?c#d%2Fe", "..", "../../jobs", "Müller & Söhne", " 1 ", "10.000"])
