@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -30,17 +32,36 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # What takes longest comes first, so that no process is left with it while the others have nothing more to do.
 _FIRST = ("machine", "chaos", "e2e", "outages", "browser", "flow", "mutants", "load", "weather")
+_BROKERS = pytest.StashKey[Brokers]()
+_ON_BROKERS = pytest.StashKey[frozenset[Path]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     folders = {folder: place for place, folder in enumerate(_FIRST)}
     tests = config.rootpath / "tests"
-    items.sort(key=lambda item: folders.get(item.path.relative_to(tests).parts[0], len(folders)))
+    config.stash[_ON_BROKERS] = frozenset(item.path for item in items if "brokers" in getattr(item, "fixturenames", ()))
+    items.sort(key=partial(_place, folders, tests, config.stash[_ON_BROKERS]))
     if os.environ.get("COUPLED_LARGE") == "1":
         return
     for item in items:
         if item.get_closest_marker("large"):
             item.add_marker(pytest.mark.skip(reason="needs minutes: make large"))
+
+
+def _place(
+    folders: Mapping[str, int], tests: Path, on_brokers: Collection[Path], item: pytest.Item
+) -> tuple[int, bool]:
+    place = folders.get(item.path.relative_to(tests).parts[0], len(folders))
+    return place, item.path not in on_brokers
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Of the last folders, those files come first that need brokers: after them brokers would only use the machine."""
+    known = item.config.stash
+    last = item.path.relative_to(item.config.rootpath / "tests").parts[0] not in _FIRST
+    if last and _BROKERS in known and item.path not in known[_ON_BROKERS]:
+        known[_BROKERS].stop()
+        del known[_BROKERS]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -49,9 +70,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
-    """The session's brokers, one of each kind, started when first asked for."""
+def brokers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """The session's brokers, one of each kind, started when first asked for, and stopped when the last has asked."""
     started = Brokers(tmp_path_factory.mktemp("brokers"))
+    request.config.stash[_BROKERS] = started
     yield started
     started.stop()
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +49,26 @@ _VIEWS = {
 _ASIDE = {"api": View("api", "/api", "API", every=0)}
 
 
+@cache
+def _templates(folder: Path) -> Environment:
+    """Compiled once in a process, when first asked for."""
+    made = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= formats.FILTERS
+    made.globals |= {"views": _VIEWS.values(), "page_size": PAGE}
+    return made
+
+
 class Renderer:
     def __init__(self, services: Services, guard: Guard, folder: Path) -> None:
         self._services = services
         self._guard = guard
-        self._templates = Environment(
-            loader=FileSystemLoader(folder),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= formats.FILTERS
-        self._templates.globals |= {"views": _VIEWS.values(), "page_size": PAGE}
+        self._templates = _templates(folder)
 
     async def page(
         self, request: Request, view: str, template: str = "", *, still: bool = False, **values: Any

@@ -23,9 +23,12 @@ def bootstrap(request: pytest.FixtureRequest, brokers: Brokers) -> str:
     return address(request.param, brokers) if hasattr(request, "param") else usual(brokers)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def first_run(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
-    """A daemon at work between two systems that lived apart, after a full synchronisation answered with *restore*."""
+    """A daemon at work between two systems that lived apart, after a full synchronisation answered with *restore*.
+
+    Of one file: it polls as long as it lives, and would do so beside all tests that follow.
+    """
     with World(tmp_path_factory.mktemp("world"), bootstrap, customers=15) as world, world.daemon():
         before = world.differences()
         outcome = world.full_sync("restore")

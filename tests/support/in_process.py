@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -11,12 +12,17 @@ from unittest.mock import patch
 
 import httpx
 from aiosqlite import Connection
+from sqlalchemy import URL, event
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
 
 from daemon.sandbox.business_central import BcSettings
 from daemon.sandbox.dataverse import DataverseSettings
+from daemon.store import engine
+from daemon.store.connections import engine_of
 
 T = TypeVar("T")
+_FREE: defaultdict[tuple[URL, bool], list[tuple[AsyncEngine, list[str]]]] = defaultdict(list)
 
 
 class Clock:
@@ -50,6 +56,35 @@ def without_threads() -> AbstractContextManager[object]:
         return function(*given, **named)
 
     return patch.object(Connection, "_execute", here)
+
+
+def compiled_once() -> AbstractContextManager[object]:
+    """Engines for SQLite are used again when their store is closed, with the statements that they have compiled: those
+    of the store are as dear to compile as all else that a short test does."""
+    return patch.object(engine, "engine_of", _again)
+
+
+def _again(target: URL, readonly: bool) -> AsyncEngine:
+    kind = (target.set(database=""), readonly)
+    made, file = _FREE[kind].pop() if _FREE[kind] else _movable(target, readonly)
+    file[0] = str(target.database)
+    return made
+
+
+def _movable(target: URL, readonly: bool) -> tuple[AsyncEngine, list[str]]:
+    made, file = engine_of(target, readonly), [""]
+    free, ours = _FREE[target.set(database=""), readonly], (made, file)
+
+    @event.listens_for(made.sync_engine, "do_connect")
+    def _connecting(_dialect: object, _record: object, given: list[object], _named: object) -> None:
+        given[0] = file[0]
+
+    @event.listens_for(made.sync_engine, "engine_disposed")
+    def _disposed(_engine: object) -> None:
+        if ours not in free:
+            free.append(ours)
+
+    return ours
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class PostgresServer:
         self, certificate: Path | None = None, settings: Sequence[str] = _FAST, made: Sequence[str] = ()
     ) -> None:
         self._certificate, self._settings, self._made = certificate, settings, made
-        self._bin = _newest_binaries()
+        self._bin = newest_binaries()
         self._home = Path(tempfile.mkdtemp(prefix="coupled-postgres-"))
         self._port = free_port()
         self._child: TiedProcess | None = None
@@ -193,7 +193,8 @@ def _children(process: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
-def _newest_binaries() -> Path:
+def newest_binaries() -> Path:
+    """The folder of the server's programs. Raises PostgresUnavailable."""
     found = sorted(_BINARIES.glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
     if not found:
         raise PostgresUnavailable(f"no server under {_BINARIES} (apt install postgresql)")

@@ -7,6 +7,7 @@ wires them; the log is in memory. Nothing runs beside a test: work is done insid
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -37,7 +38,8 @@ from schemas.mapping import Mappings
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side as Name
 from schemas.topics import Topics
-from tests.support.in_process import Clock, Daemons, Strangers, Systems, Traffic, without_threads
+from tests.support import unused_stores
+from tests.support.in_process import Clock, Daemons, Strangers, Systems, Traffic, compiled_once, without_threads
 from tests.support.memory_log import MemoryLog
 from tests.support.simulators import BC_AUDIENCE, CLIENT, COMPANY, PERSON, SECRET, TENANT, Side, with_person
 from tests.support.stage_mappings import Changes, standard
@@ -47,7 +49,6 @@ ROOTS = {Name.BC: f"{HOST}/v2.0/{BcSettings().environment}", Name.SALES: HOST}
 SCOPES = {Name.BC: BC_AUDIENCE, Name.SALES: HOST}
 # How often a batch that cannot be done is tried again, and a stage that is never quiet is asked, before it is an error.
 _TRIES, _ROUNDS = 5, 50
-_EMPTY: list[bytes] = []
 # Who is told of changes by webhook: somebody who says yes to it, and does nothing.
 _NOBODY = httpx.MockTransport(lambda asked: httpx.Response(200, text=asked.url.params.get("validationToken", "")))
 Seeds = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -103,25 +104,26 @@ class Stage:
         self.log = MemoryLog(self.topics)
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self._mappings = mappings or standard()
-        self._file = folder / "stage.db"
-        self._threads = without_threads()
+        self._url = f"sqlite:///{folder / 'stage.db'}?check_same_thread=false"
+        self._shortcuts = ExitStack()
         self._ids = count(1)
         self._logs = count(1)
         self._log_id = f"log-{next(self._logs)}"
 
     async def __aenter__(self) -> Self:
-        self._threads.__enter__()
-        self._file.write_bytes(await _empty_store(self._file.with_name("empty.db")))
+        for shortcut in (without_threads(), compiled_once()):
+            self._shortcuts.enter_context(shortcut)
+        await unused_stores.make(self._url)
         await self._start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stop()
-        self._threads.__exit__(None, None, None)
+        self._shortcuts.close()
 
     async def _start(self) -> None:
         self._clients = {side: self._session(side) for side in Name}
-        self.store: Store = await open_store(f"sqlite:///{self._file}?check_same_thread=false", now=self.clock.now)
+        self.store: Store = await open_store(self._url, now=self.clock.now)
         wired = Wired(self.clock.now, self.clock.sleep)
         sides = Sides(self._clients, COMPANY, self._mappings, Overlap(600, self.clock.monotonic), wired.now_ms)
         captured = self._mappings.captured()
@@ -286,15 +288,6 @@ class Stage:
         """Is "only coupled" on, by mapping, right now?"""
         flags = await self.store.memory.flags(self._mappings.all)
         return {name: flag.only_coupled for name, flag in flags.items()}
-
-
-async def _empty_store(file: Path) -> bytes:
-    """A store nobody has used, made once: its schema takes longer to make than many a test takes to run."""
-    if not _EMPTY:
-        store = await open_store(f"sqlite:///{file}?check_same_thread=false")
-        await store.close()
-        _EMPTY.append(file.read_bytes())  # noqa: ASYNC240
-    return _EMPTY[0]
 
 
 def jobs(told: CommandOutcome) -> Jobs:

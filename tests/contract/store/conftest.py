@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from daemon.store.engine import Store, open_store
+from tests.support import unused_stores
 from tests.support.postgres import PostgresServer
 
 # Opens the same store once more, as a second worker would.
@@ -53,6 +54,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def store(url: str, clock: Clock) -> AsyncIterator[Store]:
+    await unused_stores.make(url)
     opened = await open_store(url, now=clock)
     yield opened
     await opened.close()
