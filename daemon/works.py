@@ -14,7 +14,7 @@ from daemon.store.engine import Store
 from daemon.store.positions import SqlPositions
 from daemon.surveying import surveying
 from daemon.verifying import verifying
-from producers.clocks import SideClock, unordered
+from producers.clocks import SideClock, stood, unordered
 from producers.current import Current
 from producers.late import Late, overlapping
 from producers.named import NamedSweep
@@ -133,7 +133,9 @@ class StoredWorks:
         newest, before = int(kept.get(NEWEST, 0)), int(kept.get(_BEFORE, 0))
         ahead = self._sides.clocks[job.direction.source].ahead
         step = ahead.back_since(int(kept[_AHEAD])) if ahead and _AHEAD in kept else 0
-        return Mark(newest - step, max(before, newest) if step else before)
+        if not step:
+            return Mark(newest, before)
+        return Mark(newest - step, max(before, newest, stood(self._sides.now_ms(), int(kept[_AHEAD]))))
 
 
 @dataclass(frozen=True, slots=True)

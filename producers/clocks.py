@@ -37,6 +37,12 @@ class Ahead:
         return before
 
 
+def stood(now_ms: int, ahead: int) -> int:
+    """Where a clock that was `ahead` (ms) of ours stood at the latest when somebody set it back, some time before now:
+    whoever reads its side may have met times up to that."""
+    return now_ms + ahead + TOLERANCE_MS
+
+
 def unordered(change: Change, before: int) -> Change:
     """What Business Central stamped up to `before` (ms) counts as of unknown order: its clock had stood there when it
     was set back, and its versions are ordered by nothing else. Sales counts them."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import httpx
 import structlog
 
-from producers.clocks import SideClock, unordered
+from producers.clocks import SideClock, stood, unordered
 from producers.odata import get
 from producers.ports import Page, Position
 from producers.returned import Returned
@@ -85,7 +85,7 @@ class Watermark:
 
     A watermark lies in the past: a row stamped later than the side's clock shows does not move it beyond that. When
     that clock is set back, so is the watermark; `ahead` in a position tells how it stood to ours then, and `before`
-    where the watermark stood, until the clock is past it.
+    where it stood when it was set back, until it is past that again.
     """
 
     def __init__(
@@ -135,10 +135,8 @@ class Watermark:
         highest = self._highest(watermark, found.rows)
         completed = await self._enrich(fresh)
         self._remember(fresh, highest, last=not found.next)
-        before = int(position.get("before", 0))
-        if watermark < _ms(position["watermark"]):
-            before = max(before, _ms(position["watermark"]))
         now = self._now_ms()
+        before = self._before(position, watermark, now)
         changes = tuple(unordered(change(self._table, row, Op.UPDATE, now), before) for row in completed)
         self._last = self._after(position, highest, found.next, len(fresh), before)
         return Page(changes, self._last, more=bool(found.next))
@@ -176,6 +174,13 @@ class Watermark:
         if "ahead" in position:
             return ahead.back_since(int(position["ahead"]))
         return ahead.back_since(watermark - self._now_ms())
+
+    def _before(self, position: Position, watermark: int, now: int) -> int:
+        """Where the clock had stood when it was set back, if it was; others may have read further than we have."""
+        known, last = int(position.get("before", 0)), _ms(position["watermark"])
+        if watermark >= last:
+            return known
+        return max(known, last, stood(now, int(position["ahead"])) if "ahead" in position else 0)
 
     def _highest(self, watermark: int, found: Sequence[Row]) -> int:
         highest = max([watermark, *(_ms(row.get(self._ask.modified)) for row in found)])

@@ -144,6 +144,23 @@ async def test_a_modified_only_synchronisation_finds_what_was_edited_after_a_ste
     assert differences(Records(stage), _EXPECTED) == []
 
 
+@pytest.mark.parametrize("by", ["live", "sync"])
+async def test_an_edit_after_a_step_back_is_carried_though_another_has_read_its_record_at_a_later_time(
+    by: str, untracked: Stage
+) -> None:
+    """The last that live capture, or `sync`, has read itself is long ago: it knows of no later time."""
+    stage = untracked
+    customer, _ = coupled_customers(stage)[0]
+    await stage.sync("CUSTOMER")
+    stage.clock.tick(3 * HOUR)
+    stage.bc.edit(customer, city="Before")
+    await (stage.full_sync("CUSTOMER") if by == "live" else stage.live())
+    _wrong_by(stage, -HOUR, 0)
+    stage.bc.edit(customer, city="After")
+    await (stage.live() if by == "live" else stage.sync("CUSTOMER"))
+    assert differences(Records(stage), _EXPECTED) == []
+
+
 @pytest.mark.parametrize("how", ["retry", "sync", "named"])
 async def test_an_edit_that_failed_after_a_step_back_is_carried_when_it_is_tried_again(
     how: str, untracked: Stage
