@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
+from pathlib import Path
 from typing import Any, Self
 
 from starlette.applications import Starlette
@@ -27,14 +28,16 @@ from tests.support.waiting import wait_until
 from tests.support.world import World
 
 _IDS = re.compile(r"select=\w+(&|$)")
+# A sweep of some dozens of records is killed between two pages.
+_PAGE = 8
 NAMES = ("anna", "berta", "carla", "dora")
 
 
 def systems(names: tuple[str, ...] = NAMES) -> Systems:
-    """Both with an application user for each worker, and one for people."""
+    """Both with an application user for each worker, and one for people; their pages are short."""
     made = Systems()
     users = dict.fromkeys((CLIENT, PERSON, *names), SECRET)
-    return Systems(replace(made.bc, clients=users), replace(made.sales, clients=users))
+    return Systems(*(replace(one, clients=users, page_limit=_PAGE) for one in (made.bc, made.sales)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +166,12 @@ class Histories:
 
 
 class Worker:
-    """`coupled run` on the configuration of a world, in a folder of its own, as an application user of its own."""
+    """`coupled run` on the configuration of a world, in a folder of its own, as an application user of its own.
 
-    def __init__(self, world: World, name: str) -> None:
+    `code`: the folder of another version's code, to run that.
+    """
+
+    def __init__(self, world: World, name: str, code: Path | None = None) -> None:
         self.name = name
         self._folder = world.folder / name
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -175,7 +181,8 @@ class Worker:
         config.write_text(text.replace(f"client_id: {CLIENT},", f"client_id: {name},"), encoding="utf-8")
         self.log = self._folder / "daemon.log"
         # Where it notes its address: beside no SQLite file, so in the directory it is started in.
-        self._child = TiedProcess(["env", "-C", str(self._folder), *COUPLED, "run", "--config", str(config)], self.log)
+        place = ["env", "-C", str(self._folder), *([f"PYTHONPATH={code}"] if code else [])]
+        self._child = TiedProcess([*place, *COUPLED, "run", "--config", str(config)], self.log)
 
     def start(self) -> Self:
         """Not waited for."""
