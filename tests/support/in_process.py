@@ -58,9 +58,9 @@ def without_threads() -> AbstractContextManager[object]:
     return patch.object(Connection, "_execute", here)
 
 
-def compiled_once() -> AbstractContextManager[object]:
-    """Engines for SQLite are used again when their store is closed, with the statements that they have compiled: those
-    of the store are as dear to compile as all else that a short test does."""
+def quick_engines() -> AbstractContextManager[object]:
+    """Engines for SQLite that do not wait for the disk, since no test cuts the power, and that are used again when
+    their store is closed, with the statements they have compiled: that costs as much as all else a short test does."""
     return patch.object(engine, "engine_of", _again)
 
 
@@ -78,6 +78,10 @@ def _movable(target: URL, readonly: bool) -> tuple[AsyncEngine, list[str]]:
     @event.listens_for(made.sync_engine, "do_connect")
     def _connecting(_dialect: object, _record: object, given: list[object], _named: object) -> None:
         given[0] = file[0]
+
+    @event.listens_for(made.sync_engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
 
     @event.listens_for(made.sync_engine, "engine_disposed")
     def _disposed(_engine: object) -> None:

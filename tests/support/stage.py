@@ -39,7 +39,7 @@ from schemas.outcome import Outcome, Settled
 from schemas.side import Side as Name
 from schemas.topics import Topics
 from tests.support import unused_stores
-from tests.support.in_process import Clock, Daemons, Strangers, Systems, Traffic, compiled_once, without_threads
+from tests.support.in_process import Clock, Daemons, Strangers, Systems, Traffic, quick_engines, without_threads
 from tests.support.memory_log import MemoryLog
 from tests.support.simulators import BC_AUDIENCE, CLIENT, COMPANY, PERSON, SECRET, TENANT, Side, with_person
 from tests.support.stage_mappings import Changes, standard
@@ -111,7 +111,7 @@ class Stage:
         self._log_id = f"log-{next(self._logs)}"
 
     async def __aenter__(self) -> Self:
-        for shortcut in (without_threads(), compiled_once()):
+        for shortcut in (without_threads(), quick_engines()):
             self._shortcuts.enter_context(shortcut)
         await unused_stores.make(self._url)
         await self._start()
