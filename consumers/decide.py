@@ -135,7 +135,7 @@ def decide(
         return ignored  # of live capture; what is meant for one mapping has been asked for
     if change.op is Op.DELETE or change.after is None:
         return Deletion(change, mapping, coupling) if coupling else ignored
-    if coupling and _outdated(change, coupling):
+    if coupling and outdated(change, coupling):
         return replace(ignored, outcome=Outcome.UNCHANGED, superseded=True)
     too_large = _too_large(change, mapping)
     # What failed while it was to be created is still to be created, whatever the setting is by now.
@@ -168,7 +168,7 @@ def _without(ignored: Settled, error: Untranslatable) -> Settled:
     return replace(ignored, outcome=Outcome.FAILED, problem=error.problem, waits_for=error.waits_for)
 
 
-def _outdated(change: Change, coupling: Coupling) -> bool:
+def outdated(change: Change, coupling: Coupling) -> bool:
     """Promise 3: an older version never overwrites a newer one. Sequence 0 is unknown."""
     return 0 < change.sequence < coupling.half(change.side).sequence
 

@@ -60,6 +60,18 @@ async def test_row_102_two_records_become_one_and_the_chosen_side_wins(
     )
 
 
+@pytest.mark.parametrize("use", ["bc", "sales"])
+async def test_the_chosen_sides_values_are_carried_without_live_capture(stage: Stage, use: str) -> None:
+    """What travels one way is written to the chosen side too, and may be first: nobody else makes up for it."""
+    await stage.configure(CUSTOMER={"live": False})
+    bc, sales = await two(stage)
+    await stage.command("couple", mapping="CUSTOMER", bc_id=bc, sales_id=sales, use=use)
+    await stage.work()
+    there = stage.bc.get(f"customers({bc})"), stage.sales.get(f"accounts({sales})")
+    assert (there[0]["city"], there[1]["address1_city"]) == (("Ulm", "Ulm") if use == "bc" else ("Bonn", "Bonn"))
+    assert there[1]["creditlimit"] == 0
+
+
 async def test_row_102_blanks_of_the_winner_win_too(stage: Stage) -> None:
     bc, sales = await two(stage)
     await couple(stage, bc, sales, use="sales")

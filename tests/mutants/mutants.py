@@ -153,6 +153,20 @@ MUTANTS = {
         "    except NotImplementedError as error:\n",
         "tests/unit/test_synchronise.py::test_a_record_our_rules_choke_on_fails_alone",
     ),
+    "how late a clock stood is known from one's own reading only": Mutant(
+        3,
+        "producers/watermark.py",
+        'stood(now, int(position["ahead"])) if "ahead" in position else 0',
+        "0",
+        "tests/weather/test_clocks.py::test_an_edit_after_a_step_back_is_carried_though_another_has_read_its_record_at_a_later_time[live]",
+    ),
+    "what a person asked for is outdated by our own write": Mutant(
+        3,
+        "consumers/synchronise.py",
+        "newest = await self._asked.now(mapping, newest, couplings)",
+        "pass",
+        "tests/checklist/test_coupling.py::test_the_chosen_sides_values_are_carried_without_live_capture[sales]",
+    ),
     "a command is obeyed again when it is delivered again": Mutant(
         8,
         "daemon/store/commands.py",
