@@ -133,12 +133,11 @@ class Watermark:
         found, watermark = await self._page(position, _ms(position["watermark"]))
         fresh = [row for row in found.rows if not self.returned.has(*self._version(row))]
         highest = self._highest(watermark, found.rows)
-        completed = await self._enrich(fresh)
+        ahead, before = self._looked_at(position), self._before(position, watermark)
+        completed, now = await self._enrich(fresh), self._now_ms()
         self._remember(fresh, highest, last=not found.next)
-        now = self._now_ms()
-        before = self._before(position, watermark, now)
         changes = tuple(unordered(change(self._table, row, Op.UPDATE, now), before) for row in completed)
-        self._last = self._after(position, highest, found.next, len(fresh), before)
+        self._last = self._after({**position, "ahead": ahead, "before": before}, highest, found.next, len(fresh))
         return Page(changes, self._last, more=bool(found.next))
 
     async def _page(self, position: Position, watermark: int) -> tuple[Rows, int]:
@@ -175,12 +174,18 @@ class Watermark:
             return ahead.back_since(int(position["ahead"]))
         return ahead.back_since(watermark - self._now_ms())
 
-    def _before(self, position: Position, watermark: int, now: int) -> int:
+    def _looked_at(self, position: Position) -> int | None:
+        """How the clock stands to ours. Between two pages nobody looks whether it was set back: the next round does,
+        by what is remembered."""
+        known, side = position.get("ahead"), self._side
+        return known if "next" in position or side is None or side.ahead is None else side.ahead.since(known)
+
+    def _before(self, position: Position, watermark: int) -> int:
         """Where the clock had stood when it was set back, if it was; others may have read further than we have."""
         known, last = int(position.get("before", 0)), _ms(position["watermark"])
         if watermark >= last:
             return known
-        return max(known, last, stood(now, int(position["ahead"])) if "ahead" in position else 0)
+        return max(known, last, stood(self._now_ms(), int(position["ahead"])) if "ahead" in position else 0)
 
     def _highest(self, watermark: int, found: Sequence[Row]) -> int:
         highest = max([watermark, *(_ms(row.get(self._ask.modified)) for row in found)])
@@ -220,13 +225,13 @@ class Watermark:
         self._deep = None
         self._reached = (watermark, self._clock())
 
-    def _after(self, position: Position, highest: int, link: str, count: int, before: int) -> Position:
+    def _after(self, position: Position, highest: int, link: str, count: int) -> Position:
         """`turn` counts pages with changes, so that two positions are equal only if nothing lies between them."""
         after: dict[str, Any] = {"watermark": instant(highest), "turn": int(position.get("turn", 0)) + (count > 0)}
-        if self._side and self._side.ahead:
-            after["ahead"] = self._side.ahead.since(position.get("ahead"))
-        if before > highest or (before and link):
-            after["before"] = before
+        if position["ahead"] is not None:
+            after["ahead"] = position["ahead"]
+        if position["before"] > highest or (position["before"] and link):
+            after["before"] = position["before"]
         return after | ({"next": link} if link else {})
 
     def _version(self, row: Mapping[str, Any]) -> tuple[str, str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from daemon.sandbox.business_central import BcSettings
 from daemon.sandbox.dataverse import DataverseSettings
 from schemas.job import Keep
+from schemas.side import Side
 from tests.support.equality import differences, numbers
 from tests.support.in_process import Systems
 from tests.support.main_job import coupled_customers, do_it, two_systems
@@ -159,6 +162,30 @@ async def test_an_edit_after_a_step_back_is_carried_though_another_has_read_its_
     stage.bc.edit(customer, city="After")
     await (stage.live() if by == "live" else stage.sync("CUSTOMER"))
     assert differences(Records(stage), _EXPECTED) == []
+
+
+async def test_a_step_back_between_two_pages_hides_no_edit(tmp_path: Path) -> None:
+    async with two_systems(tmp_path, Systems(BcSettings(page_limit=1))) as stage:
+        expected = numbers(Records(stage))
+        await stage.full_sync(answer=Keep.KEEP)
+        await stage.live()
+        stage.clock.tick(3 * HOUR)
+        first, *_ = customers = [customer for customer, _ in coupled_customers(stage)]
+        for customer in customers:
+            stage.bc.edit(customer, city="Before")
+        pages: list[httpx.Request] = []
+
+        def step(request: httpx.Request) -> None:
+            if "customers" in request.url.path and "skiptoken" in str(request.url).lower():
+                pages.append(request)
+                _wrong_by(stage, -HOUR, 0)
+
+        stage.lines[Side.BC].ahead = step
+        await stage.live()
+        assert pages
+        stage.bc.edit(first, city="After")
+        await stage.live()
+        assert differences(Records(stage), expected) == []
 
 
 @pytest.mark.parametrize("how", ["retry", "sync", "named"])
