@@ -261,7 +261,8 @@ def _moved(mine: Half, seen: Half, mapping: TableMapping, change: Change) -> Hal
         if name in mine.base or not (rule.when is When.INSERT and may_be_owed(rule))
     }
     base = {**mine.base, **{name: value for name, value in seen.base.items() if name in travelling or not mine.base}}
-    return Half(mine.id, change.version, change.sequence, base, {**mine.references, **seen.references})
+    # Its own place, also of one whose order was unknown when it was read: what comes after it is compared with that.
+    return Half(mine.id, change.version, seen.sequence, base, {**mine.references, **seen.references})
 
 
 def named(mapping: TableMapping, changes: Sequence[Change]) -> set[Reference]:

@@ -119,6 +119,16 @@ async def test_a_version_of_unknown_order_counts_as_the_newer_one_within_a_batch
     assert river.rows(SALES)[0]["address1_city"] == "Graz"
 
 
+async def test_a_stale_copy_does_not_win_over_one_of_unknown_order_that_was_carried() -> None:
+    """A run read it before, and was slower."""
+    river = River()
+    here, _ = await coupled_pair(river)
+    older = river.edited(BC, here, city="Wien")
+    await river.take(replace(river.edited(BC, here, city="Linz"), sequence=0))
+    await river.take(older)
+    assert river.rows(SALES)[0]["address1_city"] == "Linz"
+
+
 async def test_a_stale_copy_of_an_earlier_batch_does_not_win() -> None:
     river = River()
     here, _ = await coupled_pair(river)
