@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from consumers.uncouple import Uncoupling
@@ -14,11 +14,11 @@ from daemon.store.engine import Store
 from daemon.store.positions import SqlPositions
 from daemon.surveying import surveying
 from daemon.verifying import verifying
-from producers.clocks import SideClock, stood, unordered
-from producers.current import Current
+from producers.clocks import SideClock
+from producers.current import Current, InOrder
 from producers.late import Late, overlapping
 from producers.named import NamedSweep
-from producers.ports import Log, Page, Position, Sweep
+from producers.ports import Log, Sweep
 from producers.retry import FailedFirst
 from producers.runner import Work
 from producers.sweep import NEWEST, JobSweep
@@ -28,8 +28,8 @@ from schemas.job import Job, JobState, Run, RunKind
 from schemas.side import Side
 from schemas.topics import Topics
 
-# How the side's clock stood to ours when a mark was made, and how far it had been before it was set back.
-_AHEAD, _BEFORE = "ahead", "before"
+# How the side's clock stood to ours when a mark was made.
+_AHEAD = "ahead"
 # Nothing is carried of a mapping that is paused.
 _CARRYING = (RunKind.FULL, RunKind.MODIFIED, RunKind.CARRY)
 
@@ -94,17 +94,17 @@ class StoredWorks:
     async def _sweeping(self, run: Run, job: Job) -> Work:
         modified = run.kind is RunKind.MODIFIED
         narrow = modified and not run.options.get("all")
-        await self._expect(job, (await self._mark(job)).since if narrow else None)
+        await self._expect(job, _since(await self._mark(job)) if narrow else None)
         mark = await self._mark(job)  # now that the side has just answered, its clock is known
-        side = job.direction.source
-        since = overlapping(mark.since, self._sides.overlap.seconds) if narrow else None
-        sweep: Sweep = Unordered(self._sides.sweep(job, since), mark.before)
+        side, mapping, current = job.direction.source, self._sides.mappings[job.mapping], self._current(job)
+        since = overlapping(_since(mark), self._sides.overlap.seconds) if narrow else None
+        sweep: Sweep = self._sides.sweep(job, since)
+        if side is Side.BC:
+            sweep = InOrder(sweep, current, mapping, self._sides.now_ms)
         if narrow:
-            sweep = Late(sweep, self._store.memory, job.mapping, side, mark.newest)
-        mapping = self._sides.mappings[job.mapping]
+            sweep = Late(sweep, self._store.memory, job.mapping, side, mark)
         if modified:
-            work = (job.id, job.direction)
-            sweep = FailedFirst(sweep, self._failures, self._current(job), mapping, work, self._now)
+            sweep = FailedFirst(sweep, self._failures, current, mapping, (job.id, job.direction), self._now)
         pays = self._definitions if run.kind is RunKind.FULL else None
         clock = self._sides.clocks[side]
         return Sweeping(sweep, self._part(job, side), job, self._positions, pays=pays, clock=clock, mark=mark)
@@ -126,40 +126,13 @@ class StoredWorks:
         if total is not None and job.started:
             await self._jobs.start_job(job.id, job.started, total)
 
-    async def _mark(self, job: Job) -> Mark:
-        """Since when; earlier by as much as the side's clock was set back since."""
+    async def _mark(self, job: Job) -> int:
+        """How far the last sweep came, in ms of the side's clock; earlier by as much as that was set back since."""
         marks = await self._positions.load(_name(job))
         kept = marks.applied if marks else {}
-        newest, before = int(kept.get(NEWEST, 0)), int(kept.get(_BEFORE, 0))
         ahead = self._sides.clocks[job.direction.source].ahead
         step = ahead.back_since(int(kept[_AHEAD])) if ahead and _AHEAD in kept else 0
-        if not step:
-            return Mark(newest, before)
-        return Mark(newest - step, max(before, newest, stood(self._sides.now_ms(), int(kept[_AHEAD]))))
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far the last sweep came, in ms of the side's clock, and where that stood `before` it was set back."""
-
-    newest: int = 0
-    before: int = 0
-
-    @property
-    def since(self) -> datetime | None:
-        return datetime.fromtimestamp(self.newest / 1000, UTC) if self.newest > 0 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Unordered:
-    """A sweep while the side's clock stands earlier than it has stood (`producers.clocks`)."""
-
-    sweep: Sweep
-    before: int
-
-    async def read(self, position: Position | None) -> Page:
-        page = await self.sweep.read(position)
-        return replace(page, changes=tuple(unordered(change, self.before) for change in page.changes))
+        return int(kept.get(NEWEST, 0)) - step
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +140,7 @@ class Sweeping:
     """A sweep as the work of a job (`producers.runner.Work`). `remembers`: it says since when the next one is.
 
     `pays`: it reads all there is, and so carries what changes of the mapping still owe. `clock` is the side's. `mark`:
-    how far the last one came.
+    how far the last one came, in ms of that.
     """
 
     sweep: Sweep
@@ -177,7 +150,7 @@ class Sweeping:
     remembers: bool = True
     pays: Definitions | None = None
     clock: SideClock | None = None
-    mark: Mark = Mark()
+    mark: int = 0
 
     async def run(self, progress: Callable[[int], Awaitable[None]]) -> None:
         await self.position.run(self.sweep, progress)
@@ -190,17 +163,20 @@ class Sweeping:
         what is modified before it (business-central-sync 3.4)."""
         marks = await self.positions.load(self.position.name)
         newest = marks.applied.get(NEWEST) if marks else None
-        newest = max(newest, self.mark.newest) if newest else None  # what was committed late moves nothing back
+        newest = max(newest, self.mark) if newest else None  # what was committed late moves nothing back
         ahead = self.clock.ahead if self.clock else None
         if newest and self.job.started:
             newest = min(newest, int(self.job.started.timestamp() * 1000) + (ahead.high if ahead else 0))
         if newest and self.remembers:
             clock = {_AHEAD: ahead.low} if ahead else {}
-            before = {_BEFORE: self.mark.before} if self.mark.before > newest else {}
-            await self.positions.begin(_name(self.job), {NEWEST: newest, **clock, **before}, "")
+            await self.positions.begin(_name(self.job), {NEWEST: newest, **clock}, "")
         await self.positions.forget(self.position.name)
         if self.pays:
             await self.pays.swept(self.job.id, mapping_diff.Sweep.FULL)
+
+
+def _since(mark: int) -> datetime | None:
+    return datetime.fromtimestamp(mark / 1000, UTC) if mark > 0 else None
 
 
 def _name(job: Job) -> str:

@@ -1,11 +1,20 @@
 """Rows that a service commits later than it has stamped them, in sweeps of what was modified since last time."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from producers.current import Agreed
 from producers.ports import Page, Position, Sweep
+from schemas.coupling import Coupling
 from schemas.side import Side
+
+
+class Agreed(Protocol):
+    async def couplings(
+        self, mappings: Iterable[str], side: Side, ids: Iterable[str]
+    ) -> Mapping[tuple[str, str], Coupling]:
+        """By (mapping, id on `side`)."""
 
 
 def overlapping(since: datetime | None, seconds: float) -> datetime | None:

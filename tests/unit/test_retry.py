@@ -1,7 +1,6 @@
 """Failed records are carried again on the same road as everything else (promise 7)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,6 @@ from producers.retry import PAGE as RETRY_PAGE
 from producers.retry import Due, FailedFirst, Retry
 from schemas import rows
 from schemas.change import Change, Op, decode, encode
-from schemas.coupling import Coupling, Half
 from schemas.errors import ApiError
 from schemas.mapping import TableMapping
 from schemas.side import Direction, Side
@@ -35,7 +33,7 @@ class Desk:
         self.was_taken: list[Due] = []
         self.published: list[tuple[str, Change]] = []
         self.away = False
-        self.held: dict[tuple[str, str], Coupling] = {}
+        self.heights_known: dict[str, int] = {}
         self.now = NOON
         self.applied = True
 
@@ -53,8 +51,8 @@ class Desk:
             raise ApiError(503, "", "away")
         return {key: ROW for key in ids if key == ROW["id"]}
 
-    async def couplings(self, names: Iterable[str], side: Side, ids: Iterable[str]) -> Mapping[Any, Coupling]:
-        return self.held
+    async def heights(self, name: str, side: Side, ids: Iterable[str]) -> Mapping[str, int]:
+        return self.heights_known
 
     async def publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
         self.published += [(topic, change) for change in changes]
@@ -84,8 +82,7 @@ async def test_a_due_record_goes_on_its_topic_as_it_is_now_for_its_mapping_only(
 async def test_a_record_that_reads_older_than_was_agreed_counts_as_of_unknown_order(later_ms: int, told: bool) -> None:
     """Its side's clock was set back since."""
     desk, seen = Desk(HERE), rows.half(MAPPING, Side.BC, ROW)
-    agreed = replace(seen, sequence=seen.sequence + later_ms)
-    desk.held[MAPPING.name, ROW["id"]] = Coupling(MAPPING.name, agreed, Half("a"))
+    desk.heights_known[ROW["id"]] = seen.sequence + later_ms
     await desk.retry().once()
     ((_, change),) = desk.published
     assert change.sequence == (seen.sequence if told else 0)
