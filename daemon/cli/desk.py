@@ -49,7 +49,7 @@ class Desk(Protocol):
         ...
 
     def records(self, job: int, outcome: Lasting, limit: int | None) -> list[Row]:
-        """Those of a job that ended so."""
+        """Of a job, those with this outcome."""
         ...
 
     def failures(self, names: Sequence[str], cause: str | None, code: str | None, limit: int) -> list[Row]:

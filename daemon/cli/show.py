@@ -80,7 +80,7 @@ def job(
         int, typer.Argument(metavar="ID", help="The number in `coupled jobs`.", autocompletion=complete_job)
     ],
     outcome: Annotated[
-        Lasting | None, typer.Option("--outcome", help="The records that ended so, newest first.")
+        Lasting | None, typer.Option("--outcome", help="The records with this outcome instead, newest first.")
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help=f"With --outcome: all of them, not only the first {records.FIRST}.")
@@ -89,9 +89,9 @@ def job(
     json: JsonOption = False,
 ) -> None:
     """Show one synchronisation job, the records that failed in it, and what a comparison has found; or, with
-    `--outcome`, the records that ended so, and which fields were written."""
+    `--outcome`, the records with that outcome and the fields that were written."""
     if everything and not outcome:
-        raise typer.BadParameter("--all is of --outcome")
+        raise typer.BadParameter("--all needs --outcome")
     desk = desk_of(config)
     found = desk.job(job_id)
     if outcome:

@@ -36,8 +36,8 @@ class JobRecord(Event):
 
 
 async def remember(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> None:
-    """Those of a batch that changed something, or settled a conflict; that a coupling begins or ends once, though it is
-    said of both its records, and of the job that counts it."""
+    """Those of a batch that changed something, or settled a conflict. That a coupling begins or ends is said of both its
+    records and kept once: of the job that counts it, if one does."""
     once: dict[Any, Settled] = {}
     for number, one in enumerate(one for one in settled if one.outcome in _KEPT or one.overruled):
         key = (one.outcome, one.mapping, one.ids()) if one.outcome in _OF_BOTH and not one.wrote else number
@@ -81,7 +81,7 @@ class History:
     async def of_job(
         self, job: int, outcome: Lasting | None, limit: int, offset: int = 0, after: tuple[int] | None = None
     ) -> list[JobRecord]:
-        """What became of the records of a job, the newest first; None: whatever it was."""
+        """The records of a job with this outcome, the newest first; None: with any of them."""
         row = HistoryRow
         # Chosen in the index alone: rows are read for those that are shown.
         chosen = select(row.id).where(*_of_job(job, outcome), *before([row.id], after))
@@ -108,8 +108,8 @@ class History:
 
 
 def _of_job(job: int, outcome: Lasting | None) -> list[ColumnElement[bool]]:
-    row = HistoryRow
-    return [row.job_id == job, *([] if outcome is None else [row.outcome == outcome.value])]
+    row, wanted = HistoryRow, Lasting if outcome is None else (outcome,)
+    return [row.job_id == job, row.outcome.in_([one.value for one in wanted])]
 
 
 def _record(row: Row[Any]) -> JobRecord:

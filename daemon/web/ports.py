@@ -237,7 +237,7 @@ class Reader(Protocol):
     async def records(
         self, job: int, outcome: Lasting | None, offset: int, limit: int, after: Spot | None = None
     ) -> Page[JobRecord]:
-        """What a job has done with its records, newest first; None: whatever it was."""
+        """The records of a job with this outcome, newest first; None: with any of them."""
         ...
 
     async def couplings(

@@ -274,7 +274,7 @@ def test_as_json_a_job_tells_all_of_its_records(monkeypatch: pytest.MonkeyPatch)
 
 def test_all_of_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = CliRunner().invoke(app, ["job", "9", "--all"])
-    assert (answer.exit_code, "--all is of --outcome" in answer.output) == (2, True)
+    assert (answer.exit_code, "--all needs --outcome" in answer.output) == (2, True)
 
 
 def test_the_version_is_told() -> None:

@@ -94,6 +94,15 @@ async def test_what_a_job_did_is_told_newest_first_and_by_outcome(store: Store, 
     assert counts == [4, 3, 0]
 
 
+async def test_a_settled_conflict_that_left_the_partner_as_it_was_is_none_of_what_a_job_did(store: Store) -> None:
+    """It is counted as unchanged, and stands in the history of its pair."""
+    lost = ended("b2", Outcome.UNCHANGED, job=JOB, overruled={"city": "Linz"}, partner="s2")
+    await store.memory.record([coupled("b1", "s1", job=JOB), lost], NOWHERE)
+    assert [one.bc_id for one in await store.history.of_job(JOB, None, 9)] == ["b1"]
+    assert await store.history.count_of_job(JOB, None) == 1
+    assert len(await store.history.of(CUSTOMER, {Side.BC: "b2"})) == 1
+
+
 async def test_what_a_job_did_is_paged(store: Store) -> None:
     for n in range(7):
         outcome = Outcome.MODIFIED if n % 2 else Outcome.INSERTED
