@@ -10,7 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.support.brokers import Brokers
+from tests.support.brokers import Brokers, behind
 from tests.support.postgres import PostgresServer
 from tests.support.real_parts import KAFKA, POSTGRES, summary
 from tests.support.tries import number
@@ -33,14 +33,14 @@ def pytest_configure(config: pytest.Config) -> None:
 # What takes longest comes first, so that no process is left with it while the others have nothing more to do.
 _FIRST = ("machine", "chaos", "e2e", "outages", "browser", "flow", "mutants", "load", "weather")
 _BROKERS = pytest.StashKey[Brokers]()
-_ON_BROKERS = pytest.StashKey[frozenset[Path]]()
+# The files that come when nobody needs brokers any more.
+_BEHIND = pytest.StashKey[frozenset[Path]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     folders = {folder: place for place, folder in enumerate(_FIRST)}
     tests = config.rootpath / "tests"
-    config.stash[_ON_BROKERS] = frozenset(item.path for item in items if "brokers" in getattr(item, "fixturenames", ()))
-    items.sort(key=partial(_place, folders, tests, config.stash[_ON_BROKERS]))
+    items.sort(key=partial(_place, folders, tests, frozenset(item.path for item in items if _on_brokers(item))))
     if os.environ.get("COUPLED_LARGE") == "1":
         return
     for item in items:
@@ -51,15 +51,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _place(
     folders: Mapping[str, int], tests: Path, on_brokers: Collection[Path], item: pytest.Item
 ) -> tuple[int, bool]:
+    """By folder; of the last folders, those files come first that need brokers."""
     place = folders.get(item.path.relative_to(tests).parts[0], len(folders))
     return place, item.path not in on_brokers
 
 
+def _on_brokers(item: pytest.Item) -> bool:
+    return "brokers" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The order is final now. But one of several processes is told which file comes next: unless they are handed out in
+    this order, brokers stay to the end."""
+    beside, reorders = hasattr(session.config, "workerinput"), session.config.getoption("loadscopereorder", True)
+    order = [(item.path, _on_brokers(item)) for item in session.items]
+    session.config.stash[_BEHIND] = frozenset() if beside and reorders else behind(order)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Of the last folders, those files come first that need brokers: after them brokers would only use the machine."""
+    """Brokers that nobody needs any more would only use the machine."""
     known = item.config.stash
-    last = item.path.relative_to(item.config.rootpath / "tests").parts[0] not in _FIRST
-    if last and _BROKERS in known and item.path not in known[_ON_BROKERS]:
+    if _BROKERS in known and item.path in known[_BEHIND]:
         known[_BROKERS].stop()
         del known[_BROKERS]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -42,3 +43,10 @@ class Brokers:
     def stop(self) -> None:
         """End all brokers."""
         self._stack.close()
+
+
+def behind(tests: Sequence[tuple[Path, bool]]) -> frozenset[Path]:
+    """The files of which every test comes behind the last that needs brokers. A test is told by its file, and whether
+    it needs them; they are in order."""
+    last = max((place for place, (_, needs) in enumerate(tests) if needs), default=-1)
+    return frozenset(path for path, _ in tests) - {path for path, _ in tests[: last + 1]}
