@@ -36,8 +36,8 @@ class JobRecord(Event):
 
 
 async def remember(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> None:
-    """Those of a batch that changed something, or settled a conflict. That a coupling begins or ends is said of both its
-    records and kept once: of the job that counts it, if one does."""
+    """Those of a batch that changed something, or settled a conflict. That a coupling begins or ends is said of both
+    its records and kept once: of the job that counts it, if one does."""
     once: dict[Any, Settled] = {}
     for number, one in enumerate(one for one in settled if one.outcome in _KEPT or one.overruled):
         key = (one.outcome, one.mapping, one.ids()) if one.outcome in _OF_BOTH and not one.wrote else number
@@ -113,11 +113,14 @@ def _of_job(job: int, outcome: Lasting | None) -> list[ColumnElement[bool]]:
 
 
 def _record(row: Row[Any]) -> JobRecord:
-    ended = Direction(row.direction), Outcome(row.outcome)
-    became = *ended, row.bc_id, row.sales_id, row.wrote, row.overruled, row.job_id
-    return JobRecord(row.at, *became, id=row.id, mapping=row.mapping)
+    return JobRecord(*_became(row), id=row.id, mapping=row.mapping)
 
 
 def _event(row: Row[Any]) -> Event:
+    return Event(*_became(row))
+
+
+def _became(row: Row[Any]) -> tuple[Any, ...]:
+    """What an event is made of, in its order."""
     ended = Direction(row.direction), Outcome(row.outcome)
-    return Event(row.at, *ended, row.bc_id, row.sales_id, row.wrote, row.overruled, row.job_id)
+    return row.at, *ended, row.bc_id, row.sales_id, row.wrote, row.overruled, row.job_id
