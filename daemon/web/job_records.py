@@ -12,7 +12,7 @@ from daemon.web import paging
 from daemon.web.formats import count, counts
 from daemon.web.operations import OPERATIONS
 from daemon.web.paging import Listing, Paging
-from daemon.web.parameters import JobNumber
+from daemon.web.parameters import JobNumber, Offset
 from daemon.web.ports import Reader
 from daemon.web.rendering import PAGE, Renderer
 from schemas.outcome import Lasting
@@ -30,7 +30,7 @@ def router(reader: Reader, renderer: Renderer) -> APIRouter:
         return asked.listing(paging.RECORDS, found)
 
     @routes.get("/jobs/{number}/records", include_in_schema=False)
-    async def page(request: Request, number: int, outcome: str = "", offset: int = 0) -> Response:
+    async def page(request: Request, number: JobNumber, outcome: str = "", offset: Offset = 0) -> Response:
         job = await reader.job(number)
         if job is None:
             raise HTTPException(404)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.store.views import Failure
+from daemon.web.parameters import JobNumber, Offset
 from daemon.web.ports import Causes, Page, Reader, Services
 from daemon.web.rendering import PAGE, Renderer
 from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
@@ -52,14 +53,14 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
 
 def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
     @routes.get("/jobs")
-    async def jobs(request: Request, mapping: str = "", state: str = "", run: str = "", offset: int = 0) -> Response:
+    async def jobs(request: Request, mapping: str = "", state: str = "", run: str = "", offset: Offset = 0) -> Response:
         page = await reader.jobs(_wanted_jobs(mapping, state, run), max(0, offset), PAGE)
         runs = await reader.runs_of({job.run for job in page.items})
         chosen = {"mapping": mapping, "state": state, "run": run}
         return await renderer.page(request, "jobs", page=page, runs=runs, names=reader.mapping_names, chosen=chosen)
 
     @routes.get("/jobs/{number}")
-    async def job(request: Request, number: int, offset: int = 0) -> Response:
+    async def job(request: Request, number: JobNumber, offset: Offset = 0) -> Response:
         found = await reader.job(number)
         if found is None:
             raise HTTPException(404)
@@ -69,7 +70,9 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         return await renderer.page(request, "jobs", template="job.html", **shown)
 
     @routes.get("/jobs/{number}/findings")
-    async def findings(request: Request, number: int, kind: str = "", direction: str = "", offset: int = 0) -> Response:
+    async def findings(
+        request: Request, number: JobNumber, kind: str = "", direction: str = "", offset: Offset = 0
+    ) -> Response:
         found = await reader.job(number)
         if found is None:
             raise HTTPException(404)
@@ -82,7 +85,9 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         return await renderer.page(request, "jobs", template="findings.html", **shown)
 
     @routes.get("/errors")
-    async def errors(request: Request, mapping: str = "", code: str = "", cause: str = "", offset: int = 0) -> Response:
+    async def errors(
+        request: Request, mapping: str = "", code: str = "", cause: str = "", offset: Offset = 0
+    ) -> Response:
         """Causes first; the records of one are a page of their own."""
         wanted = Wanted(mapping or None, code or None, None, cause or None)
         # Side by side: with a hundred thousand failures each of these counts them all.
@@ -102,13 +107,13 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         )
 
     @routes.get("/blanks")
-    async def blanks(request: Request, mapping: str = "", offset: int = 0) -> Response:
+    async def blanks(request: Request, mapping: str = "", offset: Offset = 0) -> Response:
         page = await reader.blanks(mapping or None, max(0, offset), PAGE)
         shown: dict[str, Any] = {"page": page, "names": reader.mapping_names, "chosen": {"mapping": mapping}}
         return await renderer.page(request, "errors", template="blanks.html", **shown)
 
     @routes.get("/couplings")
-    async def couplings(request: Request, mapping: str = "", text: str = "", offset: int = 0) -> Response:
+    async def couplings(request: Request, mapping: str = "", text: str = "", offset: Offset = 0) -> Response:
         text = text.strip()
         page = await reader.couplings(mapping or None, text, max(0, offset), PAGE)
         shown: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path, Request
+from fastapi import Path, Query, Request
 from pydantic import StringConstraints
 
 from schemas.command import NO_ZERO
@@ -13,6 +13,8 @@ MOST = 2**53 - 1
 # Jobs are numbered with 32 bits.
 LAST_JOB = 2**31 - 1
 JobNumber = Annotated[int, Path(ge=0, le=LAST_JOB)]
+# Where a page of the console begins.
+Offset = Annotated[int, Query(le=MOST)]
 # PostgreSQL has no zero character.
 Word = Annotated[str, StringConstraints(pattern=NO_ZERO)]
 

@@ -27,3 +27,15 @@ async def test_what_no_store_can_look_up_is_refused(browser, path, status):
     answer = await browser.get(path)
     assert answer.status_code == status
     assert ProblemDocument.model_validate(answer.json()).status == status
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"/jobs/{HUGE}{part}" for part in ("", "/findings", "/records")),
+        *(f"/{page}?offset={HUGE}" for page in ("jobs", "jobs/4", "jobs/4/findings", "jobs/4/records")),
+        *(f"/{page}?offset={HUGE}" for page in ("errors", "blanks", "couplings")),
+    ],
+)
+async def test_pages_refuse_it_too(browser, path):
+    assert (await browser.get(path)).status_code == 422
