@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 
 from consumers import problems
-from consumers.asked import Asked
+from consumers.anew import Anew
 from consumers.decide import Decision, Deletion, decide
 from consumers.lookups import LookUps
 from consumers.newest import newest_of, older, tried_again
@@ -80,7 +80,7 @@ class Synchronise:
         self._recovery = Recovery(memory, targets, publish, records)
         self._unrecorded = Unrecorded(memory, targets)
         self._tombstones = Tombstones(memory, records or targets)
-        self._asked = Asked(records or targets)
+        self._anew = Anew(records or targets)
         self._survivors = Survivors(mappings, memory, pushes, self._lookups, publish, records or targets)
         self._observe = observe
 
@@ -164,8 +164,9 @@ class Synchronise:
             if not flags.paused:
                 couplings = await self._recovery.couplings(mapping, couplings, max(one.captured_ms for one in changes))
                 couplings = await self._unrecorded.couplings(mapping, newest, superseded, couplings)
-                newest = await self._asked.now(mapping, newest, couplings)
             failed = await self._failed(mapping, side, newest)
+            if not flags.paused:
+                newest = dict(await self._anew.read(mapping, newest, couplings, failed))
             passed_over = older(newest, failed)
             newest = tried_again(newest, failed)
             if not flags.paused:

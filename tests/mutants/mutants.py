@@ -177,7 +177,7 @@ MUTANTS = {
     "what a person asked for is outdated by our own write": Mutant(
         3,
         "consumers/synchronise.py",
-        "newest = await self._asked.now(mapping, newest, couplings)",
+        "newest = dict(await self._anew.read(mapping, newest, couplings, failed))",
         "pass",
         "tests/checklist/test_coupling.py::test_the_chosen_sides_values_are_carried_without_live_capture[sales]",
     ),

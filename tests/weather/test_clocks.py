@@ -147,6 +147,19 @@ async def test_a_modified_only_synchronisation_finds_what_was_edited_after_a_ste
     assert differences(Records(stage), _EXPECTED) == []
 
 
+async def test_an_edit_is_carried_though_a_clock_was_wrong_while_only_another_looked(untracked: Stage) -> None:
+    """Forward and back between two looks of live capture, which sees no step; a full synchronisation read meanwhile."""
+    stage = untracked
+    customer, _ = coupled_customers(stage)[0]
+    _wrong_by(stage, HOUR, 0)
+    stage.bc.edit(customer, city="Before")
+    await stage.full_sync("CUSTOMER")
+    _wrong_by(stage, 0, 0)
+    stage.bc.edit(customer, city="After")
+    await stage.live()
+    assert differences(Records(stage), _EXPECTED) == []
+
+
 @pytest.mark.parametrize("by", ["live", "sync"])
 async def test_an_edit_after_a_step_back_is_carried_though_another_has_read_its_record_at_a_later_time(
     by: str, untracked: Stage
