@@ -141,7 +141,7 @@ class Parts:
         return Runner(self.mappings, jobs, states, works, self.announce, self.clock.now, pace)
 
     def retry(self) -> Retry:
-        records = {side: Current(side, self.sides.reader(side), self.store.memory) for side in Side}
+        records = {side: Current(side, self.sides.reader(side)) for side in Side}
         return Retry(self.mappings, self.store.retries, records, self.log, self.topics, self.clock.now, self._through)
 
     async def _through(self, published: ports.Published) -> bool:

@@ -15,7 +15,7 @@ from daemon.store.positions import SqlPositions
 from daemon.surveying import surveying
 from daemon.verifying import verifying
 from producers.clocks import SideClock
-from producers.current import Current, InOrder
+from producers.current import Current
 from producers.late import Late, overlapping
 from producers.named import NamedSweep
 from producers.ports import Log, Sweep
@@ -99,8 +99,6 @@ class StoredWorks:
         side, mapping, current = job.direction.source, self._sides.mappings[job.mapping], self._current(job)
         since = overlapping(_since(mark), self._sides.overlap.seconds) if narrow else None
         sweep: Sweep = self._sides.sweep(job, since)
-        if side is Side.BC:
-            sweep = InOrder(sweep, current, mapping, self._sides.now_ms)
         if narrow:
             sweep = Late(sweep, self._store.memory, job.mapping, side, mark)
         if modified:
@@ -111,7 +109,7 @@ class StoredWorks:
 
     def _current(self, job: Job) -> Current:
         side = job.direction.source
-        return Current(side, self._sides.reader(side), self._store.memory)
+        return Current(side, self._sides.reader(side))
 
     def _part(self, job: Job, side: Side, part: str = "") -> JobSweep:
         topic = self._topics.table(side, self._sides.mappings[job.mapping].table(side).name)

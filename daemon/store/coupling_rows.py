@@ -43,9 +43,5 @@ def id_column(side: Side) -> Any:
     return CouplingRow.bc_id if side is Side.BC else CouplingRow.sales_id
 
 
-def sequence_column(side: Side) -> Any:
-    return CouplingRow.bc_sequence if side is Side.BC else CouplingRow.sales_sequence
-
-
 def base_column(side: Side) -> Any:
     return CouplingRow.bc_base if side is Side.BC else CouplingRow.sales_base

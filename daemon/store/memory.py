@@ -12,7 +12,7 @@ from sqlalchemy import Row, select
 
 from consumers.ports import Applied
 from daemon.store import begun
-from daemon.store.coupling_rows import coupling, id_column, load_references, sequence_column
+from daemon.store.coupling_rows import coupling, id_column, load_references
 from daemon.store.database import Database, chunks, upsert
 from daemon.store.history import History
 from daemon.store.lookups import look_up
@@ -97,16 +97,6 @@ class SqlMemory:
             references = await load_references(connection, (row.id for row in found))
         loaded = (coupling(row, references) for row in found)
         return {(one.mapping, one.half(side).id): one for one in loaded}
-
-    async def heights(self, mapping: str, side: Side, ids: Iterable[str]) -> dict[str, int]:
-        """The sequence of the newest version that was carried, or failed, of each: by id on `side`."""
-        keys, column = sorted(ids), id_column(side)
-        found = {key: one.sequence for key, one in (await self.failed(mapping, side, keys)).items()}
-        async with self._database.read() as connection:
-            for chunk in chunks(keys):
-                query = select(column, sequence_column(side)).where(CouplingRow.mapping == mapping, column.in_(chunk))
-                found |= {key: max(height, found.get(key, 0)) for key, height in await connection.execute(query)}
-        return found
 
     async def lookups(self, wanted: Iterable[Reference]) -> Lookups:
         async with self._database.read() as connection:

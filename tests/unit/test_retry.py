@@ -1,6 +1,6 @@
 """Failed records are carried again on the same road as everything else (promise 7)."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,6 @@ from producers.current import Current
 from producers.ports import Page, Position, Published
 from producers.retry import PAGE as RETRY_PAGE
 from producers.retry import Due, FailedFirst, Retry
-from schemas import rows
 from schemas.change import Change, Op, decode, encode
 from schemas.errors import ApiError
 from schemas.mapping import TableMapping
@@ -33,7 +32,6 @@ class Desk:
         self.was_taken: list[Due] = []
         self.published: list[tuple[str, Change]] = []
         self.away = False
-        self.heights_known: dict[str, int] = {}
         self.now = NOON
         self.applied = True
 
@@ -51,16 +49,13 @@ class Desk:
             raise ApiError(503, "", "away")
         return {key: ROW for key in ids if key == ROW["id"]}
 
-    async def heights(self, name: str, side: Side, ids: Iterable[str]) -> Mapping[str, int]:
-        return self.heights_known
-
     async def publish(self, topic: str, changes: Sequence[Change], packed: bool) -> Published:
         self.published += [(topic, change) for change in changes]
         return Published(topic, {0: len(self.published)})
 
     def retry(self) -> Retry:
         known = mappings(part(MAPPING.name))
-        records = {side: Current(side, self, self) for side in Side}
+        records = {side: Current(side, self) for side in Side}
         return Retry(known, self, records, self, Topics(), lambda: self.now, self.through)
 
     async def through(self, published: Published) -> bool:
@@ -76,16 +71,6 @@ async def test_a_due_record_goes_on_its_topic_as_it_is_now_for_its_mapping_only(
     assert change.retry
     assert decode(encode(change)) == [change]
     assert desk.was_taken == [HERE]
-
-
-@pytest.mark.parametrize(("later_ms", "told"), [(0, True), (1, False)])
-async def test_a_record_that_reads_older_than_was_agreed_counts_as_of_unknown_order(later_ms: int, told: bool) -> None:
-    """Its side's clock was set back since."""
-    desk, seen = Desk(HERE), rows.half(MAPPING, Side.BC, ROW)
-    desk.heights_known[ROW["id"]] = seen.sequence + later_ms
-    await desk.retry().once()
-    ((_, change),) = desk.published
-    assert change.sequence == (seen.sequence if told else 0)
 
 
 async def test_a_record_that_no_longer_exists_is_told_as_deleted() -> None:
@@ -168,4 +153,4 @@ async def test_many_that_failed_before_are_read_page_by_page_and_gone_on_with_af
 
 
 def _failed_first(desk: Desk) -> FailedFirst:
-    return FailedFirst(OnePage(), desk, Current(Side.BC, desk, desk), MAPPING, (7, TO_SALES), lambda: NOON)
+    return FailedFirst(OnePage(), desk, Current(Side.BC, desk), MAPPING, (7, TO_SALES), lambda: NOON)

@@ -12,7 +12,7 @@ from schemas.outcome import Outcome
 from schemas.side import Direction, Side
 
 from .conftest import Clock
-from .made import CUSTOMER, NOWHERE, coupled, coupling, ended, failed
+from .made import CUSTOMER, NOWHERE, coupled, ended, failed
 
 TO_SALES, TO_BC = Direction.TO_SALES, Direction.TO_BC
 SERVED = [(CUSTOMER, TO_SALES), (CUSTOMER, TO_BC)]
@@ -205,18 +205,6 @@ async def test_the_version_that_failed_is_known_until_the_record_ends_well(store
     assert await store.memory.failed(CUSTOMER, Side.SALES, ["b1"]) == {}
     await record(store, ended("b1", Outcome.UNCHANGED))
     assert await store.memory.failed(CUSTOMER, Side.BC, ["b1"]) == {}
-
-
-async def test_how_new_a_version_is_that_was_carried_or_has_failed(store: Store) -> None:
-    newer = failed("b1")
-    newer = replace(newer, change=replace(newer.change, sequence=2**41))
-    await record(store, coupled("b1", "s1"), coupled("b2", "s2"), failed("b3"))
-    await record(store, newer, failed("b2"))
-    held = coupling("b2", "s2")
-    heights = await store.memory.heights(CUSTOMER, Side.BC, ["b1", "b2", "b3", "b4"])
-    assert heights == {"b1": 2**41, "b2": held.bc.sequence, "b3": 1}
-    assert await store.memory.heights(CUSTOMER, Side.SALES, ["s1"]) == {"s1": held.sales.sequence}
-    assert await store.memory.heights("OTHER", Side.BC, ["b1"]) == {}
 
 
 async def test_many_of_one_mapping_do_not_keep_those_of_another_waiting(store: Store, clock: Clock) -> None:
