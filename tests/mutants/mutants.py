@@ -167,13 +167,6 @@ MUTANTS = {
         "if one.retry",
         "tests/weather/test_clocks.py::test_an_edit_is_carried_though_a_clock_was_wrong_while_only_another_looked",
     ),
-    "how late a clock stood is known from one's own reading only": Mutant(
-        3,
-        "producers/watermark.py",
-        'stood(self._now_ms(), int(position["ahead"])) if "ahead" in position else 0',
-        "0",
-        "tests/weather/test_clocks.py::test_an_edit_after_a_step_back_is_carried_though_another_has_read_its_record_at_a_later_time[live]",
-    ),
     "what a person asked for is outdated by our own write": Mutant(
         3,
         "consumers/synchronise.py",

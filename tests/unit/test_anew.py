@@ -13,7 +13,7 @@ from schemas.coupling import Coupling, Half
 from schemas.errors import ApiError
 from schemas.mapping import TableMapping
 from schemas.side import Side
-from tests.support.made import sales_row, bc_row, mapping
+from tests.support.made import bc_row, mapping, sales_row
 
 MAPPING, JOB = mapping(), 7
 EARLY, NOON, LATE = ("2026-01-01T11:00:00Z", "2026-01-01T12:00:00Z", "2026-01-01T13:00:00Z")
