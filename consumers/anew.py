@@ -13,8 +13,6 @@ from schemas.errors import ApiError
 from schemas.mapping import TableMapping
 from schemas.side import Side
 
-Changes = Mapping[str, Change]
-
 
 class Anew:
     """An older version says nothing of a record, and is let go. Two are looked at first.
@@ -30,10 +28,10 @@ class Anew:
     async def read(
         self,
         mapping: TableMapping,
-        newest: Changes,
+        newest: dict[str, Change],
         couplings: Mapping[tuple[str, str], Coupling],
         failed: Mapping[str, Version],
-    ) -> Changes:
+    ) -> dict[str, Change]:
         """The changes, of which those are as they should be. ApiError while the side is away."""
         passed = older(newest, failed)
         late = {

@@ -166,7 +166,7 @@ class Synchronise:
                 couplings = await self._unrecorded.couplings(mapping, newest, superseded, couplings)
             failed = await self._failed(mapping, side, newest)
             if not flags.paused:
-                newest = dict(await self._anew.read(mapping, newest, couplings, failed))
+                newest = await self._anew.read(mapping, newest, couplings, failed)
             passed_over = older(newest, failed)
             newest = tried_again(newest, failed)
             if not flags.paused:

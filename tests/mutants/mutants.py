@@ -167,10 +167,17 @@ MUTANTS = {
         "if one.retry",
         "tests/weather/test_clocks.py::test_an_edit_is_carried_though_a_clock_was_wrong_while_only_another_looked",
     ),
+    "how late a clock stood is known from one's own reading only": Mutant(
+        3,
+        "producers/watermark.py",
+        'stood(self._now_ms(), int(position["ahead"])) if "ahead" in position else 0',
+        "0",
+        "tests/weather/test_clocks.py::test_an_edit_after_a_step_back_is_carried_though_a_later_time_is_in_the_same_batch",
+    ),
     "what a person asked for is outdated by our own write": Mutant(
         3,
         "consumers/synchronise.py",
-        "newest = dict(await self._anew.read(mapping, newest, couplings, failed))",
+        "newest = await self._anew.read(mapping, newest, couplings, failed)",
         "pass",
         "tests/checklist/test_coupling.py::test_the_chosen_sides_values_are_carried_without_live_capture[sales]",
     ),

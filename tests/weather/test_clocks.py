@@ -177,6 +177,27 @@ async def test_an_edit_after_a_step_back_is_carried_though_another_has_read_its_
     assert differences(Records(stage), _EXPECTED) == []
 
 
+async def test_an_edit_after_a_step_back_is_carried_though_a_later_time_is_in_the_same_batch(untracked: Stage) -> None:
+    """A full synchronisation has read it, and live capture knows of no later time."""
+    stage = untracked
+    customer, _ = coupled_customers(stage)[0]
+    stage.clock.tick(3 * HOUR)
+    stage.bc.edit(customer, city="Before")
+    edits = iter(["After"])
+
+    async def step() -> None:
+        for city in edits:
+            _wrong_by(stage, -HOUR, 0)
+            stage.bc.edit(customer, city=city)
+            await stage.capture([Side.BC])
+
+    stage.meanwhile = step
+    await stage.full_sync("CUSTOMER")
+    await stage.live()
+    assert next(edits, None) is None
+    assert differences(Records(stage), _EXPECTED) == []
+
+
 @pytest.mark.parametrize("ended", ["carried", "failed"])
 @pytest.mark.parametrize("waits", [60, 2 * HOUR])
 async def test_a_run_carries_what_was_edited_in_a_pause_after_a_clock_that_was_ahead_is_put_right(
