@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from daemon.letters import Letters
     from daemon.settings import Settings
     from daemon.store.engine import Store
+    from daemon.store.history import JobRecord
     from daemon.store.views import CouplingView
     from schemas.checkup import Checked
     from schemas.command import Command
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from schemas.job import JobState
     from schemas.mapping_file import MappingsFile
     from schemas.outcome import Lasting
+    from schemas.survey import Finding
+
+    # As the store lists them: number, mapping, finding.
+    Found = tuple[int, str, Finding]
 
 T = TypeVar("T")
 _PAGE = 500
@@ -185,24 +190,25 @@ async def _explained(settings: Settings, file: MappingsFile, name: str, record: 
 
 
 async def _records(store: Store, job: int, outcome: Lasting, limit: int | None) -> list[Row]:
-    """Page by page, all or the first `limit`."""
-    found: list[Row] = []
-    last: tuple[int] | None = None
-    while page := await store.history.of_job(job, outcome, min(_PAGE, limit or _PAGE), after=last):
-        last = (page[-1].id,)
-        found += [records.record(one) for one in await store.pairs.named(page)]
-        if limit is not None and len(found) >= limit:
-            break
-    return found[:limit]
+    async def page(last: JobRecord | None, most: int) -> Sequence[JobRecord]:
+        found = await store.history.of_job(job, outcome, most, after=(last.id,) if last else None)
+        return await store.pairs.named(found)
+
+    return [records.record(one) for one in await _paged(page, limit)]
 
 
 async def _findings(store: Store, run: str, kind: str | None, limit: int | None) -> list[Row]:
-    """Page by page, all or the first `limit`."""
-    found: list[Row] = []
-    last = 0
-    while page := await store.findings.of_run(run, kind, after=last, limit=min(_PAGE, limit or _PAGE)):
-        last = page[-1][0]
-        found += [{"mapping": mapping, **findings.record(one)} for _, mapping, one in page]
-        if limit is not None and len(found) >= limit:
-            break
+    async def page(last: Found | None, most: int) -> Sequence[Found]:
+        return await store.findings.of_run(run, kind, after=last[0] if last else 0, limit=most)
+
+    return [{"mapping": mapping, **findings.record(one)} for _, mapping, one in await _paged(page, limit)]
+
+
+async def _paged(page: Callable[[T | None, int], Awaitable[Sequence[T]]], limit: int | None) -> list[T]:
+    """Page by page, each of so many behind the last one, all or the first `limit`."""
+    found: list[T] = []
+    while (limit is None or len(found) < limit) and (
+        some := await page(found[-1] if found else None, min(_PAGE, limit or _PAGE))
+    ):
+        found += some
     return found[:limit]

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.brokers import Brokers
+from tests.support.customers import customers_only
 from tests.support.kinds import KINDS, address
+from tests.support.workers import systems
 from tests.support.world import World
 
 
@@ -29,4 +31,13 @@ def world(bootstrap: str, tmp_path: Path) -> Iterator[World]:
 def still(tmp_path: Path) -> Iterator[World]:
     """The same where the kind of broker does not matter: the embedded one is configured."""
     with World(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+def shared(brokers: Brokers, postgres: str, tmp_path: Path) -> Iterator[World]:
+    """Two systems of customers for several workers, on Apache Kafka and PostgreSQL."""
+    with World(tmp_path, address("apache", brokers), postgres, customers=40, poll=0.3, systems=systems()) as world:
+        customers_only(world)
+        world.configure(session=4)  # a busy machine misses a heartbeat now and then
         yield world

@@ -9,7 +9,6 @@ import io
 import signal
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,26 +16,16 @@ import psycopg
 import pytest
 
 from daemon.store.revisions import KNOWN
-from tests.support.brokers import Brokers
 from tests.support.commands import Commands
 from tests.support.crew import Crew, People, increasing
-from tests.support.customers import TABLES, customers_only, unequal
-from tests.support.kinds import address
+from tests.support.customers import TABLES, unequal
 from tests.support.waiting import wait_until
-from tests.support.workers import Histories, Witness, systems
+from tests.support.workers import Histories, Witness
 from tests.support.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kafka, pytest.mark.large]
 ROOT = Path(__file__).parents[2]
 _CODE = ("daemon", "consumers", "producers", "schemas")
-
-
-@pytest.fixture
-def world(brokers: Brokers, postgres: str, tmp_path: Path) -> Iterator[World]:
-    with World(tmp_path, address("apache", brokers), postgres, customers=40, poll=0.3, systems=systems()) as world:
-        customers_only(world)
-        world.configure(session=4)  # a busy machine misses a heartbeat now and then
-        yield world
 
 
 @pytest.fixture
@@ -64,14 +53,14 @@ def _schema(database: str) -> str:
 
 @pytest.mark.timeout(300)
 def test_a_worker_of_this_version_takes_over_from_an_earlier_one_under_load(
-    world: World, postgres: str, earlier: Path
+    shared: World, postgres: str, earlier: Path
 ) -> None:
-    witnesses = Witness(world.simulators.apps[0]), Witness(world.simulators.apps[1])
-    histories, people = Histories(world.simulators.apps), People(world)
+    witnesses = Witness(shared.simulators.apps[0]), Witness(shared.simulators.apps[1])
+    histories, people = Histories(shared.simulators.apps), People(shared)
     with ExitStack() as stack:
-        crew = stack.enter_context(Crew(world, witnesses))
+        crew = stack.enter_context(Crew(shared, witnesses))
         crew.start("anna", "berta", code=earlier)
-        commands = stack.enter_context(Commands(world.settings.kafka.bootstrap_servers, world.prefix))
+        commands = stack.enter_context(Commands(shared.settings.kafka.bootstrap_servers, shared.prefix))
         stack.enter_context(people)
         assert commands.end(commands.command("full-sync", answer="restore"), 150)["state"] == "done"
         assert _schema(postgres) == KNOWN[-2]
@@ -86,8 +75,8 @@ def test_a_worker_of_this_version_takes_over_from_an_earlier_one_under_load(
         crew.led_by("carla")
         people.go_on()
         people.stop()
-        wait_until(lambda: not unequal(world), 60, "both sides to be equal")
-        world.quiet(tables=TABLES)
-        assert unequal(world) == []
+        wait_until(lambda: not unequal(shared), 60, "both sides to be equal")
+        shared.quiet(tables=TABLES)
+        assert unequal(shared) == []
     assert increasing(histories, "sales", "accounts", "address1_line2") == []
     assert increasing(histories, "bc", "customers", "phoneNumber") == []

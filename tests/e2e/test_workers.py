@@ -5,20 +5,16 @@ synchronisation, and people go on editing the same records all the while (promis
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.brokers import Brokers
 from tests.support.commands import Commands
 from tests.support.crew import Crew, People, increasing
-from tests.support.customers import TABLES, customers_only, unequal
-from tests.support.kinds import address
+from tests.support.customers import TABLES, unequal
 from tests.support.waiting import wait_until
-from tests.support.workers import Histories, Witness, at_once, owners, systems
+from tests.support.workers import Histories, Witness, at_once, owners
 from tests.support.world import World
 
 # Four starts of a daemon, a broker and a database: more than a normal run has time for.
@@ -27,24 +23,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.kafka, pytest.mark.large]
 CHANGES = 6
 
 
-@pytest.fixture
-def world(brokers: Brokers, postgres: str, tmp_path: Path) -> Iterator[World]:
-    bootstrap = address("apache", brokers)
-    with World(tmp_path, bootstrap, postgres, customers=40, poll=0.3, systems=systems()) as world:
-        customers_only(world)
-        world.configure(session=4)  # a busy machine misses a heartbeat now and then
-        yield world
-
-
 @pytest.mark.timeout(300)
-def test_workers_join_leave_and_die_under_load(world: World) -> None:
-    witnesses = Witness(world.simulators.apps[0]), Witness(world.simulators.apps[1])
-    histories, people = Histories(world.simulators.apps), People(world)
+def test_workers_join_leave_and_die_under_load(shared: World) -> None:
+    witnesses = Witness(shared.simulators.apps[0]), Witness(shared.simulators.apps[1])
+    histories, people = Histories(shared.simulators.apps), People(shared)
     with ExitStack() as stack:
-        crew = stack.enter_context(Crew(world, witnesses))
+        crew = stack.enter_context(Crew(shared, witnesses))
         crew.start("anna", "berta")
         stack.enter_context(people)
-        commands = stack.enter_context(Commands(world.settings.kafka.bootstrap_servers, world.prefix))
+        commands = stack.enter_context(Commands(shared.settings.kafka.bootstrap_servers, shared.prefix))
         crew.start("carla")
         run = commands.command("full-sync", answer="restore")
         commands.until(run, _begun, 120, "a run at work")
@@ -63,9 +50,9 @@ def test_workers_join_leave_and_die_under_load(world: World) -> None:
         crew.led_by(*crew.workers)
         people.go_on()
         people.stop()
-        _until_equal(world)
-        world.quiet(tables=TABLES)
-        assert unequal(world) == []
+        _until_equal(shared)
+        shared.quiet(tables=TABLES)
+        assert unequal(shared) == []
         _told_right(commands, run)
     for witness, swept in zip(witnesses, ("customers", "accounts"), strict=True):
         for table, polls in witness.polls().items():
