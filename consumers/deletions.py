@@ -97,7 +97,7 @@ def _carry(deletion: Deletion, partner: rows.Row) -> Change:
     told, mapping = deletion.change, deletion.mapping
     table = mapping.table(told.side.other)
     change = rows.change(table, partner, Op.READ, told.captured_ms, (told.job, mapping.name))
-    return replace(change, ts_ms=told.ts_ms)
+    return replace(change, ts_ms=told.ts_ms, trace=told.trace)
 
 
 def deleted(item: Delete, answer: Answer) -> Settled:

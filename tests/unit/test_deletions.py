@@ -93,6 +93,15 @@ async def test_the_deleted_record_is_restored_from_its_partner(gone: Side) -> No
 
 
 @BOTH
+async def test_what_is_restored_is_in_the_trace_of_the_deletion(gone: Side) -> None:
+    river = await pair("restore")
+    told = replace(river.message(river.topic(gone), encode(river.lost(gone))), trace="00-1-2-01")
+    await river.deliver(gone, [told])
+    end = river.observed[-1]
+    assert (end.outcome, end.change.side, end.change.trace) == (Outcome.INSERTED, gone.other, "00-1-2-01")
+
+
+@BOTH
 async def test_a_partner_found_gone_at_the_survivors_next_write_is_restored(gone: Side) -> None:
     river = await pair("restore")
     river.lost(gone)
