@@ -31,10 +31,12 @@ def is_ready(step: Decision) -> TypeGuard[Item]:
 def write(item: Item) -> Write:
     if isinstance(item, Create):
         # What was sent before is sent again: whichever try is carried out, it leaves the same record.
-        return Write(item.mapping, item.change.key if item.change.side is Side.BC else "", item.traces)
+        number = item.change.key if item.change.side is Side.BC else ""
+        return Write(item.mapping, number, item.traces, cause=item.change)
+    partner = item.partner
     if isinstance(item, Delete):
-        return Write(item.mapping, item.partner.id, {}, item.partner.version, deletes=True)
-    return Write(item.mapping, item.partner.id, item.fields, item.partner.version, item.partner.base)
+        return Write(item.mapping, partner.id, {}, partner.version, deletes=True, cause=item.change)
+    return Write(item.mapping, partner.id, item.fields, partner.version, partner.base, cause=item.change)
 
 
 def again(item: Item, error: ApiError) -> Item:

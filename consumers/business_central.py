@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import orjson
 
-from consumers.odata import JSON, answer, call, deliver, direct, get_all, heed, unanswered
+from consumers.odata import JSON, Watch, answer, call, deliver, direct, get_all, heed, unanswered, unwatched
 from consumers.sizes import Size
 from consumers.together import get_together, in_json
 from schemas import business_central as bc
@@ -29,17 +29,23 @@ class BusinessCentralTarget:
     """Creates with POST (the service chooses the id), changes and deletes only what is still at the known version."""
 
     def __init__(
-        self, client: httpx.AsyncClient, company_id: str, batch_size: int = _LARGEST_BATCH, parallel: int = 5
+        self,
+        client: httpx.AsyncClient,
+        company_id: str,
+        batch_size: int = _LARGEST_BATCH,
+        parallel: int = 5,
+        watch: Watch = unwatched,
     ) -> None:
         self._client, self._company = client, company_id
         self._batch_size, self._parallel = min(batch_size, _LARGEST_BATCH), parallel
         self._sizes: dict[_Group, Size] = {}
+        self._watched = watch(Side.BC, self._send)
 
     async def write(self, writes: Sequence[Write]) -> Sequence[Answer]:
         return await deliver(
             Side.BC,
             writes,
-            self._send,
+            self._watched,
             group=lambda write: (write.mapping.bc.api, write.mapping.bc.name, _is_blind(write)),
             size=self._size,
             parallel=self._parallel,

@@ -8,7 +8,7 @@ import httpx
 import orjson
 
 from consumers import multipart
-from consumers.odata import JSON, answer, call, deliver, direct, heed, unanswered
+from consumers.odata import JSON, Watch, answer, call, deliver, direct, heed, unanswered, unwatched
 from consumers.sizes import Size
 from consumers.together import get_together, in_multipart
 from schemas import dataverse, rows
@@ -28,15 +28,18 @@ class DataverseTarget:
     `parallel` requests are made ready at once; how many of them run, the governor decides (promise 9).
     """
 
-    def __init__(self, client: httpx.AsyncClient, batch_size: int = 100, parallel: int = 48) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, batch_size: int = 100, parallel: int = 48, watch: Watch = unwatched
+    ) -> None:
         self._client, self._batch_size, self._parallel = client, min(batch_size, 1000), parallel
         self._sizes: dict[str, Size] = {}
+        self._watched = watch(Side.SALES, self._send)
 
     async def write(self, writes: Sequence[Write]) -> Sequence[Answer]:
         return await deliver(
             Side.SALES,
             writes,
-            self._send,
+            self._watched,
             group=lambda write: write.mapping.sales.name,
             size=lambda table: self._sizes.setdefault(table, Size(self._batch_size)),
             parallel=self._parallel,

@@ -20,6 +20,13 @@ JSON = "application/json"
 
 Group = TypeVar("Group", bound=Hashable)
 Send = Callable[[Sequence[Write]], Awaitable[Sequence[Answer]]]
+# Sends as the given does, and looks on.
+Watch = Callable[[Side, Send], Send]
+
+
+def unwatched(side: Side, send: Send) -> Send:
+    """Nobody looks on."""
+    return send
 
 
 async def call(

@@ -65,7 +65,7 @@ class Daemon:
 
     def wire(self) -> None:
         """An agent per table topic and one for commands; the worker that has the control topic leads."""
-        parts, synchronise = self.parts, self.parts.synchronise(self._settled)
+        parts, synchronise = self.parts, self.parts.synchronise(self._settled, self.traces.pushing)
         for topic in parts.log_ids:
             self.streams.handle(topic, self.settings.kafka.partitions, partial(parts.changes, synchronise))
         self.streams.handle(parts.topics.control, 1, partial(parts.commands, self._control()))

@@ -11,6 +11,7 @@ import httpx
 from consumers.business_central import BusinessCentralTarget
 from consumers.dataverse import DataverseTarget
 from consumers.named import Records
+from consumers.odata import Watch, unwatched
 from consumers.ports import Row, Target
 from daemon.governor import Hooks, Limits
 from daemon.oauth import Credentials
@@ -63,10 +64,10 @@ class Sides:
         heard = {side: SideClock(client, self.now_ms) for side, client in self.clients.items()}
         object.__setattr__(self, "clocks", heard)
 
-    def target(self, side: Side) -> Target:
+    def target(self, side: Side, watch: Watch = unwatched) -> Target:
         if side is Side.BC:
-            return BusinessCentralTarget(self.clients[side], self.company)
-        return DataverseTarget(self.clients[side])
+            return BusinessCentralTarget(self.clients[side], self.company, watch=watch)
+        return DataverseTarget(self.clients[side], watch=watch)
 
     def reader(self, side: Side) -> Reader:
         """Records by id, with the fields that capture computes."""

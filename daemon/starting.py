@@ -28,6 +28,7 @@ from daemon.webhooks import webhooks_of
 from daemon.wiring import Clock, Parts
 from producers.watermark import Overlap
 from schemas.mapping_file import MappingsFile
+from schemas.side import Side
 from schemas.topics import Topics
 
 _log = structlog.get_logger(__name__)
@@ -56,11 +57,11 @@ class _Start:
 
     async def wired(self) -> Daemon:
         settings, metrics, health, another = self.settings, Metrics(), Health(), asyncio.Event()
-        store = await self._store()
-        sides = await self._sides(Hooks(metrics.request, metrics.throttled, metrics.counted))
-        tell_changes(await store.definitions.run_with(sides.mappings.definitions, utc_now()))
-        traces = traces_of(settings.tracing)
+        traces = traces_of(settings.tracing, self.clock.now_ms)
         self.stack.push_async_callback(traces.close)
+        store = await self._store()
+        sides = await self._sides(_hooks(metrics, traces))
+        tell_changes(await store.definitions.run_with(sides.mappings.definitions, utc_now()))
         parts = await self._parts(store, sides, traces)
         cluster = Cluster(settings.kafka, self.bootstrap)
         rounds = Rounds(settings.capture.poll_seconds, settings.capture.webhook_poll_seconds)
@@ -111,6 +112,14 @@ class _Start:
         watch = LogWatch(eyes.look, watched, parts.log_ids, health, parts.store.positions.gone, another.set)
         await watch.once()
         return watch
+
+
+def _hooks(metrics: Metrics, traces: Traces) -> Hooks:
+    def observe(side: Side, operation: str, status: int, seconds: float) -> None:
+        metrics.request(side, operation, status, seconds)
+        traces.answered(side, operation, status, seconds)
+
+    return Hooks(observe, metrics.throttled, metrics.counted)
 
 
 async def _at_work(stack: contextlib.AsyncExitStack, daemon: Daemon) -> None:

@@ -4,27 +4,35 @@ The context travels in the header `traceparent` of each message on a table topic
 programs on the topics may go on with a trace, or begin one.
 """
 
-import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from daemon.settings import Tracing
 from schemas.change import Change
 from schemas.errors import ConfigurationError
-from schemas.outcome import Outcome, Settled
+from schemas.outcome import Settled
+from schemas.side import Side
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace.export import SpanExporter
+    from consumers.odata import Send
 
 HEADER = "traceparent"
 Headers = list[tuple[str, bytes]]
-_NS = 1_000_000
+# Of version 00, with ids that are not all zero; the last bit of the flags says that the trace is kept.
+_SAMPLED = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f][13579bdf]")
 
 
 class Traces(Protocol):
     def publishing(self, topic: str, changes: Sequence[Change]) -> contextlib.AbstractContextManager[Headers]:
         """While these changes are put on the topic; yields the headers of their messages."""
+
+    def pushing(self, side: Side, send: "Send") -> "Send":
+        """Sends as `send` does, and looks on: what carries writes to a side (`consumers.odata.Watch`)."""
+
+    def answered(self, side: Side, operation: str, status: int, seconds: float) -> None:
+        """The side took so long for one request; told where that was sent (`daemon.governor.Hooks.observe`)."""
 
     def settled(self, settled: Iterable[Settled], now_ms: int) -> None:
         """These have ended, and that is stored."""
@@ -39,6 +47,12 @@ class NoTraces:
     def publishing(self, topic: str, changes: Sequence[Change]) -> contextlib.AbstractContextManager[Headers]:
         return contextlib.nullcontext([])
 
+    def pushing(self, side: Side, send: "Send") -> "Send":
+        return send
+
+    def answered(self, side: Side, operation: str, status: int, seconds: float) -> None:
+        """Nobody wants to know."""
+
     def settled(self, settled: Iterable[Settled], now_ms: int) -> None:
         """Nobody wants to know."""
 
@@ -46,71 +60,24 @@ class NoTraces:
         """Nothing is left."""
 
 
-class OpenTelemetry:
-    """A span from the capture of a page of changes to their acknowledgement by Kafka, and in the same trace one for
-    each record, from its capture to its stored end."""
-
-    def __init__(self, sample: float, exporter: "SpanExporter") -> None:
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-        from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
-        resource = Resource.create({"service.name": "coupled"})
-        self._provider = TracerProvider(sampler=ParentBased(TraceIdRatioBased(sample)), resource=resource)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
-        self._tracer: Any = self._provider.get_tracer("coupled")
-        self._context = TraceContextTextMapPropagator()
-
-    @contextlib.contextmanager
-    def publishing(self, topic: str, changes: Sequence[Change]) -> Iterator[Headers]:
-        from opentelemetry.trace import SpanKind
-
-        about = {"messaging.system": "kafka", "messaging.destination.name": topic, "coupled.changes": len(changes)}
-        begun = min(change.captured_ms for change in changes) * _NS
-        span = self._tracer.start_as_current_span(f"publish {topic}", None, SpanKind.PRODUCER, about, start_time=begun)
-        with span:
-            carrier: dict[str, str] = {}
-            self._context.inject(carrier)
-            yield [(name, value.encode()) for name, value in carrier.items()]
-
-    def settled(self, settled: Iterable[Settled], now_ms: int) -> None:
-        for one in settled:
-            if one.change.trace:
-                self._carried(one, now_ms)
-
-    def _carried(self, one: Settled, now_ms: int) -> None:
-        from opentelemetry.trace import SpanKind, StatusCode
-
-        change = one.change
-        about = {
-            "coupled.mapping": one.mapping,
-            "coupled.direction": one.direction.value,
-            "coupled.outcome": one.outcome.value,
-            "coupled.record": change.key,
-        }
-        context = self._context.extract({HEADER: change.trace})
-        begun = change.captured_ms * _NS
-        span = self._tracer.start_span(f"carry {one.mapping}", context, SpanKind.CONSUMER, about, start_time=begun)
-        if one.outcome in {Outcome.FAILED, Outcome.CONFLICT}:
-            span.set_status(StatusCode.ERROR, one.problem.code if one.problem else one.outcome.value)
-        span.end(max(now_ms * _NS, begun))
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._provider.shutdown)
-
-
-def traces_of(tracing: Tracing) -> Traces:
+def traces_of(tracing: Tracing, now_ms: Callable[[], int]) -> Traces:
     """As the settings want them. ConfigurationError if they need packages that are not installed."""
     if tracing.endpoint is None:
         return NoTraces()
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        from daemon.spans import OpenTelemetry
     except ImportError as error:
         raise ConfigurationError(
             "tracing-not-installed",
             "tracing.endpoint is set, and the packages of OpenTelemetry are not installed.",
             "Install coupled with its extra `otel`, or leave tracing.endpoint out.",
         ) from error
-    return OpenTelemetry(tracing.sample, OTLPSpanExporter(endpoint=tracing.endpoint))
+    return OpenTelemetry(tracing.sample, OTLPSpanExporter(endpoint=tracing.endpoint), now_ms)
+
+
+def trace_id(change: Change) -> str:
+    """The id of the change's trace; empty if it has none, or if whoever began it does not keep it."""
+    found = _SAMPLED.fullmatch(change.trace)
+    return found[1] if found else ""

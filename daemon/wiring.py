@@ -14,6 +14,7 @@ import structlog
 from consumers.control import Control, Stored
 from consumers.lost import Lateness
 from consumers.missed import Missed
+from consumers.odata import Watch, unwatched
 from consumers.pairing import Pairing
 from consumers.patience import Patience
 from consumers.push import Push
@@ -77,10 +78,11 @@ class Parts:
     clock: Clock
     lateness: Lateness = field(default_factory=Lateness)
 
-    def synchronise(self, observe: Callable[[Sequence[Settled]], None]) -> Synchronise:
+    def synchronise(self, observe: Callable[[Sequence[Settled]], None], watch: Watch = unwatched) -> Synchronise:
         patience, memory = Patience(), self.store.memory
         sleep, now, late = self.clock.sleep, self.clock.now, self.lateness
-        pushes = {side: Push(self.sides.target(side), memory, side, sleep, patience, now, late) for side in Side}
+        targets = {side: self.sides.target(side, watch) for side in Side}
+        pushes = {side: Push(targets[side], memory, side, sleep, patience, now, late) for side in Side}
         records = {side: self.sides.records(side) for side in Side}
         return Synchronise(self.mappings, memory, pushes, observe, self._publish, records)
 

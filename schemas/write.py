@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.change import Change
 from schemas.errors import ApiError
 from schemas.mapping import TableMapping
 
@@ -13,7 +14,8 @@ class Write:
     """Create (`version` None), change or, if it `deletes`, delete (only if still at `version`) one record.
 
     `fields` are canonical values by field name; `blanks` the base they replace, which tells what kind of blank BC
-    wants. A create carries the id for Sales; for BC the id is empty and the service chooses it.
+    wants. A create carries the id for Sales; for BC the id is empty and the service chooses it. `cause` is the change
+    that it carries.
     """
 
     mapping: TableMapping
@@ -22,6 +24,7 @@ class Write:
     version: str | None = None
     blanks: Mapping[str, Any] = field(default_factory=dict)
     deletes: bool = False
+    cause: Change | None = field(default=None, compare=False)
 
     @property
     def creates(self) -> bool:

@@ -1,7 +1,7 @@
 """A batch that fails as a whole is sent again in smaller ones, down to the record that is the cause (promise 7)."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -11,6 +11,7 @@ import pytest
 from consumers.business_central import BusinessCentralTarget
 from consumers.dataverse import DataverseTarget
 from consumers.decide import decide
+from consumers.odata import Send
 from consumers.patience import Patience
 from consumers.push import Push
 from consumers.sizes import Size
@@ -24,7 +25,7 @@ from schemas.flags import Flags
 from schemas.outcome import Outcome, Settled
 from schemas.rows import change
 from schemas.side import Side
-from schemas.write import Write, Written
+from schemas.write import Answer, Write, Written
 from tests.contract.clients.client_support import (
     COMPANY,
     CUSTOMER,
@@ -186,6 +187,27 @@ async def test_the_smaller_size_is_remembered_for_the_table_and_recovers_slowly(
         for start in range(300, 600, 100):
             await write(start, 100)
         assert gateway.sizes == [25] * 12, "but less and less often"
+
+
+@pytest.mark.parametrize("side", Side)
+async def test_who_looks_on_sees_every_request_that_carries_writes(side: Side) -> None:
+    """Also the smaller ones that follow one that was too large, and a write that goes alone."""
+    gateway, seen = Gateway(side, too_many(30, 413)), list[int]()
+
+    def watch(told: Side, send: Send) -> Send:
+        async def watched(writes: Sequence[Write]) -> Sequence[Answer]:
+            seen.append(len(writes))
+            return await send(writes)
+
+        assert told is side
+        return watched
+
+    async with gateway.client as client:
+        bc, number = side is Side.BC, "number" if side is Side.BC else "accountnumber"
+        target = BusinessCentralTarget(client, COMPANY, watch=watch) if bc else DataverseTarget(client, watch=watch)
+        await target.write([Write(CUSTOMER, GUID.format(n), {number: f"C{n}"}) for n in range(101)])
+    assert Counter(seen) == Counter(gateway.sizes)
+    assert Counter(seen)[100] == Counter(seen)[1] == 1
 
 
 async def test_a_batch_of_another_table_keeps_its_size() -> None:
