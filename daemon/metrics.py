@@ -20,6 +20,7 @@ from prometheus_client import (
 )
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from daemon.tracing import trace_id
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 
@@ -33,8 +34,8 @@ _WRITTEN = frozenset({Outcome.INSERTED, Outcome.MODIFIED})
 LATELY_MS = 300_000
 # No answer, or refused: with what fails at the server, what the alert on a side's requests counts.
 _FAILED = frozenset({0, 401, 403})
-# An exemplar may have 128 characters, names of its labels included.
-_EXEMPLAR_PART = 50
+# An exemplar may have 128 characters, names of its labels included, and `trace_id` is 40 of them. An id has 36.
+_EXEMPLAR_PART, _BESIDE_TRACE = 50, 37
 
 
 @dataclass(slots=True)
@@ -218,8 +219,11 @@ class Metrics:
 
 
 def _exemplar(one: Settled) -> dict[str, str]:
-    """Which record took so long: its mapping, and its id on the side where it was changed."""
-    return {"mapping": one.mapping[:_EXEMPLAR_PART], "record": one.change.key[:_EXEMPLAR_PART]}
+    """Which record took so long: its mapping, and its id on the side where it was changed; and the trace that tells
+    why, if there is one."""
+    trace = trace_id(one.change)
+    most, traced = (_BESIDE_TRACE, {"trace_id": trace}) if trace else (_EXEMPLAR_PART, {})
+    return {"mapping": one.mapping[:most], "record": one.change.key[:most], **traced}
 
 
 def _set(gauge: Gauge, values: Mapping[Any, float]) -> None:

@@ -131,7 +131,8 @@ def _metrics(words: Mapping[str, str]) -> str:
     return "\n".join(
         [
             "# Metrics\n\nAt `/metrics`. Prometheus, which asks for OpenMetrics, is also told of each bucket of "
-            "`coupled_propagation_seconds` which record was counted in it last (an exemplar: mapping and id).\n",
+            "`coupled_propagation_seconds` which record was counted in it last (an exemplar: mapping and id, and "
+            "`trace_id` if that change is [traced](../operate.md#traces)).\n",
             table(["Metric", "Kind", "Labels", "", "Note"], rows),
             "Beside these, the usual `process_…` of the worker: processor seconds, memory, open files, start.\n",
         ]

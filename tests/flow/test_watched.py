@@ -137,7 +137,14 @@ def test_a_slow_record_can_be_found_by_its_exemplar(watched: Watched) -> None:
         lambda: watched.prometheus.exemplars("coupled_propagation_seconds_bucket", 600), _SECONDS, "an exemplar"
     )
     ids = {row["accountid"] for row in watched.world.sales.rows("accounts")}
-    assert any(one["labels"]["mapping"] == "CUSTOMER" and one["labels"]["record"] in ids for one in exemplars)
+    labels = [one["labels"] for one in exemplars]
+    found = next(one for one in labels if one["mapping"] == "CUSTOMER" and one["record"] in ids)
+    trace = bytes.fromhex(found["trace_id"])
+
+    def carried() -> list[Any]:
+        return [one for one in watched.collector.spans if one.trace_id == trace and one.name == "carry CUSTOMER"]
+
+    assert found["record"] in {_of(one, "record") for one in wait_until(carried, _SECONDS, "its trace")}
 
 
 def test_a_change_is_traced_from_its_capture_to_its_end_through_kafka(watched: Watched) -> None:
@@ -154,6 +161,31 @@ def test_a_change_is_traced_from_its_capture_to_its_end_through_kafka(watched: W
         table = ".sales.accounts" if _of(span, "direction") == "to_bc" else ".bc.customers"
         assert (parent.trace_id, parent.name.endswith(table)) == (span.trace_id, True)
         assert parent.start_time_unix_nano <= span.start_time_unix_nano < span.end_time_unix_nano
+
+
+@pytest.mark.parametrize(("side", "operation"), [("sales", "create"), ("bc", "modify")])
+def test_the_trace_of_a_change_tells_what_the_other_side_took(watched: Watched, side: str, operation: str) -> None:
+    """Also of a record that went in a batch, and of one that was written by itself."""
+    *_, customer = watched.world.pair(0, "customers", "accounts")
+
+    def told(name: str) -> dict[bytes, Any]:
+        named = [one for one in watched.collector.spans if one.name == name and _of(one, "record") == customer["id"]]
+        return {one.span_id: one for one in named}
+
+    def both() -> list[tuple[Any, Any]]:
+        carries = told("carry CUSTOMER")
+        pushes = [one for one in told(f"push {side}").values() if _of(one, "operation") == operation]
+        return [(carries[one.parent_span_id], one) for one in pushes if one.parent_span_id in carries]
+
+    [(carry, push)] = wait_until(both, _SECONDS, "a push below the record's span")
+    assert (push.kind, push.trace_id, push.status.code) == (push.SPAN_KIND_CLIENT, carry.trace_id, 0)
+    assert _of(push, "mapping") == "CUSTOMER"
+    published = next(one for one in watched.collector.spans if one.span_id == carry.parent_span_id)
+    times = [published.start_time_unix_nano, push.start_time_unix_nano, push.end_time_unix_nano]
+    assert times == sorted(times)
+    assert carry.start_time_unix_nano <= push.start_time_unix_nano < push.end_time_unix_nano <= carry.end_time_unix_nano
+    waited = next(one.value.double_value for one in push.attributes if one.key == "coupled.waited_seconds")
+    assert waited < (push.end_time_unix_nano - push.start_time_unix_nano) / 10**9, "nothing of it was the side's"
 
 
 def _of(span: Any, name: str) -> str:

@@ -4,8 +4,10 @@ import io
 import json
 import logging
 import re
+from dataclasses import replace
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as with_exemplars
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
@@ -136,6 +138,35 @@ def test_a_long_id_is_cut_rather_than_refused():
     metrics.record([settled(Outcome.MODIFIED, key="k" * 200)], now_ms=2_000)
     text, _ = metrics.negotiate("application/openmetrics-text")
     assert f'record="{"k" * 50}"' in text.decode()
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+def exemplar(key: str, mapping: str, flags: str) -> dict[str, str]:
+    """Of one change in that trace."""
+    one, metrics = settled(Outcome.MODIFIED, key=key), Metrics()
+    change = replace(one.change, trace=f"00-{TRACE}-b7ad6b7169203331-{flags}")
+    metrics.record([replace(one, change=change, mapping=mapping)], now_ms=2_000)
+    text, _ = metrics.negotiate("application/openmetrics-text")
+    [found] = [s.exemplar for family in with_exemplars(text.decode()) for s in family.samples if s.exemplar]
+    return found.labels
+
+
+@pytest.mark.parametrize("flags", ["01", "03"])
+def test_a_slow_change_leads_to_its_trace(flags):
+    key = "5d1a8f6e-0c2b-4d3a-9e4f-1a2b3c4d5e6f"
+    assert exemplar(key, "CUSTOMER", flags) == {"mapping": "CUSTOMER", "record": key, "trace_id": TRACE}
+
+
+def test_a_trace_that_is_not_kept_is_not_led_to():
+    assert exemplar("1", "CUSTOMER", "00") == {"mapping": "CUSTOMER", "record": "1"}
+
+
+def test_the_longest_values_fit_beside_a_trace():
+    labels = exemplar("k" * 400, "M" * 400, "01")
+    assert labels["trace_id"] == TRACE
+    assert 120 < sum(len(name) + len(value) for name, value in labels.items()) <= 128
 
 
 def test_no_other_metrics_than_promised():
