@@ -4,7 +4,6 @@ A series that first appears with its first event hides it from `increase()` and 
 the start is there from the start, with 0.
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,8 +29,6 @@ _ANSWERS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 # Seconds after which a change was slow, for the alert: one of _BUCKETS, so that Prometheus counts the same.
 _SLOW = 60
 _WRITTEN = frozenset({Outcome.INSERTED, Outcome.MODIFIED})
-# What the rate of changes is of.
-LATELY_MS = 300_000
 # No answer, or refused: with what fails at the server, what the alert on a side's requests counts.
 _FAILED = frozenset({0, 401, 403})
 # An exemplar may have 128 characters, names of its labels included, and `trace_id` is 40 of them. An id has 36.
@@ -122,7 +119,6 @@ class Metrics:
         self._ready = self._gauge("coupled_ready", "Whether this worker can do all of its work.")
         self._leads = self._gauge("coupled_leader", "Whether this worker leads: captures, runs, takes commands.")
         self._outcomes: dict[Outcome, int] = {}
-        self._ended: deque[tuple[int, int]] = deque()
         self._waited = dict.fromkeys(Side, 0.0)
         self.failed = {side: Part() for side in Side}
         self.slow = Part()
@@ -139,9 +135,6 @@ class Metrics:
 
     def record(self, settled: Iterable[Settled], now_ms: int) -> None:
         """Counts changes that ended; those of live capture that were written also say how long they took."""
-        settled = list(settled)
-        self._ended.append((now_ms, len(settled)))
-        self._forget(now_ms)
         for one in settled:
             self._records.labels(one.mapping, one.direction.value, one.outcome.value).inc()
             self._outcomes[one.outcome] = self._outcomes.get(one.outcome, 0) + 1
@@ -186,15 +179,6 @@ class Metrics:
     def outcomes(self) -> Mapping[Outcome, int]:
         """How the changes since the start ended."""
         return dict(self._outcomes)
-
-    def lately(self, now_ms: int) -> int:
-        """How many changes have ended in the last five minutes."""
-        self._forget(now_ms)
-        return sum(count for _, count in self._ended)
-
-    def _forget(self, now_ms: int) -> None:
-        while self._ended and self._ended[0][0] <= now_ms - LATELY_MS:
-            self._ended.popleft()
 
     def waited(self) -> Mapping[Side, float]:
         """How many seconds each side has made us wait since the start."""

@@ -21,6 +21,7 @@ from consumers.push import Push
 from consumers.synchronise import Message, Synchronise
 from daemon.sides import Sides
 from daemon.store.coupled import coupled_ids
+from daemon.store.ended import TOLD
 from daemon.store.engine import Store, utc_now
 from daemon.store.tidying import tidy
 from daemon.works import StoredWorks
@@ -165,7 +166,8 @@ class Parts:
 
     async def tidy(self, keep_days: int) -> int:
         """Old runs leave the store; how many."""
-        return await tidy(self.store.database, self.clock.now() - timedelta(days=keep_days))
+        now = self.clock.now()
+        return await tidy(self.store.database, now - timedelta(days=keep_days), now - TOLD)
 
     async def changes(self, synchronise: Synchronise, topic: str, messages: Sequence[Message]) -> None:
         """A batch of a table topic; what nobody can read is kept aside."""

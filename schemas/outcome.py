@@ -24,15 +24,8 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
 
 
-class Lasting(StrEnum):
-    """The outcomes that leave either side, or the coupling, other than it was: what has ended so is kept one by one,
-    the others are counted."""
-
-    INSERTED = Outcome.INSERTED.value
-    MODIFIED = Outcome.MODIFIED.value
-    DELETED = Outcome.DELETED.value
-    COUPLED = Outcome.COUPLED.value
-    UNCOUPLED = Outcome.UNCOUPLED.value
+# The outcomes that leave either side, or the coupling, other than it was: they make the history of a pair.
+LASTING = (Outcome.INSERTED, Outcome.MODIFIED, Outcome.DELETED, Outcome.COUPLED, Outcome.UNCOUPLED)
 
 
 @dataclass(frozen=True, slots=True)

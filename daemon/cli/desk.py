@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # slow to import, and `--help` does not need them
     from schemas.command_outcome import CommandOutcome
     from schemas.explanation import Explanation
     from schemas.job import JobState
-    from schemas.outcome import Lasting
+    from schemas.outcome import Outcome
 
 # What `--url` or COUPLED_URL says for the command that runs now.
 _url: ContextVar[str] = ContextVar("url", default="")
@@ -48,8 +48,13 @@ class Desk(Protocol):
         """With the records that failed in it, and what it has found."""
         ...
 
-    def records(self, job: int, outcome: Lasting, limit: int | None) -> list[Row]:
+    def records(self, job: int, outcome: Outcome, limit: int | None) -> list[Row]:
         """Of a job, those with this outcome."""
+        ...
+
+    def ended(self, names: Sequence[str], outcome: Outcome | None, limit: int) -> list[Row]:
+        """How records ended in the last 24 hours, `limit` of each mapping that is named; without an outcome those that
+        were changed."""
         ...
 
     def failures(self, names: Sequence[str], cause: str | None, code: str | None, limit: int) -> list[Row]:

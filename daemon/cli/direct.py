@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from daemon.cli import client, failures, findings, records, rows
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from daemon.letters import Letters
     from daemon.settings import Settings
     from daemon.store.engine import Store
-    from daemon.store.history import JobRecord
+    from daemon.store.history import Among, EndedRecord
     from daemon.store.views import CouplingView
     from schemas.checkup import Checked
     from schemas.command import Command
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from schemas.explanation import Explanation
     from schemas.job import JobState
     from schemas.mapping_file import MappingsFile
-    from schemas.outcome import Lasting
+    from schemas.outcome import Outcome
     from schemas.survey import Finding
 
     # As the store lists them: number, mapping, finding.
@@ -82,8 +83,16 @@ class Direct:
 
         return self._read(read)
 
-    def records(self, job: int, outcome: Lasting, limit: int | None) -> list[Row]:
-        return self._read(lambda store: _records(store, job, outcome, limit))
+    def records(self, job: int, outcome: Outcome, limit: int | None) -> list[Row]:
+        return self._read(lambda store: _records(store, store.ended.of(job), outcome, limit))
+
+    def ended(self, names: Sequence[str], outcome: Outcome | None, limit: int) -> list[Row]:
+        async def read(store: Store) -> list[Row]:
+            day = store.ended.day()
+            pages = [await _records(store, replace(day, mapping=name), outcome, limit) for name in rows.each(names)]
+            return [one for page in pages for one in page]
+
+        return self._read_of(names, read)
 
     def failures(self, names: Sequence[str], cause: str | None, code: str | None, limit: int) -> list[Row]:
         async def read(store: Store) -> list[Row]:
@@ -189,9 +198,9 @@ async def _explained(settings: Settings, file: MappingsFile, name: str, record: 
         return await Explainer(sides, store).explain(name, record)
 
 
-async def _records(store: Store, job: int, outcome: Lasting, limit: int | None) -> list[Row]:
-    async def page(last: JobRecord | None, most: int) -> Sequence[JobRecord]:
-        found = await store.history.of_job(job, outcome, most, after=(last.id,) if last else None)
+async def _records(store: Store, among: Among, outcome: Outcome | None, limit: int | None) -> list[Row]:
+    async def page(last: EndedRecord | None, most: int) -> Sequence[EndedRecord]:
+        found = await store.ended.listed(among, outcome, most, after=among.place(last) if last else None)
         return await store.pairs.named(found)
 
     return [records.record(one) for one in await _paged(page, limit)]

@@ -1,4 +1,4 @@
-"""What a job has done with its records, for the terminal and as JSON."""
+"""How records ended, for the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from daemon.cli.progress import ARROWS
 from schemas.survey import shown
 
 if TYPE_CHECKING:  # the store is slow to import, and `--help` does not need it
-    from daemon.store.history import JobRecord
-    from schemas.outcome import Lasting
+    from daemon.store.history import EndedRecord
+    from schemas.outcome import Outcome
 
 FIRST = 20
 
 
-def record(one: JobRecord) -> dict[str, Any]:
+def record(one: EndedRecord) -> dict[str, Any]:
     return {
         "mapping": one.mapping,
         "direction": one.direction.value,
@@ -31,20 +31,26 @@ def record(one: JobRecord) -> dict[str, Any]:
 
 
 def print_records(
-    found: Sequence[Mapping[str, Any]], job: Mapping[str, Any], outcome: Lasting, everything: bool = False
+    found: Sequence[Mapping[str, Any]], job: Mapping[str, Any], outcome: Outcome, everything: bool = False
 ) -> None:
     """The first of them, or all; how to see the others, or why they are fewer than the job has counted."""
     whole, counted = everything or len(found) <= FIRST, job[outcome.value]
-    for one in found if whole else found[:FIRST]:
-        ids = f"{one['bc_id'] or '–'} ↔ {one['sales_id'] or '–'}"
-        say("  ".join(part for part in (short(one["at"]), ARROWS[one["direction"]], one["name"], ids) if part))
-        say(f"    {became(one['outcome'], one['wrote'], one['overruled'])}")
+    print_rows(found if whole else found[:FIRST])
     if not whole:
         say(f"… more: coupled job {job['id']} --outcome {outcome.value} --all")
     elif len(found) < counted:
         say(f"{len(found):,} of {counted:,} are listed: what became of a record is kept for store.keep_days.")
     elif not found:
-        say(f"No record was {outcome.value}.")
+        say(f"No record ended as {outcome.value}.")
+
+
+def print_rows(found: Sequence[Mapping[str, Any]], mapping: bool = False) -> None:
+    """Each in two lines; of several mappings with which it is."""
+    for one in found:
+        ids = f"{one['bc_id'] or '–'} ↔ {one['sales_id'] or '–'}"
+        parts = (short(one["at"]), one["mapping"] if mapping else "", ARROWS[one["direction"]], one["name"], ids)
+        say("  ".join(part for part in parts if part))
+        say(f"    {became(one['outcome'], one['wrote'], one['overruled'])}")
 
 
 def became(outcome: str, wrote: Sequence[str], overruled: Mapping[str, Any]) -> str:

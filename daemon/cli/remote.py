@@ -17,7 +17,7 @@ from daemon.cli.desk import Row
 from daemon.cli.http import LARGEST_PAGE, Api
 from daemon.cli.standing import NEWEST, with_active
 from daemon.store.blanks import Blank
-from daemon.store.history import JobRecord
+from daemon.store.history import EndedRecord
 from daemon.store.views import Failure, FailureCause
 from schemas.checkup import Checked
 from schemas.command import Command
@@ -25,12 +25,12 @@ from schemas.command_outcome import CommandOutcome, job_dict
 from schemas.errors import Problem, Unreachable
 from schemas.explanation import Explanation
 from schemas.job import Job, JobState, RunState
-from schemas.outcome import Lasting, Outcome
+from schemas.outcome import Outcome
 
 _PAUSE = 0.3
 _failure, _cause, _blank = TypeAdapter(Failure), TypeAdapter(FailureCause), TypeAdapter(Blank)
 _job, _explanation, _checked = TypeAdapter(Job), TypeAdapter(Explanation), TypeAdapter(Checked)
-_record = TypeAdapter(JobRecord)
+_record = TypeAdapter(EndedRecord)
 
 
 class Remote:
@@ -75,8 +75,11 @@ class Remote:
         return {**self._standing(daemon), "sides": daemon["sides"], "away": ""}
 
     def _standing(self, daemon: Mapping[str, Any]) -> Row:
+        throughput = self._api.sure("/api/throughput")
         return {
             "dead_letters": sum(daemon.get("dead_letters", {}).values()),
+            "per_minute": throughput["per_minute"],
+            "last_day": throughput["outcomes"],
             "runs": [{name: run[name] for name in ("id", "kind", "state", "mappings")} for run in self._runs()],
             "mappings": [_standing(one) for one in self._api.items("/api/mappings")],
         }
@@ -107,8 +110,12 @@ class Remote:
             "findings": [{name: one[name] for name in findings.SHOWN} for one in told],
         }
 
-    def records(self, job: int, outcome: Lasting, limit: int | None) -> list[Row]:
+    def records(self, job: int, outcome: Outcome, limit: int | None) -> list[Row]:
         found = self._api.items(f"/api/jobs/{job}/records", limit, outcome=outcome.value)
+        return [records.record(_record.validate_python(one)) for one in found]
+
+    def ended(self, names: Sequence[str], outcome: Outcome | None, limit: int) -> list[Row]:
+        found = self._of(names, "/api/records", limit, outcome=outcome and outcome.value)
         return [records.record(_record.validate_python(one)) for one in found]
 
     def failures(self, names: Sequence[str], cause: str | None, code: str | None, limit: int) -> list[Row]:

@@ -16,10 +16,10 @@ from daemon.cli.output import print_table as _print
 from daemon.cli.output import say, short
 from daemon.cli.progress import ARROWS, counts
 from daemon.cli.progress import found as kinds
-from daemon.cli.standing import behind, sides, to_do
+from daemon.cli.standing import behind, sides, throughput, to_do
 from schemas.errors import Exit
 from schemas.job import JobState
-from schemas.outcome import Lasting
+from schemas.outcome import Outcome
 
 # Of a job's document: what is listed below its lines.
 _LISTS = ("failures", "findings", "records")
@@ -50,7 +50,7 @@ def status(
     _print(shown, ("name", "direction", "only_coupled", "paused", "couplings", "failures", "behind"), "Mappings")
     if found["runs"]:
         _print(found["runs"], ("id", "kind", "state"), "Runs, newest first")
-    for line in (*sides(found), *to_do(found)):
+    for line in (throughput(found), *sides(found), *to_do(found)):
         say(line)
     return None
 
@@ -80,7 +80,7 @@ def job(
         int, typer.Argument(metavar="ID", help="The number in `coupled jobs`.", autocompletion=complete_job)
     ],
     outcome: Annotated[
-        Lasting | None, typer.Option("--outcome", help="The records with this outcome instead, newest first.")
+        Outcome | None, typer.Option("--outcome", help="The records with this outcome instead, newest first.")
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help=f"With --outcome: all of them, not only the first {records.FIRST}.")
@@ -103,6 +103,24 @@ def job(
         records.print_records(found["records"], found, outcome, everything)
     else:
         _trouble(found)
+    return None
+
+
+def ended(
+    names: NamesArgument = None,
+    outcome: Annotated[Outcome | None, typer.Option("--outcome", help="Only what ended so, unchanged and all.")] = None,
+    limit: Limit = 50,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List how records ended in the last 24 hours, newest first: those that were inserted, modified, deleted, coupled
+    or uncoupled, with the fields that were written; or with `--outcome` what ended so."""
+    found = desk_of(config).ended(names or (), outcome, limit)
+    if json:
+        return _json(found)
+    records.print_rows(found, mapping=True)
+    if not found:
+        say("No record ended so in the last 24 hours.")
     return None
 
 

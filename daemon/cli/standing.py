@@ -22,7 +22,7 @@ NEWEST = 5
 
 async def standing(store: Store, settings: Settings) -> dict[str, Any]:
     """The newest runs, all that are not over, and every mapping. `lag`: by direction, the age in seconds of the oldest
-    unapplied change."""
+    unapplied change. `per_minute`: how many changes end, over the last five; `last_day`: how they did, in 24 hours."""
     from daemon.store.figures import failures, lags
     from schemas.mapping_diff import commands as owed_commands
 
@@ -32,8 +32,11 @@ async def standing(store: Store, settings: Settings) -> dict[str, Any]:
     known, blanks = await store.definitions.known(), await store.blanks.counts()
     late = lags(mappings, await store.views.positions(), {name for name, one in flags.items() if one.paused})
     failed = failures(await store.views.failure_counts())
+    lately = await store.ended.lately()
     return {
         "dead_letters": sum((await store.unreadable.lately()).values()),
+        "per_minute": lately.per_minute,
+        "last_day": {outcome.value: number for outcome, number in lately.outcomes.items()},
         "runs": [
             {"id": run.id, "kind": run.kind.value, "state": run.state.value, "mappings": list(run.mappings)}
             for run in with_active(
@@ -85,6 +88,14 @@ def sides(found: Mapping[str, Any]) -> Iterator[str]:
         if not side["up"]:
             state = "down" if side["checked"] else "not read yet"
             yield f"{Side(side['side']).label} is {state}: {side['detail']} ({side['url']})"
+
+
+def throughput(found: Mapping[str, Any]) -> str:
+    """How many changes there were in the last 24 hours, how they ended, and how many a minute there are now."""
+    outcomes = found["last_day"]
+    ended = ", ".join(f"{number:,} {outcome}" for outcome, number in outcomes.items())
+    whole = f"{sum(outcomes.values()):,} changes in the last 24 hours"
+    return f"{whole}{': ' * bool(ended)}{ended}; now {found['per_minute']:,.0f} a minute"
 
 
 def behind(lag: Mapping[str, float]) -> str:

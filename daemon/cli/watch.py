@@ -20,7 +20,7 @@ from rich.text import Text
 
 from daemon.cli.desk import address
 from daemon.cli.progress import ARROWS, counts
-from daemon.cli.standing import behind, standing, to_do
+from daemon.cli.standing import behind, standing, throughput, to_do
 from daemon.cli.worker import Here, Worker
 from schemas.command_outcome import job_dict
 from schemas.errors import CoupledError
@@ -104,6 +104,8 @@ def view(found: Mapping[str, Any], now: datetime) -> RenderableType:
         *([Text(f"Not seen anew: {visible(found['trouble'])}", style="bold red")] if "trouble" in found else []),
         Text(),
         _mappings(found["mappings"]),
+        Text(),
+        Text(throughput(found)),
         *_jobs(found["jobs"], found["waiting"]),
         Text(),
         *_needs(list(to_do(found))),

@@ -19,6 +19,7 @@ from daemon.store.commands import Commands
 from daemon.store.connections import engine_of, is_sqlite
 from daemon.store.database import Database
 from daemon.store.definitions import Definitions
+from daemon.store.ended import Ended
 from daemon.store.findings import Findings
 from daemon.store.history import History
 from daemon.store.jobs import Jobs
@@ -65,6 +66,7 @@ class Store:
     findings: Findings
     pairs: Pairs
     history: History
+    ended: Ended
     notified: Notified
     tallies: Tallies
     unreadable: Unreadable
@@ -159,7 +161,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
     # Without a bound: a worker has as many turns at once as it has mappings, at most.
     turns = None if is_sqlite(target) else create_async_engine(target, pool_size=0, pool_pre_ping=True)
     database = Database(engine_of(target, readonly), where(target), turns)
-    views, blanks = Views(database, now), Blanks(database)
+    views, blanks, ended = Views(database, now), Blanks(database), Ended(database, now)
     return Store(
         database=database,
         memory=SqlMemory(database, now),
@@ -177,8 +179,9 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         findings=Findings(database),
         pairs=Pairs(database),
         history=History(database),
+        ended=ended,
         notified=Notified(database),
-        tallies=Tallies(views, blanks),
+        tallies=Tallies(views, blanks, ended),
         unreadable=Unreadable(database, now),
         sides=SidesSeen(database, now),
     )

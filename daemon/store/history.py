@@ -1,6 +1,6 @@
-"""What has become of pairs: written in the transaction that records a batch, read for one pair or one job."""
+"""What has become of pairs: written in the transaction that records a batch, read for one pair, one job or one day."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daemon.store.choosing import before
 from daemon.store.database import Database, chunks
-from daemon.store.tables_of_history import HistoryRow
+from daemon.store.tables_of_history import EndedRow, HistoryRow
 from schemas.explanation import Event
-from schemas.outcome import Lasting, Outcome, Settled
+from schemas.outcome import LASTING, Outcome, Settled
 from schemas.side import Direction, Side
 
 # Failures are kept in a table of their own.
-_KEPT = frozenset(Outcome(one) for one in Lasting)
 _OF_BOTH = (Outcome.COUPLED, Outcome.UNCOUPLED)
 _ENDS = (Outcome.DELETED, Outcome.UNCOUPLED)
 LAST = 50
@@ -27,24 +26,47 @@ _IDS: Mapping[Side, ColumnElement[Any]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord(Event):
-    """What became of a record in a job. `name`: how people call it, where that was looked up and is known."""
+class EndedRecord(Event):
+    """What became of a record. `name`: how people call it, where that was looked up and is known."""
 
     id: int
     mapping: str
     name: str = ""
 
 
-async def remember(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Which records are listed: those of a job, or of all that ended since a moment; of one mapping, if it is named."""
+
+    job: int | None = None
+    since: datetime | None = None
+    mapping: str | None = None
+
+    def where(self, row: type[HistoryRow] | type[EndedRow]) -> list[ColumnElement[bool]]:
+        wanted = [] if self.job is None else [row.job_id == self.job]
+        wanted += [] if self.since is None else [row.at >= self.since]
+        return wanted + ([] if self.mapping is None else [row.mapping == self.mapping])
+
+    def order(self, row: type[HistoryRow] | type[EndedRow]) -> list[Any]:
+        """By what they are listed, the newest first: what an index has in that order."""
+        return [row.id] if self.since is None else [row.at, row.id]
+
+    def place(self, one: EndedRecord) -> tuple[Any, ...]:
+        """Where a record stands in the list."""
+        return (one.id,) if self.since is None else (one.at, one.id)
+
+
+async def remember(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> list[Settled]:
     """Those of a batch that changed something, or settled a conflict. That a coupling begins or ends is said of both
-    its records and kept once: of the job that counts it, if one does."""
+    its records and kept once: of the job that counts it, if one does. Answers those that changed something."""
     once: dict[Any, Settled] = {}
-    for number, one in enumerate(one for one in settled if one.outcome in _KEPT or one.overruled):
+    for number, one in enumerate(one for one in settled if one.outcome in LASTING or one.overruled):
         key = (one.outcome, one.mapping, one.ids()) if one.outcome in _OF_BOTH and not one.wrote else number
         if key not in once or one.change.job is not None:
             once[key] = one
     if rows := [_row(one, now) for one in once.values()]:
         await connection.execute(insert(HistoryRow), rows)
+    return [one for one in once.values() if one.outcome in LASTING]
 
 
 def _row(one: Settled, now: datetime) -> dict[str, Any]:
@@ -78,21 +100,29 @@ class History:
                 found |= {one.id: one for one in asked}
         return [_event(found[number]) for number in sorted(found, reverse=True)[:LAST]]
 
-    async def of_job(
-        self, job: int, outcome: Lasting | None, limit: int, offset: int = 0, after: tuple[int] | None = None
-    ) -> list[JobRecord]:
-        """The records of a job with this outcome, the newest first; None: with any of them."""
+    async def listed(
+        self,
+        among: Among,
+        outcome: Outcome | None,
+        limit: int,
+        offset: int = 0,
+        after: Sequence[Any] | None = None,
+    ) -> list[EndedRecord]:
+        """The records with this lasting outcome, the newest first; None: with any. With `after` those behind that
+        place (`Among.place`)."""
         row = HistoryRow
+        order = among.order(row)
+        newest = [one.desc() for one in order]
         # Chosen in the index alone: rows are read for those that are shown.
-        chosen = select(row.id).where(*_of_job(job, outcome), *before([row.id], after))
-        chosen = chosen.order_by(row.id.desc()).limit(limit).offset(offset)
-        query = select(*row.__table__.columns).where(row.id.in_(chosen)).order_by(row.id.desc())
+        chosen = select(row.id).where(*_ended(among, outcome), *before(order, after))
+        chosen = chosen.order_by(*newest).limit(limit).offset(offset)
+        query = select(*row.__table__.columns).where(row.id.in_(chosen)).order_by(*newest)
         async with self._database.read() as connection:
             return [_record(one) for one in await connection.execute(query)]
 
-    async def count_of_job(self, job: int, outcome: Lasting | None) -> int:
-        """How many `of_job` would list without a limit."""
-        query = select(func.count()).select_from(HistoryRow).where(*_of_job(job, outcome))
+    async def number(self, among: Among, outcome: Outcome | None) -> int:
+        """How many `listed` would list without a limit."""
+        query = select(func.count()).select_from(HistoryRow).where(*_ended(among, outcome))
         async with self._database.read() as connection:
             return int(await connection.scalar(query) or 0)
 
@@ -107,13 +137,13 @@ class History:
         return found
 
 
-def _of_job(job: int, outcome: Lasting | None) -> list[ColumnElement[bool]]:
-    row, wanted = HistoryRow, Lasting if outcome is None else (outcome,)
-    return [row.job_id == job, row.outcome.in_([one.value for one in wanted])]
+def _ended(among: Among, outcome: Outcome | None) -> list[ColumnElement[bool]]:
+    wanted = LASTING if outcome is None else (outcome,)
+    return [HistoryRow.outcome.in_([one.value for one in wanted]), *among.where(HistoryRow)]
 
 
-def _record(row: Row[Any]) -> JobRecord:
-    return JobRecord(*_became(row), id=row.id, mapping=row.mapping)
+def _record(row: Row[Any]) -> EndedRecord:
+    return EndedRecord(*_became(row), id=row.id, mapping=row.mapping)
 
 
 def _event(row: Row[Any]) -> Event:

@@ -8,13 +8,13 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from daemon.store.coupling_rows import coupling, id_column, load_references
 from daemon.store.database import Database, chunks
-from daemon.store.history import JobRecord
+from daemon.store.history import EndedRecord
 from daemon.store.tables import CouplingRow, FailureRow
 from daemon.store.views import CouplingView, Failure, FailureCause, failure_of
 from schemas.naming import called
 from schemas.side import Side
 
-Record = TypeVar("Record", Failure, JobRecord)
+Record = TypeVar("Record", Failure, EndedRecord)
 
 
 class Pairs:
@@ -60,7 +60,7 @@ class Pairs:
         named = {one.id: one for one in await self.named([row for cause in causes for row in cause.examples])}
         return [replace(cause, examples=[named[row.id] for row in cause.examples]) for cause in causes]
 
-    async def _names(self, records: Sequence[Failure | JobRecord]) -> dict[tuple[str, Side, str], str]:
+    async def _names(self, records: Sequence[Failure | EndedRecord]) -> dict[tuple[str, Side, str], str]:
         wanted: dict[tuple[str, Side], set[str]] = {}
         for one in records:
             for side, key in _ids(one):
@@ -72,7 +72,7 @@ class Pairs:
         }
 
 
-def _ids(one: Failure | JobRecord) -> list[tuple[Side, str]]:
+def _ids(one: Failure | EndedRecord) -> list[tuple[Side, str]]:
     return [(side, key) for side, key in ((Side.SALES, one.sales_id), (Side.BC, one.bc_id)) if key]
 
 

@@ -13,6 +13,7 @@ from daemon.store import begun
 from daemon.store.columns import table_of
 from daemon.store.coupling_writes import write_couplings
 from daemon.store.database import upsert
+from daemon.store.ended import count, keep
 from daemon.store.failing import FAILING, fail, hold, newly_borne, resolve, skip_repeated, wake
 from daemon.store.history import remember
 from daemon.store.marks import read_again
@@ -44,7 +45,9 @@ async def record_batch(
     await wake(connection, telling)
     await _miss(connection, {one.mapping for one in telling if one.missed})
     await begun.end(connection, telling)
-    await remember(connection, telling, now)
+    kept = await remember(connection, telling, now)
+    plain = await keep(connection, final, now)
+    await count(connection, [*kept, *plain], applied, now)
     return final
 
 

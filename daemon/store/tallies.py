@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from daemon.store.blanks import Blanks
 from daemon.store.causes import Cause
+from daemon.store.ended import Ended, Lately
 from daemon.store.sharing import Shared
 from daemon.store.views import FailureCause, FailureCount, Views
 
@@ -26,7 +27,7 @@ class CauseList:
 
 
 class Tallies:
-    def __init__(self, views: Views, blanks: Blanks, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, views: Views, blanks: Blanks, ended: Ended, now: Callable[[], float] = time.monotonic) -> None:
         self._views = views
         self._couplings = Shared(views.coupling_counts, lambda counts: sum(counts.values()), now)
         self._failures = Shared(
@@ -34,6 +35,7 @@ class Tallies:
         )
         self._causes = Shared(views.cause_numbers, lambda counted: sum(number for _, number in counted), now)
         self._blanks = Shared(blanks.counts, lambda counts: sum(counts.values()), now)
+        self._lately = Shared(ended.lately, lambda found: found.counted, now)
 
     async def couplings(self) -> Mapping[str, int]:
         """By mapping."""
@@ -46,6 +48,10 @@ class Tallies:
     async def blanks(self) -> Mapping[str, int]:
         """By mapping."""
         return await self._blanks()
+
+    async def lately(self) -> Lately:
+        """How changes have ended in the last 24 hours."""
+        return await self._lately()
 
     async def open_failures(self, mapping: str | None = None, code: str | None = None, cause: str | None = None) -> int:
         """How many a list of those has."""
@@ -61,7 +67,7 @@ class Tallies:
         return CauseList(items, len(counted), sum(number for _, number in counted))
 
     async def close(self) -> None:
-        for one in (self._couplings, self._failures, self._causes, self._blanks):
+        for one in (self._couplings, self._failures, self._causes, self._blanks, self._lately):
             await one.close()
 
     async def _of(self, mapping: str | None, code: str | None, cause: str | None = None) -> Counted:

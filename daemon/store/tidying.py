@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, or_, select, update
 
 from daemon.store.database import Database
+from daemon.store.ended import forget
 from daemon.store.jobs import FINAL
 from daemon.store.tables import FailureRow, JobRow, RunRow
 from daemon.store.tables_begun import LateRow
@@ -13,10 +14,11 @@ from daemon.store.tables_of_alerts import UnreadableRow
 from daemon.store.tables_of_history import HistoryRow
 
 
-async def tidy(database: Database, before: datetime) -> int:
+async def tidy(database: Database, before: datetime, lately: datetime | None = None) -> int:
     """Removes runs that ended before then, unless a failure that is still open leads to one of their jobs
     (business-central-sync 3.9); how many. Couplings and commands stay: promises 2 and 8 rest on them. A write that was
-    lost before then comes no more."""
+    lost before then comes no more. How changes ended that no job counts is told from `lately` on, or
+    from before too."""
     run, job, failure = RunRow, JobRow, FailureRow
     needed = (
         select(job.id)
@@ -34,4 +36,5 @@ async def tidy(database: Database, before: datetime) -> int:
         await connection.execute(delete(UnreadableRow).where(UnreadableRow.at < before))
         await connection.execute(delete(LateRow).where(LateRow.created_at < before))
         await connection.execute(delete(HistoryRow).where(HistoryRow.at < before))
+        await forget(connection, before, lately or before)
         return int((await connection.execute(delete(run).where(*old))).rowcount)

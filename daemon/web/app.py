@@ -15,12 +15,12 @@ from daemon.web import (
     dead_letters,
     described,
     full_sync,
-    job_records,
     login,
     pages,
     pairs,
     probes,
     problems,
+    records,
     set_up,
     submitting,
 )
@@ -71,7 +71,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(submitting.router(services, guard))
     app.include_router(pages.router(services, renderer))
     app.include_router(full_sync.router(services.reader, renderer))
-    app.include_router(job_records.router(services.reader, renderer))
+    app.include_router(records.router(services.reader, renderer))
     app.include_router(pairs.router(services, renderer))
     app.include_router(dead_letters.router(services, guard, renderer))
     app.include_router(set_up.router(checks, guard, renderer))

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from schemas.checkup import State
 from schemas.job import Job, JobState, Keep, Run, RunKind, RunState
-from schemas.outcome import Lasting, Outcome
+from schemas.outcome import Outcome
 from schemas.side import Direction, Side
 from schemas.survey import Kind, by_kind
 
@@ -31,17 +31,9 @@ _TONES = {
 }
 _FAILURE_TONES = {"retrying": "busy", "waiting": "busy", "conflict": "warn", "skipped": "idle", "resolved": "ok"}
 _LISTED = frozenset(Kind) - {Kind.UNCHANGED}
-_COLUMNS = (
-    ("inserted", ("inserted",)),
-    ("modified", ("modified",)),
-    ("deleted", ("deleted",)),
-    ("coupled", ("coupled",)),
-    ("uncoupled", ("uncoupled",)),
-    ("unchanged", ("unchanged",)),
-    ("skipped or ignored", ("skipped", "ignored")),
-)
+_COLUMNS = ("inserted", "modified", "deleted", "coupled", "uncoupled", "unchanged", "skipped", "ignored")
 _LOOKING = (RunKind.PREVIEW, RunKind.MATCH, RunKind.VERIFY)
-_RARE = ("deleted", "uncoupled")
+_RARE = ("deleted", "uncoupled", "skipped", "ignored")
 # What a dry run has found, as it stands behind a number.
 _FORETOLD = {
     Kind.INSERT: "to insert",
@@ -97,6 +89,11 @@ def moment_of(text: str) -> Markup | str:
     return moment(datetime.fromisoformat(text))
 
 
+def clock(value: datetime) -> str:
+    """The time of day, in UTC."""
+    return f"{value.astimezone(UTC):%H:%M} UTC"
+
+
 def arrow(direction: Direction) -> str:
     return _ARROWS[direction]
 
@@ -143,19 +140,10 @@ def count(job: Job, outcome: str) -> int:
     return job.failed if outcome == Outcome.FAILED else job.counters.get(Outcome(outcome), 0)
 
 
-def counts(job: Job, outcomes: Sequence[str]) -> int:
-    return sum(count(job, one) for one in outcomes)
-
-
-def lasting(outcome: str) -> bool:
-    """Is what has ended so kept one by one?"""
-    return outcome in list(Lasting)
-
-
-def run_columns(jobs: Sequence[Job]) -> list[tuple[str, tuple[str, ...]]]:
+def run_columns(jobs: Sequence[Job]) -> list[str]:
     """How the records of a run's jobs have ended, but for those that failed: every outcome is in one of them."""
     there = {outcome.value for job in jobs for outcome, number in job.counters.items() if number}
-    return [each for each in _COLUMNS if each[0] not in _RARE or each[0] in there]
+    return [each for each in _COLUMNS if each not in _RARE or each in there]
 
 
 def whole(job: Job) -> int:
@@ -211,6 +199,7 @@ _FILTERS = (
     span,
     moment,
     moment_of,
+    clock,
     arrow,
     tone,
     failure_tone,
@@ -218,8 +207,6 @@ _FILTERS = (
     kind,
     took,
     count,
-    counts,
-    lasting,
     run_columns,
     whole,
     told,

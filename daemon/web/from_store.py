@@ -8,19 +8,19 @@ from typing import Any
 
 from daemon.metrics import Figures
 from daemon.store.blanks import Blank
+from daemon.store.ended import Lately
 from daemon.store.engine import Store
 from daemon.store.figures import failures, lags
-from daemon.store.history import JobRecord
+from daemon.store.history import EndedRecord
 from daemon.store.views import Failure, FailureCause
 from daemon.web.as_shown import coupled_of, found_of, last_run_of, status_of
 from daemon.web.formats import percent
 from daemon.web.paging import micros, moment
 from daemon.web.ports import Causes, CommandStatus, Coupled, Found, MappingStatus, Page, SideStatus, Spot, T
-from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
+from daemon.web.wanted import Wanted, WantedJobs, WantedRecords, WantedRuns
 from schemas.job import Job, MappingState, Run, RunKind, RunState
 from schemas.mapping import Mappings
 from schemas.mapping_diff import commands as owed_commands
-from schemas.outcome import Lasting
 from schemas.side import Direction
 
 
@@ -167,12 +167,17 @@ class StoreReader:
         return Page([found_of(one, mapping) for _, mapping, one in page.items], 0, page.after)
 
     async def records(
-        self, job: int, outcome: Lasting | None, offset: int, limit: int, after: Spot | None = None
-    ) -> Page[JobRecord]:
-        history, place = self.store.history, (after[0],) if after else None
-        found = await self.store.pairs.named(await history.of_job(job, outcome, limit + 1, offset, place))
-        total = await history.count_of_job(job, outcome)
-        return _page(found, offset, limit, lambda one: (one.id,), total)
+        self, wanted: WantedRecords, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[EndedRecord]:
+        ended, lately = self.store.ended, wanted.job is None
+        among = replace(ended.day() if wanted.job is None else ended.of(wanted.job), mapping=wanted.mapping)
+        behind = (moment(after[0]), after[1]) if after and lately else after
+        found = await self.store.pairs.named(await ended.listed(among, wanted.outcome, limit + 1, offset, behind))
+        total = await ended.number(among, wanted.outcome)
+        return _page(found, offset, limit, lambda one: (micros(one.at), one.id) if lately else (one.id,), total)
+
+    async def lately(self) -> Lately:
+        return await self.store.tallies.lately()
 
     async def command(self, number: str) -> CommandStatus | None:
         found = await self.store.commands.get(number)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.store.views import Failure
+from daemon.web.day import bars
 from daemon.web.parameters import JobNumber, Offset
 from daemon.web.ports import Causes, Page, Reader, Services
 from daemon.web.rendering import PAGE, Renderer
@@ -139,10 +140,11 @@ def _wanted_jobs(mapping: str, state: str, run: str) -> WantedJobs:
 
 
 async def _overview(services: Services) -> dict[str, Any]:
-    reader, now = services.reader, datetime.now(UTC)
-    uptime = (now - services.started).total_seconds()
+    reader = services.reader
     # Side by side: with a million couplings and as many failures, counting is what takes long.
-    mappings, causes = await asyncio.gather(reader.mappings(), reader.causes(Wanted(), 0, FIRST_CAUSES))
+    mappings, causes, lately = await asyncio.gather(
+        reader.mappings(), reader.causes(Wanted(), 0, FIRST_CAUSES), reader.lately()
+    )
     return {
         "sides": await reader.sides(),
         "unready": by_side(await services.unready()),
@@ -151,10 +153,10 @@ async def _overview(services: Services) -> dict[str, Any]:
         "letters": sum((await reader.dead_letters()).values()),
         "active": await shown(reader, await reader.active_runs()),
         "ended": (await reader.runs(WantedRuns(states=ENDED), LAST_RUNS)).items,
-        "outcomes": services.metrics.outcomes(),
+        "lately": lately,
+        "bars": bars(lately),
         "endings": [outcome.value for outcome in Outcome],
-        "uptime": uptime,
-        "per_minute": services.metrics.lately(int(now.timestamp() * 1000)) / (max(1.0, min(uptime, 300.0)) / 60),
+        "uptime": (datetime.now(UTC) - services.started).total_seconds(),
         "summary": services.summary,
     }
 

@@ -8,17 +8,17 @@ from typing import Any, Generic, Protocol, TypeVar
 from daemon.letters import PutBack
 from daemon.metrics import Metrics
 from daemon.store.blanks import Blank
-from daemon.store.history import JobRecord
+from daemon.store.ended import Lately
+from daemon.store.history import EndedRecord
 from daemon.store.views import Failure, FailureCause
 from daemon.tail import Tail
 from daemon.web.access import Access
-from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
+from daemon.web.wanted import Wanted, WantedJobs, WantedRecords, WantedRuns
 from schemas.checkup import Checked
 from schemas.command import Command
 from schemas.errors import Problem
 from schemas.explanation import Explanation
 from schemas.job import Job, JobState, Run, RunState
-from schemas.outcome import Lasting
 from schemas.side import Direction, Side
 
 T = TypeVar("T")
@@ -235,10 +235,12 @@ class Reader(Protocol):
         """The same of all jobs of a run."""
 
     async def records(
-        self, job: int, outcome: Lasting | None, offset: int, limit: int, after: Spot | None = None
-    ) -> Page[JobRecord]:
-        """The records of a job with this outcome, newest first; None: with any of them."""
-        ...
+        self, wanted: WantedRecords, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[EndedRecord]:
+        """The newest first."""
+
+    async def lately(self) -> Lately:
+        """How changes have ended in the last 24 hours."""
 
     async def couplings(
         self, mapping: str | None, text: str, offset: int, limit: int, after: Spot | None = None

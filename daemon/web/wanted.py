@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from schemas.job import JobState, RunKind, RunState
+from schemas.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,13 @@ class WantedRuns:
 
     kinds: Collection[RunKind] = ()
     states: Collection[RunState] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRecords:
+    """How which records ended: those of a job, or (None) all of the last 24 hours; of one mapping, if it is named; with
+    this outcome, or (None) any that is lasting."""
+
+    job: int | None = None
+    outcome: Outcome | None = None
+    mapping: str | None = None

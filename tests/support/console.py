@@ -13,6 +13,7 @@ PAGES = (
     *(
         "/jobs/4/records",
         "/jobs/4/records?outcome=modified",
+        "/records?outcome=unchanged",
         "/errors?cause=c0ffee",
         "/errors?cause=deadbeef",
         "/couplings",

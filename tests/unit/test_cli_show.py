@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from daemon.cli import findings, records, show, survey
 from daemon.cli.app import app
 from daemon.cli.output import print_table
-from daemon.store.history import JobRecord
+from daemon.store.history import EndedRecord
 from schemas.command_outcome import job_dict
 from schemas.job import Job, JobState
-from schemas.outcome import Lasting, Outcome
+from schemas.outcome import Outcome
 from schemas.side import Direction
 from schemas.survey import Finding, Kind
 
@@ -48,10 +48,11 @@ def told(monkeypatch: pytest.MonkeyPatch, found: Any, *words: str, columns: str 
 
 def status(monkeypatch: pytest.MonkeyPatch, runs: list[dict[str, Any]], **mapping: Any) -> str:
     letters = mapping.pop("dead_letters", 0)
-    found = {**UP, "dead_letters": letters, "runs": runs, "mappings": [{"name": "CUSTOMER", **QUIET, **mapping}]}
+    found = {**UP, **DAY, "dead_letters": letters, "runs": runs, "mappings": [{"name": "CUSTOMER", **QUIET, **mapping}]}
     return told(monkeypatch, found, "status")
 
 
+DAY = {"per_minute": 12.4, "last_day": {"modified": 1200, "unchanged": 34}}
 BC = {"side": "bc", "url": "https://bc.example.com", "up": True, "detail": "", "checked": "2026-11-29T01:14:58Z"}
 UP: dict[str, Any] = {"sides": [BC], "away": ""}
 RUN = {"id": "r-1", "kind": "full-sync", "state": "done", "mappings": ["CUSTOMER"]}
@@ -81,12 +82,23 @@ def test_status_ends_with_what_waits_for_a_person(
 
 
 def test_status_asks_for_nothing_when_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert status(monkeypatch, [RUN]).splitlines()[-1].split() == ["r-1", "full-sync", "done"]
+    run, day = status(monkeypatch, [RUN]).splitlines()[-2:]
+    assert run.split() == ["r-1", "full-sync", "done"]
+    assert day == "1,234 changes in the last 24 hours: 1,200 modified, 34 unchanged; now 12 a minute"
+
+
+def test_how_records_ended_is_told_of_all_mappings(monkeypatch: pytest.MonkeyPatch) -> None:
+    became = Direction.TO_SALES, Outcome.MODIFIED, "b-1", "s-1", ["city"], {}
+    one = records.record(EndedRecord(AT, *became, id=1, mapping="CUSTOMER", name="Adatum"))
+    moment = AT.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    lines = told(monkeypatch, [one], "ended").splitlines()
+    assert lines == [f"{moment}  CUSTOMER  BC → Sales  Adatum  b-1 ↔ s-1", "    modified: city"]
+    assert told(monkeypatch, [], "ended") == "No record ended so in the last 24 hours.\n"
 
 
 def test_status_tells_of_a_side_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     down = {"sides": [{**BC, "up": False, "detail": "Connection refused."}], "away": ""}
-    found = {**down, "dead_letters": 0, "runs": [RUN], "mappings": [{"name": "CUSTOMER", **QUIET}]}
+    found = {**down, **DAY, "dead_letters": 0, "runs": [RUN], "mappings": [{"name": "CUSTOMER", **QUIET}]}
     said = told(monkeypatch, found, "status")
     assert "Business Central is down: Connection refused. (https://bc.example.com)" in said
     away = {**found, "sides": [], "away": "No daemon is running here."}
@@ -224,7 +236,7 @@ class Carrying:
     def records(self, *asked: Any) -> list[dict[str, Any]]:
         self.asked.append(asked)
         became = Direction.TO_SALES, Outcome.MODIFIED, "b-1", "s-1", ["city", "name"], {"city": "Linz", "fax": None}, 9
-        one = records.record(JobRecord(AT, *became, id=1, mapping="CUSTOMER", name="Adatum"))
+        one = records.record(EndedRecord(AT, *became, id=1, mapping="CUSTOMER", name="Adatum"))
         return [one] * min(self._kept, asked[-1] or self._kept)
 
 
@@ -244,7 +256,7 @@ def test_a_job_tells_what_became_of_its_records(monkeypatch: pytest.MonkeyPatch)
         "    modified: city, name; city 'Linz' was written over; fax nothing lost to an edit there",
     ]
     assert "No failed records." not in lines
-    assert desk.asked == [(9, Lasting.MODIFIED, records.FIRST + 1)]
+    assert desk.asked == [(9, Outcome.MODIFIED, records.FIRST + 1)]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +266,7 @@ def test_a_job_tells_what_became_of_its_records(monkeypatch: pytest.MonkeyPatch)
         (21, 21, ["--all"], 21, ""),
         (21, 20, [], 20, "20 of 21 are listed: what became of a record is kept for store.keep_days."),
         (1, 0, [], 0, "0 of 1 are listed: what became of a record is kept for store.keep_days."),
-        (0, 0, [], 0, "No record was modified."),
+        (0, 0, [], 0, "No record ended as modified."),
     ],
 )
 def test_a_job_says_how_to_see_all_of_its_records_or_why_some_are_not_there(
@@ -268,7 +280,7 @@ def test_a_job_says_how_to_see_all_of_its_records_or_why_some_are_not_there(
 def test_as_json_a_job_tells_all_of_its_records(monkeypatch: pytest.MonkeyPatch) -> None:
     lines, desk = carried(monkeypatch, 50, 50, "--json")
     found = json.loads("".join(lines))
-    assert (found["modified"], len(found["records"]), desk.asked) == (50, 50, [(9, Lasting.MODIFIED, None)])
+    assert (found["modified"], len(found["records"]), desk.asked) == (50, 50, [(9, Outcome.MODIFIED, None)])
     assert (found["records"][0]["wrote"], found["records"][0]["overruled"]["city"]) == (["city", "name"], "Linz")
 
 

@@ -66,7 +66,7 @@ def completed(*words: str, shell: str = "bash") -> list[str]:
 def test_commands_and_choices_are_completed(folder: Path) -> None:
     assert completed("full") == ["full-sync"]
     assert completed("answer", "some-run", "k") == ["keep"]
-    assert completed("job", "4", "--outcome", "") == ["inserted", "modified", "deleted", "coupled", "uncoupled"]
+    assert completed("job", "4", "--outcome", "") == list(Outcome)
 
 
 def test_ones_own_mappings_are_completed_although_the_secrets_are_not_set_in_this_shell(folder: Path) -> None:

@@ -15,7 +15,7 @@ from daemon.cli.output import print_json, print_table
 from daemon.cli.progress import RunProgress
 from schemas.command_outcome import CommandOutcome
 from schemas.job import RunState
-from schemas.outcome import Lasting
+from schemas.outcome import Outcome
 from schemas.visible import visible, visible_json
 
 # A cursor that moves, a title that changes, a colour, a second line, text that runs backwards, half a character.
@@ -83,7 +83,7 @@ def test_tables_lists_and_progress(capsys: pytest.CaptureFixture[str], monkeypat
     findings.print_records([{**ROW, "kind": "conflict", "label": message, "detail": {}}], "run")
     became = {"outcome": "modified", "wrote": [message], "overruled": {HOSTILE: message}, "name": message}
     records.print_records(
-        [{**ROW, **became, "at": "2025-03-01T12:00:00+00:00"}], {"id": 1, "modified": 1}, Lasting.MODIFIED
+        [{**ROW, **became, "at": "2025-03-01T12:00:00+00:00"}], {"id": 1, "modified": 1}, Outcome.MODIFIED
     )
     job = {"id": 1, "state": "failed", "read": 0, "settled": 0, "total": 0, "found": {}, "message": message}
     with RunProgress() as progress:

@@ -49,6 +49,8 @@ JOB = job_dict(Job(5, "r-1", "CUSTOMER", Direction.TO_BC, JobState.RUNNING, NOW,
 def page(width: int = 100, **more: Any) -> str:
     found = {
         "dead_letters": 0,
+        "per_minute": 3,
+        "last_day": {"modified": 40},
         "runs": [RUN],
         "mappings": [CUSTOMER],
         "jobs": [],
@@ -77,6 +79,10 @@ def test_it_shows_both_sides_and_why_one_is_down() -> None:
 def test_it_shows_each_mapping_with_lag_couplings_and_failures() -> None:
     late = {**CUSTOMER, "lag": {"to_sales": 3.0, "to_bc": 900.0}, "failures": 12, "paused": True}
     assert line(page(mappings=[late]), "BC ↔ Sales") == "CUSTOMER BC ↔ Sales 15 min 8,412 12 paused"
+
+
+def test_it_shows_how_much_there_is_to_do() -> None:
+    assert "40 changes in the last 24 hours: 40 modified; now 3 a minute" in page()
 
 
 def test_it_shows_what_is_running_and_how_far_it_is() -> None:

@@ -234,6 +234,26 @@ ADDED = {
     },
     "0016": lambda n: {"failures": {"sequence": 2**40 + n}},
     "0017": lambda n: {"history": {"job_id": n}},
+    "0018": lambda n: {
+        "ended_records": {
+            "id": n,
+            "at": AT,
+            "mapping": "CUSTOMER",
+            "direction": "to_sales",
+            "outcome": "unchanged",
+            "job_id": n,
+            "number": 2,
+            "keys": [f"b{n}", f"c{n}"],
+        },
+        "ended_counts": {
+            "minute": n,
+            "mapping": "CUSTOMER",
+            "direction": "to_sales",
+            "outcome": "unchanged",
+            "partition": 0,
+            "number": 2,
+        },
+    },
 }
 
 

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import insert
 
 from daemon.store.engine import Store
-from daemon.store.history import LAST
+from daemon.store.history import LAST, Among
 from daemon.store.tables_of_history import HistoryRow
 from daemon.store.tidying import tidy
 from schemas.explanation import Event
-from schemas.outcome import Lasting, Outcome
+from schemas.outcome import Outcome
 from schemas.side import Direction, Side
 
 from .asking import asked
@@ -83,14 +83,14 @@ async def test_what_a_job_did_is_told_newest_first_and_by_outcome(store: Store, 
     modified = replace(made[1], outcome=Outcome.MODIFIED, wrote=("name", "fax"), overruled={"fax": None})
     await store.memory.record([modified, ended("b2", Outcome.UNCHANGED, job=JOB), failed("b9", job=JOB)], NOWHERE)
 
-    newest, *others = await store.history.of_job(JOB, None, 9)
+    newest, *others = await store.history.listed(Among(JOB), None, 9)
     assert (newest.mapping, newest.at, newest.direction, newest.job) == (CUSTOMER, at, Direction.TO_SALES, JOB)
     assert (newest.outcome, newest.bc_id, newest.sales_id) == (Outcome.MODIFIED, "b1", "s1")
     assert (newest.wrote, newest.overruled) == (["fax", "name"], {"fax": None})
     assert [one.bc_id for one in others] == ["b2", "b1", "b0"]
-    assert await store.history.of_job(JOB, Lasting.INSERTED, 9) == others
-    assert await store.history.of_job(JOB, Lasting.DELETED, 9) == []
-    counts = [await store.history.count_of_job(JOB, one) for one in (None, Lasting.INSERTED, Lasting.DELETED)]
+    assert await store.history.listed(Among(JOB), Outcome.INSERTED, 9) == others
+    assert await store.history.listed(Among(JOB), Outcome.DELETED, 9) == []
+    counts = [await store.history.number(Among(JOB), one) for one in (None, Outcome.INSERTED, Outcome.DELETED)]
     assert counts == [4, 3, 0]
 
 
@@ -98,8 +98,8 @@ async def test_a_settled_conflict_that_left_the_partner_as_it_was_is_none_of_wha
     """It is counted as unchanged, and stands in the history of its pair."""
     lost = ended("b2", Outcome.UNCHANGED, job=JOB, overruled={"city": "Linz"}, partner="s2")
     await store.memory.record([coupled("b1", "s1", job=JOB), lost], NOWHERE)
-    assert [one.bc_id for one in await store.history.of_job(JOB, None, 9)] == ["b1"]
-    assert await store.history.count_of_job(JOB, None) == 1
+    assert [one.bc_id for one in await store.history.listed(Among(JOB), None, 9)] == ["b1"]
+    assert await store.history.number(Among(JOB), None) == 1
     assert len(await store.history.of(CUSTOMER, {Side.BC: "b2"})) == 1
 
 
@@ -107,18 +107,18 @@ async def test_what_a_job_did_is_paged(store: Store) -> None:
     for n in range(7):
         outcome = Outcome.MODIFIED if n % 2 else Outcome.INSERTED
         await store.memory.record([coupled(f"b{n}", f"s{n}", job=JOB, outcome=outcome)], NOWHERE)
-    first = await store.history.of_job(JOB, Lasting.INSERTED, 2)
+    first = await store.history.listed(Among(JOB), Outcome.INSERTED, 2)
     assert [one.bc_id for one in first] == ["b6", "b4"]
     await store.memory.record([coupled("b8", "s8", job=JOB, outcome=Outcome.INSERTED)], NOWHERE)
-    behind = await store.history.of_job(JOB, Lasting.INSERTED, 9, after=(first[-1].id,))
+    behind = await store.history.listed(Among(JOB), Outcome.INSERTED, 9, after=(first[-1].id,))
     assert [one.bc_id for one in behind] == ["b2", "b0"]
-    assert [one.bc_id for one in await store.history.of_job(JOB, None, 2, 3)] == ["b4", "b3"]
+    assert [one.bc_id for one in await store.history.listed(Among(JOB), None, 2, 3)] == ["b4", "b3"]
 
 
 async def test_a_record_of_a_job_has_its_name_as_long_as_it_is_coupled(store: Store) -> None:
     await store.memory.record([coupled("b1", "s1", job=JOB), coupled("b2", "s2", job=JOB)], NOWHERE)
     await store.memory.record([replace(uncoupled("b2"), partner="s2")], NOWHERE)
-    named = await store.pairs.named(await store.history.of_job(JOB, None, 9))
+    named = await store.pairs.named(await store.history.listed(Among(JOB), None, 9))
     assert [(one.bc_id, one.name) for one in named] == [("b2", ""), ("b1", "Æther Ltd")]
 
 
@@ -139,9 +139,9 @@ async def test_a_few_records_of_a_large_job_are_found_without_a_look_through_all
         await connection.execute(insert(HistoryRow), rows)
     analyse(url)
     with asked(store) as statements:
-        assert len(await store.history.of_job(JOB, Lasting.MODIFIED, 51)) == 1
-        assert await store.history.count_of_job(JOB, Lasting.MODIFIED) == 1
-        assert len(await store.history.of_job(JOB, Lasting.INSERTED, 51)) == 51
+        assert len(await store.history.listed(Among(JOB), Outcome.MODIFIED, 51)) == 1
+        assert await store.history.number(Among(JOB), Outcome.MODIFIED) == 1
+        assert len(await store.history.listed(Among(JOB), Outcome.INSERTED, 51)) == 51
     found = costs(url, statements, "history")
     assert len(found) >= 2
     # SQLite counts some dozen steps for each row.

@@ -15,7 +15,8 @@ from daemon.letter_rows import row_of
 from daemon.letters import PutBack
 from daemon.metrics import Metrics
 from daemon.store.blanks import Blank
-from daemon.store.history import JobRecord
+from daemon.store.ended import Lately, Slot, half_hour
+from daemon.store.history import EndedRecord
 from daemon.store.views import Failure, FailureCause
 from daemon.web import Access, Services, create_app
 from daemon.web.ports import (
@@ -30,7 +31,7 @@ from daemon.web.ports import (
     SideStatus,
     Spot,
 )
-from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
+from daemon.web.wanted import Wanted, WantedJobs, WantedRecords, WantedRuns
 from schemas import rows
 from schemas.change import Change, Op
 from schemas.checkup import Checked, fine, warning, wrong
@@ -42,7 +43,7 @@ from schemas.explanation import Event, Explanation, Trouble
 from schemas.flags import Flags
 from schemas.job import Job, JobState, Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
-from schemas.outcome import Lasting, Outcome, Settled
+from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 from schemas.topics import Topics
 from tests.support.made import BC_ID, SALES_ID
@@ -82,6 +83,7 @@ class FakeReader:
         self.commands: dict[str, CommandStatus] = {}
         self.logged: dict[str, dict] = {}
         self.letters: dict[str, int] = {}
+        self.day = day()
 
     async def sides(self) -> Sequence[SideStatus]:
         return self.side_list
@@ -194,11 +196,16 @@ class FakeReader:
         return await self.findings(FORETOLD if run == "dry" else 0, kind, 0, limit, after)
 
     async def records(
-        self, job: int, outcome: Lasting | None, offset: int, limit: int, after: Spot | None = None
-    ) -> Page[JobRecord]:
-        """Only of one job."""
-        found = [job_record(n, outcome or Lasting.MODIFIED) for n in range(60)]
-        return page(found if job == CARRYING else [], offset, limit, after)
+        self, wanted: WantedRecords, offset: int, limit: int, after: Spot | None = None
+    ) -> Page[EndedRecord]:
+        """Only of one job, and of the day, only of one mapping."""
+        lately = wanted.job is None
+        found = [job_record(n, wanted.outcome or Outcome.MODIFIED) for n in range(60)]
+        there = wanted.mapping in (None, "CUSTOMER") if lately else wanted.job == CARRYING
+        return page(found if there else [], offset, limit, after, lambda n: (0, n) if lately else (n,))
+
+    async def lately(self) -> Lately:
+        return self.day
 
     async def couplings(
         self, mapping: str | None, text: str, offset: int, limit: int, after: Spot | None = None
@@ -281,10 +288,17 @@ def mapping_statuses() -> list[MappingStatus]:
 FORETOLD, CARRYING = 90, 4
 
 
-def job_record(n: int, outcome: Lasting) -> JobRecord:
+def job_record(n: int, outcome: Outcome) -> EndedRecord:
     ids = f"5d115c9c-44e3-ea11-bb43-{n:012x}", f"91e2ab10-3c4d-4f10-9a1f-{n:012x}"
     became = Direction.TO_SALES, Outcome(outcome), *ids, ["address1_city"], {"address1_city": NAME}, CARRYING
-    return JobRecord(ago(n), *became, id=n, mapping="CUSTOMER", name=NAME)
+    return EndedRecord(ago(n), *became, id=n, mapping="CUSTOMER", name=NAME)
+
+
+def day() -> Lately:
+    """Some of each outcome, most of them a while ago."""
+    slots = [Slot(half_hour(ago(3600 * hours)), number) for hours, number in ((20, 12), (3, 2_400), (0, 250))]
+    outcomes = {outcome: len(outcome) * 41 for outcome in Outcome if outcome is not Outcome.DELETED}
+    return Lately(ago(86_400), 50, outcomes, slots, 3)
 
 
 def foretold() -> Job:

@@ -13,7 +13,7 @@ HUGE = 2**70
         (f"/api/jobs/{HUGE}", 422),
         (f"/api/jobs/{HUGE}/findings", 422),
         (f"/api/jobs/{HUGE}/records", 422),
-        ("/api/jobs/1/records?outcome=unchanged", 422),
+        ("/api/jobs/1/records?outcome=nonsense", 422),
         ("/api/jobs/1/records?offset=1", 422),
         (f"/api/failures?job={HUGE}", 422),
         (f"/api/jobs/{2**31}", 422),

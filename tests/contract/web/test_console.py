@@ -2,19 +2,15 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import httpx
 import pytest
 
 from daemon.web.ports import CommandStatus
-from schemas.change import Change, Op
 from schemas.command import Answer, FullSync, Pause, Resume, Sync, Uncouple
 from schemas.errors import Problem, Refused, Unreachable
 from schemas.job import Keep, RunState
-from schemas.outcome import Outcome, Settled
-from schemas.side import Side
 
 from .conftest import FORETOLD, LOOKUP, NOW, RUN, World, foretold
 
@@ -131,17 +127,6 @@ async def test_a_paused_mapping_has_no_lag(world, browser):
     world.reader.mapping_list = [replace(world.reader.mapping_list[3], paused_at=NOW, lag={})]
     row = (await browser.get("/")).text.partition('<th class="n">Lag to BC</th>')[2].partition("</table>")[0]
     assert row.count('<span class="faint">paused</span>') == 2
-
-
-async def test_the_rate_is_that_of_the_last_five_minutes(world, browser):
-    def per_minute(text: str) -> str:
-        return re.search(r"<dt>per minute</dt><dd><span[^>]*>([^<]*)<", text)[1]
-
-    assert per_minute((await browser.get("/")).text) == "0", "what ended at the start of time counts no more"
-    change = Change(Op.UPDATE, Side.BC, "customers", "1", {}, "v", 1, 1, 1)
-    now_ms = int(datetime.now(UTC).timestamp() * 1000)
-    world.metrics.record([Settled(change, "CUSTOMER", Outcome.UNCHANGED)] * 50, now_ms - 1000)
-    assert per_minute((await browser.get("/")).text) == "10"
 
 
 async def test_the_overview_lists_the_last_runs(world, browser):

@@ -8,14 +8,14 @@ import pytest
 from consumers.ports import Applied
 from daemon.store.engine import open_store
 from daemon.web.from_store import StoreReader
-from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
+from daemon.web.wanted import Wanted, WantedJobs, WantedRecords, WantedRuns
 from producers.ports import Published
 from schemas.change import Change, Op
 from schemas.coupling import Coupling, Half
 from schemas.errors import Problem
 from schemas.job import JobState, Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
-from schemas.outcome import Lasting, Outcome, Settled
+from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
 from schemas.survey import Finding, Kind
 
@@ -213,13 +213,37 @@ async def test_findings_of_a_job_by_kind_and_page(reader, store):
 async def test_what_a_job_did_by_outcome_and_page_with_names(store, reader):
     made = [settled(f"c{n}", Outcome.INSERTED, job=7) for n in range(3)]
     await record(store, *made, replace(made[0], outcome=Outcome.MODIFIED, wrote=("name",)), settled("c9"))
-    page = await reader.records(7, Lasting.INSERTED, 0, 2)
+    page = await reader.records(WantedRecords(7, Outcome.INSERTED), 0, 2)
     assert ([one.bc_id for one in page.items], page.total) == (["c2", "c1"], 3)
     assert page.items[0].name == "Æther c2"
-    behind = await reader.records(7, Lasting.INSERTED, 0, 2, page.after)
+    behind = await reader.records(WantedRecords(7, Outcome.INSERTED), 0, 2, page.after)
     assert ([one.bc_id for one in behind.items], behind.more, behind.total) == (["c0"], False, 3)
-    every = await reader.records(7, None, 1, 9)
+    every = await reader.records(WantedRecords(7), 1, 9)
     assert ([one.bc_id for one in every.items], every.total) == (["c2", "c1", "c0"], 4)
+
+
+async def test_what_left_records_as_they_were_is_told_by_page_with_names(store, reader):
+    await record(store, *(settled(f"c{n}", Outcome.INSERTED) for n in range(3)))
+    await record(store, *(settled(f"c{n}", Outcome.UNCHANGED, job=7) for n in range(3)))
+    wanted = WantedRecords(7, Outcome.UNCHANGED)
+    page = await reader.records(wanted, 0, 2)
+    assert ([one.name for one in page.items], page.total) == (["Æther c2", "Æther c1"], 3)
+    behind = await reader.records(wanted, 0, 2, page.after)
+    assert ([one.bc_id for one in behind.items], behind.more) == (["c0"], False)
+    assert [one.bc_id for one in (await reader.records(wanted, 2, 2)).items] == ["c0"]
+
+
+async def test_how_the_last_day_ended(store, reader):
+    await record(store, *(settled(f"c{n}", Outcome.INSERTED) for n in range(3)), settled("c1", Outcome.UNCHANGED))
+    lately = await reader.lately()
+    assert (lately.outcomes, lately.changes) == ({Outcome.INSERTED: 3, Outcome.UNCHANGED: 1}, 4)
+    inserted = ["c2", "c1", "c0"]
+    for outcome, whole in ((Outcome.INSERTED, inserted), (Outcome.UNCHANGED, ["c1"]), (None, inserted)):
+        wanted = WantedRecords(None, outcome, "CUSTOMER")
+        page = await reader.records(wanted, 0, 2)
+        behind = (await reader.records(wanted, 0, 2, page.after)).items if page.after else []
+        assert ([one.bc_id for one in (*page.items, *behind)], page.total) == (whole, len(whole))
+        assert (await reader.records(WantedRecords(None, outcome, "CONTACTS"), 0, 2)).items == []
 
 
 async def test_failures_of_coupled_records_have_their_name(store, reader):
