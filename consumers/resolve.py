@@ -9,6 +9,7 @@ from consumers.decide import Modify
 from consumers.translate import joined_alike, may_be_owed, rounded, same
 from schemas import rows
 from schemas.coupling import Half
+from schemas.field_mapping import When
 from schemas.mapping import OnUpdateConflict, TableMapping
 from schemas.outcome import Outcome, Settled
 from schemas.side import Direction, Side
@@ -103,7 +104,28 @@ def _conflict(item: Modify, now: Half, clashing: set[str]) -> Settled:
     }
     problem = problems.conflict(item.mapping, item.coupling, item.change, told)
     end = Settled(item.change, item.mapping.name, Outcome.CONFLICT, partner=now.id, problem=problem)
-    return replace(end, refused=item.left_nothing)
+    return replace(end, refused=item.left_nothing, clashing=_pairs(item.mapping, item.destination, clashing))
+
+
+def _pairs(mapping: TableMapping, side: Side, names: set[str]) -> tuple[str, ...]:
+    """The fields in conflict, each with those of the other side: as a change from there would name them too."""
+    hit = [one for one in _tied(mapping) if one[side] & names]
+    told = (" ↔ ".join("+".join(sorted(one[each])) for each in Side) for one in hit)
+    return tuple(sorted(told)) or tuple(sorted(names))
+
+
+def _tied(mapping: TableMapping) -> list[dict[Side, set[str]]]:
+    """The fields that keep travelling both ways, by what is carried together: two opposite lines may name more on one
+    side than on the other. One of new records only is noticed from a single side.
+    """
+    tied: list[dict[Side, set[str]]] = []
+    for rule in (one for one in mapping.fields if one.when is When.ALWAYS and mapping.both_ways(one)):
+        fields = {side: set(rule.fields(side)) for side in Side}
+        for known in [one for one in tied if any(one[side] & fields[side] for side in Side)]:
+            tied.remove(known)
+            fields = {side: fields[side] | known[side] for side in Side}
+        tied.append(fields)
+    return tied
 
 
 def _settled(item: Modify, now: Half) -> Settled:

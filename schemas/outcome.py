@@ -47,7 +47,8 @@ class Settled:
     `superseded`: a newer version decides (promise 3); this one is counted, and says nothing about the record.
     `wrote`: the partner's fields that a change was written to. `overruled`: values that are nowhere any
     more, by the partner's names: of what was edited on both sides, that of the side that lost (business-central-sync
-    3.6), and the partner's that were written over without ever having been agreed on.
+    3.6), and the partner's that were written over without ever having been agreed on. `clashing`: what a conflict is
+    about, each pair of fields by a name that is the same whichever side's change tells it.
     """
 
     change: Change
@@ -68,6 +69,7 @@ class Settled:
     superseded: bool = False
     wrote: tuple[str, ...] = ()
     overruled: Mapping[str, object] = field(default_factory=dict)
+    clashing: tuple[str, ...] = ()
 
     @property
     def direction(self) -> Direction:

@@ -17,7 +17,7 @@ class Side(StrEnum):
 
 
 class Direction(StrEnum):
-    """The direction of a mapping, of a field, or (never BOTH) of a job and a change."""
+    """The direction of a mapping, of a field, of a cause of failures, or (never BOTH) of a job and a change."""
 
     TO_SALES = "to_sales"
     TO_BC = "to_bc"

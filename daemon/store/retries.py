@@ -1,6 +1,6 @@
 """Which failed records are due again, and which are left alone (`producers.retry.Failures`, promise 7)."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain, groupby, zip_longest
 from typing import Any
@@ -16,6 +16,7 @@ from daemon.store.tables import FailureRow, OwedReferenceRow
 from daemon.store.waking import LateWakes
 from producers.retry import Due
 from schemas.change import Version
+from schemas.outcome import Outcome
 from schemas.side import Direction, Side
 
 _PAGE = 500
@@ -91,14 +92,15 @@ class Retries:
             return frozenset(await connection.scalars(query.where(row.resolved_at.is_(None)).distinct()))
 
     async def hit(self, mapping: str, causes: Iterable[str], until: datetime | None) -> AsyncIterator[list[Ids]]:
-        """Both ids of the records of a mapping that fail for these causes, page by page, as far as they are known. What
-        ends meanwhile, and what began to fail after `until`, is left out.
+        """Both ids of the records of a mapping that fail for these causes, page by page, as far as they are known; of a
+        conflict once. What ends meanwhile, and what began to fail after `until`, is left out.
         """
-        row = FailureRow
+        row, clashing = FailureRow, set[Ids]()
         for cause in causes:  # in the order of an index, which there is within each
             after = 0
-            query = select(row.id, row.bc_id, row.sales_id).where(row.mapping == mapping, row.cause == cause)
-            query = query.where(row.resolved_at.is_(None), *(() if until is None else (row.first_at <= until,)))
+            query = select(row.id, row.bc_id, row.sales_id, row.outcome)
+            query = query.where(row.mapping == mapping, row.cause == cause, row.resolved_at.is_(None))
+            query = query.where(*(() if until is None else (row.first_at <= until,)))
             query = query.order_by(row.id).limit(_PAGE)
             while True:
                 async with self._database.read() as connection:
@@ -106,7 +108,8 @@ class Retries:
                 if not found:
                     break
                 after = found[-1].id
-                yield [(one.bc_id, one.sales_id) for one in found]
+                if page := list(_not_seen(found, clashing)):
+                    yield page
 
     async def retry(
         self, mappings: Iterable[str], records: Iterable[str] | None = None, causes: Iterable[str] | None = None
@@ -158,6 +161,16 @@ def _of_causes(causes: list[str]) -> ColumnElement[bool]:
     named = (hit.cause.in_(causes), hit.resolved_at.is_(None))
     bc, sales = (select(column).where(*named, column.is_not(None)) for column in (hit.bc_id, hit.sales_id))
     return or_(FailureRow.bc_id.in_(bc), FailureRow.sales_id.in_(sales))
+
+
+def _not_seen(found: Iterable[Any], clashing: set[Ids]) -> Iterator[Ids]:
+    """Of conflicts those that the other side has not told on this page, or one before."""
+    for one in found:
+        ids, is_conflict = (one.bc_id, one.sales_id), one.outcome == Outcome.CONFLICT
+        if not (is_conflict and ids in clashing):
+            yield ids
+        if is_conflict:
+            clashing.add(ids)
 
 
 def _open() -> tuple[ColumnElement[bool], ...]:

@@ -61,7 +61,7 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class FailureCause:
     """Open failures that have one cause: `problem` is what the newest says, `examples` the last ones; `id` names the
-    cause to commands.
+    cause to commands. `direction` is both for a conflict.
     """
 
     id: str
@@ -241,14 +241,15 @@ class Views:
 async def _with_examples(
     connection: AsyncConnection, counted: Sequence[tuple[by_cause.Cause, int]]
 ) -> list[FailureCause]:
-    found = await by_cause.examples(connection, [cause for cause, _ in counted], once_each(True))
-    return [_cause(found[cause], number) for cause, number in counted if cause in found]
+    found = await by_cause.examples(connection, [cause for cause, _ in counted])
+    return [_cause(cause, found[cause][:number], number) for cause, number in counted if cause in found]
 
 
-def _cause(rows: Sequence[Row[Any]], number: int) -> FailureCause:
-    newest, examples = rows[0], [failure_of(row) for row in rows]
-    problem, way = examples[0].problem, examples[0].direction
-    return FailureCause(newest.cause, newest.mapping, way, problem, number, newest.last_at, examples)
+def _cause(cause: by_cause.Cause, rows: Sequence[Row[Any]], number: int) -> FailureCause:
+    mapping, way, _, id_ = cause
+    examples = [failure_of(row) for row in rows]
+    newest = examples[0]
+    return FailureCause(id_, mapping, Direction(way), newest.problem, number, newest.last_at, examples)
 
 
 def failure_of(row: Row[Any]) -> Failure:

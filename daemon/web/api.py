@@ -207,8 +207,8 @@ def _add_records(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/failures/causes")
     async def causes(asked: Paging, mapping: Word | None = None, code: Word | None = None) -> Listing[FailureCause]:
-        """Open failures by cause, the most numerous first, each with up to three of its records. Later pages leave out
-        what has failed since the first."""
+        """Open failures by cause, the most numerous first, each with up to three of its records. Conflicts of the same
+        fields are one cause, of the direction `both`. Later pages leave out what has failed since the first."""
         found = await reader.causes_page(Wanted(mapping, code), asked.limit, asked.after(paging.CAUSES))
         return asked.listing(paging.CAUSES, found)
 

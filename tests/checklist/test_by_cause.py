@@ -11,12 +11,14 @@ from sqlalchemy import delete
 from daemon.store.database import Database
 from daemon.store.tables import CouplingRow
 from schemas.job import RunKind, RunState
-from tests.support.house import CUSTOMERS, customer
+from schemas.side import Direction, Side
+from tests.support.house import CUSTOMERS, customer, pair
 from tests.support.stage import Killed, Stage
 
 NAMES = ("Adatum", "Contoso", "Litware")
 # Sales takes it, and Business Central does not.
 BAD = "nobody"
+_FIELDS: dict[str, dict[str, Any]] = {"retry": {"use": "bc"}, "uncouple": {"mapping": "CUSTOMER"}}
 
 
 async def _failing(stage: Stage, *, times: int = 1) -> tuple[list[str], str]:
@@ -98,6 +100,31 @@ async def test_every_record_of_a_cause_is_uncoupled_and_listed(
     )
 
 
+@pytest.mark.parametrize("command", ["retry", "uncouple"])
+async def test_the_cause_of_a_conflict_stays_when_the_other_side_tells_it_anew(stage: Stage, command: str) -> None:
+    """Its record in Sales has failed before, and been mended: by that, what Sales tells comes first in the list."""
+    bc, sales = await pair(stage)
+    stage.sales.edit(sales, emailaddress1=BAD)
+    await stage.live()
+    stage.sales.edit(sales, emailaddress1=None)
+    await stage.live()
+    assert await stage.errors() == []
+    stage.bc.edit(bc, city="Ulm")
+    stage.sales.edit(sales, address1_city="Bonn")
+    await stage.capture({Side.BC})
+    await stage.work()
+    [cause] = await stage.store.views.causes()
+    await stage.live()
+    assert [one.id for one in await stage.store.views.causes()] == [cause.id]
+    assert [one.direction for one in await stage.store.views.failures(cause=cause.id)] == [Direction.TO_BC]
+    told = await stage.command(command, id="c", causes=[cause.id], **_FIELDS[command])
+    assert (told.state, told.error) == (RunState.DONE, None)
+    assert len(await _found(stage, "c")) == 1
+    await stage.live()
+    assert await stage.errors() == []
+    assert stage.sales.get(sales)["address1_city"] == ("Ulm" if command == "retry" else "Bonn")
+
+
 async def test_what_came_after_the_command_is_not_meant(stage: Stage) -> None:
     keys, cause = await _failing(stage)
     stage.clock.tick(5)
@@ -113,8 +140,7 @@ async def test_what_came_after_the_command_is_not_meant(stage: Stage) -> None:
 async def test_a_kill_costs_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """The process comes one transaction further each time, until it comes through."""
     keys, cause = await _failing(stage)
-    fields = {"use": "bc"} if command == "retry" else {"mapping": "CUSTOMER"}
-    stored = {"id": "k", "command": command, "causes": [cause], **fields}
+    stored = {"id": "k", "command": command, "causes": [cause], **_FIELDS[command]}
     plain, left, kills = Database.write, 0, 0
 
     def killing(database: Database) -> Any:

@@ -1,17 +1,21 @@
 """One cause that hits many records is one; what differs in more than the record is two."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from consumers import problems
+from consumers.decide import Modify, adopt, decide
+from consumers.resolve import resolve
 from schemas.causes import common, fingerprint
 from schemas.coupling import Reference
 from schemas.errors import ApiError, Problem
+from schemas.flags import Flags
 from schemas.outcome import Outcome, Settled
 from schemas.side import Side
-from tests.support.made import bc_row, change_of, coupled, mapping, sales_row
+from tests.support.made import CITY, bc_row, change_of, coupled, mapping, sales_row
 
 MAPPED = mapping()
 
@@ -49,16 +53,87 @@ def test_a_missing_partner_is_one_cause_for_each_that_is_missing() -> None:
     assert found[0] == found[1] != found[2]
 
 
-def test_conflicts_of_the_same_fields_are_one_cause() -> None:
-    def conflict(number: int, field: str, *values: Any) -> str:
-        held = coupled(MAPPED, bc_row(key(number)), sales_row(key(number + 50)))
-        change = change_of(MAPPED, Side.BC, bc_row(key(number)))
-        return fingerprint(
-            failure(number, problems.conflict(MAPPED, held, change, {field: (values[0], values[1], None)}))
-        )
+def noticed(side: Side, edits: dict[Side, dict[str, Any]], number: int = 1, **settings: Any) -> str:
+    """The cause of the conflict of two edits, as the change of that side tells it."""
+    mapped = mapping(**{"on_update_conflict": "merge", **settings})
+    make = {Side.BC: partial(bc_row, key(number)), Side.SALES: partial(sales_row, key(number + 50))}
+    held = coupled(mapped, make[Side.BC](), make[Side.SALES]())
+    rows = {one: make[one](at=9, **edits[one]) for one in Side}
+    item = decide(change_of(mapped, side, rows[side]), mapped, held, {}, Flags(only_coupled=False, paused=False))
+    assert isinstance(item, Modify)
+    end = resolve(item, rows[side.other])
+    assert isinstance(end, Settled)
+    assert end.outcome is Outcome.CONFLICT
+    return fingerprint(end)
 
-    assert conflict(1, "telephone1", "12", "O'Hara 'x'") == conflict(2, "telephone1", None, "b c")
-    assert conflict(1, "telephone1", "1", "2") != conflict(1, "address1_city", "1", "2")
+
+def one_cause(edits: dict[Side, dict[str, Any]], **settings: Any) -> str:
+    """The same whichever side tells it."""
+    told = {noticed(side, edits, **settings) for side in Side}
+    assert len(told) == 1
+    return told.pop()
+
+
+def edits(bc: dict[str, Any], sales: dict[str, Any]) -> dict[Side, dict[str, Any]]:
+    return {Side.BC: bc, Side.SALES: sales}
+
+
+CITIES = edits({"city": "Aachen"}, {"address1_city": "Zwickau"})
+COUNTRY = [
+    {"bc": "country", "sales": ["address1_country", "address1_county"], "direction": "to_sales"},
+    {"bc": "country", "sales": "address1_country", "direction": "to_bc"},
+]
+
+
+@pytest.mark.parametrize("policy", ["fail", "merge"])
+def test_a_conflict_is_one_cause_whichever_side_tells_it(policy: str) -> None:
+    cities = one_cause(CITIES, on_update_conflict=policy)
+    others = edits({"city": "Aalen", "phoneNumber": "1"}, {"address1_city": "Zossen", "telephone1": "2"})
+    assert cities == noticed(Side.BC, edits({"city": "Aalen"}, {"address1_city": "1,000 'x'"}), 2)
+    assert cities != one_cause(others, on_update_conflict=policy)
+    assert cities != one_cause(CITIES, on_update_conflict=policy, name="VENDOR")
+
+
+def test_a_conflict_of_two_fields_under_fail_is_one_cause() -> None:
+    """Each side has edited another one."""
+    apart = edits({"city": "Aachen"}, {"telephone1": "2"})
+    assert one_cause(apart, on_update_conflict="fail") != one_cause(CITIES, on_update_conflict="fail")
+
+
+@pytest.mark.parametrize("policy", ["fail", "merge"])
+def test_a_name_in_two_columns_is_one_field_of_a_conflict(policy: str) -> None:
+    """One side tells the column that it would write, the other the whole name."""
+    name = {"fields": [{"bc": "displayName", "sales": ["firstname", "lastname"]}, CITY], "on_update_conflict": policy}
+    one = edits({"displayName": "Ann Lee"}, {"firstname": None, "lastname": "Cher"})
+    two = edits({"displayName": "Ann Lee"}, {"firstname": "Bob", "lastname": "Lee"})
+    assert one_cause(one, **name) == one_cause(two, **name)
+
+
+@pytest.mark.parametrize("policy", ["fail", "merge"])
+@pytest.mark.parametrize("lines", [COUNTRY, COUNTRY[::-1]])
+def test_two_opposite_lines_are_one_field_of_a_conflict(policy: str, lines: list[dict[str, Any]]) -> None:
+    """Also where only a column clashes that one of the lines does not have."""
+    fields = {"fields": lines, "on_update_conflict": policy}
+    one = edits({"country": "DE"}, {"address1_country": "Austria", "address1_county": ""})
+    two = edits({"country": "Y DE"}, {"address1_country": "Y", "address1_county": "X"})
+    assert one_cause(one, **fields) == one_cause(two, **fields)
+
+
+def test_a_field_of_new_records_that_was_edited_is_no_part_of_the_cause() -> None:
+    """Under `fail` it makes a conflict, which only the change of the other side can tell."""
+    fields = {"fields": [CITY, {"bc": "code", "sales": "accountnumber", "on": "insert"}], "on_update_conflict": "fail"}
+    edited = edits({"city": "Aachen"}, {"address1_city": "Zwickau", "accountnumber": "7"})
+    assert one_cause(edited, **fields) == one_cause(CITIES, **fields)
+
+
+def test_a_conflict_that_only_one_side_can_notice_is_told_by_its_fields() -> None:
+    """While two existing records become a pair, of a field that is carried once, then."""
+    mapped = mapping(fields=[{"bc": "code", "sales": "accountnumber", "on": "after_insert"}, CITY])
+    item = adopt(change_of(mapped, Side.BC, bc_row(code="5")), mapped, sales_row(accountnumber="6"), {})
+    assert isinstance(item, Modify)
+    end = resolve(item, sales_row(at=9, accountnumber="7"))
+    assert isinstance(end, Settled)
+    assert (end.outcome, end.clashing) == (Outcome.CONFLICT, ("accountnumber",))
 
 
 def test_direction_mapping_and_code_are_causes_of_their_own() -> None:
@@ -85,7 +160,7 @@ def test_direction_mapping_and_code_are_causes_of_their_own() -> None:
     ],
 )
 def test_what_belongs_to_one_record_is_left_out(message: str, said: str) -> None:
-    assert common("some-code", message) == said
+    assert common(message) == said
 
 
 def test_the_records_own_values_are_left_out_wherever_they_stand() -> None:

@@ -53,6 +53,13 @@ def failed(key: str, code: str = "http-400", **more: Any) -> Settled:
     return replace(made, change=replace(made.change, version=f'W/"{next(_versions)}"'))
 
 
+def conflict(bc: str, sales: str, side: Side, *clashing: str) -> Settled:
+    """A conflict in these fields, as the change of one side tells it; in none, as an earlier version did."""
+    key, partner = (bc, sales) if side is Side.BC else (sales, bc)
+    more = {"partner": partner, "outcome": Outcome.CONFLICT, "clashing": clashing}
+    return failed(key, "update-conflict", side=side, **more)
+
+
 def mapping(name: str = CUSTOMER, only_coupled: bool = True) -> TableMapping:
     bc, sales = Table(Side.BC, "customers", "id"), Table(Side.SALES, "accounts", "accountid")
     return TableMapping(name, bc, sales, Direction.BOTH, (), only_coupled=only_coupled)

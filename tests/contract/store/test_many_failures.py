@@ -21,7 +21,7 @@ from schemas.side import Direction, Side
 
 from .asking import Asked, asked
 from .conftest import Clock
-from .made import CUSTOMER, NOWHERE, coupled, ended, failed
+from .made import CUSTOMER, NOWHERE, conflict, coupled, ended, failed
 
 MANY = 1500
 SERVED = [(CUSTOMER, Direction.TO_SALES), (CUSTOMER, Direction.TO_BC)]
@@ -203,7 +203,7 @@ async def test_examples_are_read_of_as_many_causes_as_there_are(store: Store) ->
     """More than a database takes in one question, with all that is asked of each."""
     unknown = [(CUSTOMER, "to_sales", "http-400", f"{number:012x}") for number in range(17_000)]
     async with store.database.read() as connection:
-        assert await causes.examples(connection, unknown, ()) == {}
+        assert await causes.examples(connection, unknown) == {}
 
 
 async def test_a_few_examples_are_read_of_each_cause(store: Store, kinds: Sequence[str], url: str) -> None:
@@ -216,6 +216,18 @@ async def test_a_few_examples_are_read_of_each_cause(store: Store, kinds: Sequen
     with closing(_raw(url)) as connection:
         plan = _plan(connection, *counted[0])
     assert ("COVERING INDEX" if url.startswith("sqlite") else "Index") in plan
+
+
+async def test_a_few_examples_are_read_of_conflicts_that_both_sides_have_told(store: Store, url: str) -> None:
+    """Of one side all are listed already: none of them is passed over in search of one that is not."""
+    told = [[conflict(f"b{n:06}", f"s{n:06}", side, "city") for n in range(MANY)] for side in Side]
+    for made in told:
+        await store.memory.record(made, NOWHERE)
+    analyse(url)
+    with asked(store) as statements:
+        [cause] = await store.views.causes()
+    assert (cause.count, len({one.bc_id for one in cause.examples})) == (MANY, 3)
+    check(url, [one for one in statements if "ORDER BY failures.last_at" in one[0]])
 
 
 def _counts(statement: str) -> bool:

@@ -46,6 +46,12 @@ class Grown:
         """Of five causes each is the most numerous in its turn."""
         await self.settled(*(failed(f"c{n}-{m}", f"code-{n % 5}") for m in range(1 + n)))
 
+    async def clash(self, n: int) -> None:
+        """The same of conflicts: each is told by one side, and by the other with the next ones."""
+        now = [clashing(f"k{n}-{m}", (Side.BC, Side.SALES)[m % 2], n % 5) for m in range(1 + n)]
+        before = [clashing(f"k{n - 1}-{m}", (Side.SALES, Side.BC)[m % 2], (n - 1) % 5) for m in range(n)]
+        await self.settled(*now, *before)
+
     async def blank(self, n: int) -> None:
         owes = [Reference("CONTACTS", Side.BC, "number", f"C{n}")]
         await self.settled(ended(f"o{n}", coupling=pair(f"o{n}"), owed=owes))
@@ -83,6 +89,15 @@ def ended(key: str, coupling: Coupling | None = None, owed=(), problem: Problem 
 
 def failed(key: str, code: str) -> Settled:
     return ended(key, problem=Problem(code, f"{code}.", "Mend it."))
+
+
+def clashing(key: str, side: Side, field: int) -> Settled:
+    """A conflict, as that side's change tells it."""
+    ids = {Side.BC: key, Side.SALES: f"s-{key}"}
+    change = Change(Op.UPDATE, side, {Side.BC: "customers", Side.SALES: "accounts"}[side], ids[side], {}, "v", 1, 1, 1)
+    told = Problem("update-conflict", f"Both were changed, {side.value} says.", "Choose.")
+    end = Settled(change, "CUSTOMER", Outcome.CONFLICT, partner=ids[side.other], problem=told)
+    return replace(end, clashing=(f"field {field}",))
 
 
 class Served:

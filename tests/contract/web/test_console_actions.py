@@ -325,3 +325,10 @@ async def test_a_causes_page_says_first_what_fails_and_how_many(browser, cause, 
     head = text[text.index('<h2 id="cause"') : text.index("</code>", text.index('<h2 id="cause"'))]
     assert " ".join(re.sub(r"<[^>]+>", " ", head).split()) == said
     assert text.index('id="cause"') < text.index('id="for-all"')
+
+
+async def test_the_page_of_a_conflict_says_that_it_is_one_of_both_directions(world, browser):
+    clash = Problem("update-conflict", "Both were changed.", "Choose.")
+    world.reader.failure_list = [replace(one, problem=clash) for one in world.reader.failure_list]
+    text = (await browser.get("/errors?cause=deadbeef")).text
+    assert '<span class="faint">BC ↔ Sales</span>' in text

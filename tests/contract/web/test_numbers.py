@@ -15,7 +15,6 @@ import pytest
 from daemon.store.engine import Store, open_store
 from daemon.store.tidying import tidy
 from daemon.web.from_store import StoreReader
-from schemas.change import Change, Op
 from schemas.coupling import Reference
 from schemas.errors import Problem
 from schemas.job import JobState, Run, RunKind, RunState
@@ -26,7 +25,7 @@ from schemas.survey import Finding, Kind
 from tests.support.numbers import Shown, Told
 
 from .conftest import World
-from .grown import Grown, ended, pair
+from .grown import Grown, clashing, ended, pair
 from .test_console import token
 
 RUNNING, OVER, DRY = "going-on", "over", "dry"
@@ -89,7 +88,8 @@ async def _filled(grown: Grown) -> None:
     await grown.settled(*(ended(f"pair-{n}", coupling=pair(f"pair-{n}")) for n in range(60)))
     await grown.settled(*(_failed(f"same-{n}", "same") for n in range(55)))
     await grown.settled(*(_failed(f"own-{n}", f"code-{n}") for n in range(52)))
-    await grown.settled(*_noticed_from_both_sides())
+    for side in (Side.SALES, Side.BC, Side.SALES):  # one conflict
+        await grown.settled(clashing("clash", side, 1))
     await grown.settled(_owing("owes-two", "CT1", "CT2"), _owing("owes-one", "CT1"))
     await _run(grown, Run(OVER, RunKind.FULL, RunState.DONE, ("CUSTOMER",)), ["ended-a", "ended-b"])
     await _run(grown, Run(RUNNING, RunKind.FULL, RunState.RUNNING, ("CUSTOMER",)), ["going-a", "going-b", "going-c"])
@@ -99,15 +99,6 @@ async def _filled(grown: Grown) -> None:
 
 def _failed(key: str, code: str) -> Settled:
     return ended(key, problem=Problem(code, f"It is {code}.", "Mend it."))
-
-
-def _noticed_from_both_sides() -> list[Settled]:
-    """One conflict."""
-    clash = Problem("update-conflict", "Both were changed.", "Choose.")
-    ids = {Side.BC: "clash", Side.SALES: "s-clash"}
-    tables = {Side.BC: "customers", Side.SALES: "accounts"}
-    changes = [Change(Op.UPDATE, side, tables[side], ids[side], {}, "v", 1, 1, 1) for side in Side]
-    return [Settled(one, "CUSTOMER", Outcome.CONFLICT, partner=ids[one.side.other], problem=clash) for one in changes]
 
 
 def _owing(key: str, *numbers: str) -> Settled:

@@ -35,6 +35,7 @@ LISTS = {
     "/api/failures": (Grown.failure, lambda item: item["source_key"]),
     "/api/failures?code=same": (Grown.failure, lambda item: item["source_key"]),
     "/api/failures/causes": (Grown.cause, lambda item: item["problem"]["code"]),
+    "/api/failures/causes?code=update-conflict": (Grown.clash, lambda item: item["id"]),
     "/api/blanks": (Grown.blank, lambda item: item["key"]),
     "/api/runs": (Grown.run, lambda item: item["id"]),
     "/api/jobs": (Grown.run, lambda item: item["id"]),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from schemas.causes import fingerprint
 from schemas.outcome import Outcome
 from schemas.side import Side
 from tests.support.tries import tries
@@ -58,6 +59,16 @@ def test_a_merge_conflicts_on_exactly_what_both_sides_edited(story: Story) -> No
     assert bool(twins.open) is bool(clashing)
     for settled in twins.open.values():
         assert twins.told_in(settled) == clashing
+
+
+@pytest.mark.parametrize("policy", ["fail", "merge"])
+@quick
+@example(story=HALVES)
+@example(story=OPPOSITE)
+@given(story=stories)
+def test_a_conflict_is_one_cause_whichever_side_tells_it(policy: str, story: Story) -> None:
+    told = Twins(policy).tell(story).told_anew()
+    assert len({fingerprint(one) for one in told if one.outcome is Outcome.CONFLICT}) <= 1
 
 
 @pytest.mark.parametrize("policy", ["fail", "merge"])
