@@ -16,7 +16,8 @@ class Kind(StrEnum):
     """A dry run's are what the real run would do; `duplicate` and the rest are for a person to look at.
 
     Verify's `drift` is a pair that differs, `half` one that was never carried, `orphan` a record whose partner is gone,
-    `gone` a coupling of which nothing is left.
+    `gone` a coupling of which nothing is left; `equal` one that is as it should be, and `outside` one that has left the
+    filter.
     """
 
     INSERT = "insert"
@@ -35,6 +36,15 @@ class Kind(StrEnum):
     HALF = "half"
     ORPHAN = "orphan"
     GONE = "gone"
+    EQUAL = "equal"
+    OUTSIDE = "outside"
+    UNCOUPLED_BC = "uncoupled_bc"
+    UNCOUPLED_SALES = "uncoupled_sales"
+
+
+# What needs nothing of anybody, and is most of what there is: kept packed, and listed where it is asked for.
+PLAIN = (Kind.EQUAL, Kind.OUTSIDE, Kind.UNCHANGED, Kind.UNCOUPLED_BC, Kind.UNCOUPLED_SALES)
+UNCOUPLED = {Side.BC: Kind.UNCOUPLED_BC, Side.SALES: Kind.UNCOUPLED_SALES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ def by_kind(found: Mapping[str, int]) -> dict[str, int]:
     told: dict[str, int] = {}
     for key, count in found.items():
         kind = key.rpartition(".")[2]
-        if not kind.startswith("uncoupled_"):
+        if kind not in UNCOUPLED.values():
             told[kind] = told.get(kind, 0) + count
     return told
 
@@ -93,8 +103,8 @@ def foretold(found: Mapping[str, int], read: int, couples_by_itself: bool | None
     """
     inserts = {way.source.other: found.get(counted(way, Kind.INSERT), 0) for way in Direction.BOTH.one_ways}
     first = ""
-    if "uncoupled_bc" in found and couples_by_itself is not None:
-        in_bc, in_sales = found["uncoupled_bc"], found.get("uncoupled_sales", 0)
+    if Kind.UNCOUPLED_BC in found and couples_by_itself is not None:
+        in_bc, in_sales = found[Kind.UNCOUPLED_BC], found.get(Kind.UNCOUPLED_SALES, 0)
         first = recommended(in_bc, in_sales, read - in_bc - in_sales, couples_by_itself)
     return Foretold(inserts, found.get(Kind.DUPLICATE, 0), first)
 

@@ -62,7 +62,7 @@ class Staging(Protocol):
 
 
 class Findings(Protocol):
-    """What surveys find, kept for good. A job's are complete once they are sealed."""
+    """What surveys find, kept for good; what needs nothing of anybody packed. A job's are complete once sealed."""
 
     async def sealed(self, job: int) -> bool: ...
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from consumers.matching import match, take_up
+from consumers.sizes import batched
 from consumers.survey.context import Context
 from consumers.survey.forecast import NEW, Forecast, Item, Step, looked_up
 from consumers.survey.labels import label
@@ -18,7 +19,7 @@ from schemas.coupling import Coupling, Reference
 from schemas.flags import Flags
 from schemas.mapping import TableMapping
 from schemas.side import Direction, Side
-from schemas.survey import Finding, Kind, counted
+from schemas.survey import UNCOUPLED, Finding, Kind, counted
 
 _MADE = (Kind.INSERT, Kind.COUPLE)
 _AT_ONCE = 500
@@ -39,8 +40,15 @@ async def preview(context: Context, earlier: Mapping[str, int]) -> None:
     forecast = Forecast(context, expected, Flags(only_coupled=False, paused=flags.paused), skipped)
     found = Counter(await _Sweeps(context, forecast, partners).run())
     found[Kind.DUPLICATE] = await _duplicates(context, free, partners)
-    uncoupled = {f"uncoupled_{side.value}": len(free[side]) for side in Side}
-    await context.findings.seal(context.job, {**found, **uncoupled})
+    await context.findings.seal(context.job, {**found, **await _uncoupled(context, free)})
+
+
+async def _uncoupled(context: Context, free: Free) -> dict[str, int]:
+    for side, kind in UNCOUPLED.items():
+        for page in batched(list(free[side]), _AT_ONCE):
+            labels = await context.labels(side, page)
+            await context.add([one_sided(kind, Direction.from_side(side), key, labels[key]) for key in page])
+    return {kind.value: len(free[side]) for side, kind in UNCOUPLED.items()}
 
 
 def _existing(mapping: TableMapping, free: Free) -> Partners:
@@ -111,7 +119,7 @@ class _Sweeps:
     async def _tell(self, way: Direction, steps: Sequence[Step]) -> None:
         told = [step for step in steps if step.kind is not None]
         self.found.update(counted(way, step.kind) for step in told if step.kind)
-        await self.context.add([_finding(self.context, way, step) for step in told if step.kind is not Kind.UNCHANGED])
+        await self.context.add([_finding(self.context, way, step) for step in told])
 
 
 def _finding(context: Context, way: Direction, step: Step) -> Finding:

@@ -22,8 +22,9 @@ from schemas.survey import Finding, Kind
 
 # What a repair may do something about.
 DIFFERING = (Kind.DRIFT, Kind.HALF, Kind.ORPHAN, Kind.GONE)
-EQUAL, OUTSIDE, LEFT = "equal", "outside", "left"
-_COUNTED = (EQUAL, Kind.DRIFT, Kind.CONFLICT, Kind.HALF, Kind.ORPHAN, Kind.GONE, Kind.DUPLICATE, OUTSIDE, LEFT)
+LEFT = "left"
+_FOUND = (Kind.EQUAL, Kind.DRIFT, Kind.CONFLICT, Kind.HALF, Kind.ORPHAN, Kind.GONE, Kind.DUPLICATE, Kind.OUTSIDE)
+_COUNTED = (*_FOUND, LEFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,18 @@ def in_filter(context: Context, pair: Pair) -> bool:
 
 async def _compare(context: Context, couplings: Sequence[Coupling], counts: Counter[str]) -> None:
     pairs = [await _fresh(context, pair) for pair in await _recalled(context, await _staged(context, couplings))]
-    whole = [pair for pair in pairs if not pair.gone and in_filter(context, pair)]
-    findings = [gone(context, pair) for pair in pairs if pair.gone]
+    whole, findings = list[Pair](), list[Finding]()
+    for pair in pairs:
+        if pair.gone:
+            findings.append(gone(context, pair))
+        elif in_filter(context, pair):
+            whole.append(pair)
+        else:
+            findings.append(_plain(context, pair, Kind.OUTSIDE))
     for pair, told in zip(whole, await compared(context, whole), strict=True):
-        findings += [differing(context, pair, told)] if told or pair.half else []
+        differs = told or pair.half
+        findings.append(differing(context, pair, told) if differs else _plain(context, pair, Kind.EQUAL))
     counts.update(str(one.kind) for one in findings)
-    out = len(pairs) - len(whole) - sum(bool(pair.gone) for pair in pairs)
-    counts[OUTSIDE] += out
-    counts[EQUAL] += len(pairs) - len(findings) - out
     await context.add(findings)
 
 
@@ -163,6 +168,10 @@ def differing(context: Context, pair: Pair, told: Sequence[Drift], kind: Kind | 
         kind = Kind.CONFLICT if any(one.winner is None for one in told) else Kind.HALF if pair.half else Kind.DRIFT
     detail = {"fields": [_told(pair, pair.now(context), one) for one in told]}
     return _finding(kind, pair.coupling, label(context.mapping, Side.BC, pair.seen[Side.BC]), detail)
+
+
+def _plain(context: Context, pair: Pair, kind: Kind) -> Finding:
+    return _finding(kind, pair.coupling, label(context.mapping, Side.BC, pair.seen[Side.BC]), {})
 
 
 def _told(pair: Pair, now: Halves, drift: Drift) -> dict[str, Any]:

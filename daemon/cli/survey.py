@@ -21,7 +21,7 @@ from schemas.command import Match
 from schemas.command_outcome import CommandOutcome
 from schemas.job import RunState
 from schemas.side import Side
-from schemas.survey import Kind, foretold, said
+from schemas.survey import PLAIN, UNCOUPLED, Kind, foretold, said
 
 FIRST = 10
 # In the order they are listed: what a person must look at comes last, next to the prompt.
@@ -58,6 +58,11 @@ _TITLES = {
     Kind.GONE: "Coupled, and neither exists",
     Kind.FAIL: "Would fail",
     Kind.DUPLICATE: "Look like duplicates",
+    Kind.EQUAL: "Are equal",
+    Kind.OUTSIDE: "Are coupled, and out of the filter",
+    Kind.UNCHANGED: "Would stay as they are",
+    Kind.UNCOUPLED_BC: "Are uncoupled in Business Central",
+    Kind.UNCOUPLED_SALES: "Are uncoupled in Sales",
 }
 AllOption = Annotated[bool, typer.Option("--all", help=f"All records, not only the first {FIRST} of each kind.")]
 
@@ -98,9 +103,7 @@ def match(
 
 def findings(
     run: Annotated[str, typer.Argument(help="The run's id: `coupled status` shows it.", autocompletion=complete_run)],
-    kind: Annotated[
-        Kind | None, typer.Option("--kind", help=f"Only these: {', '.join(kind for kind in _LISTED)}.")
-    ] = None,
+    kind: Annotated[Kind | None, typer.Option("--kind", help=f"Only these: {', '.join((*_LISTED, *PLAIN))}.")] = None,
     everything: AllOption = False,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -133,7 +136,7 @@ def count_rows(job: Mapping[str, Any]) -> list[dict[str, Any]]:
     lines: dict[str, dict[str, Any]] = {}
     for name, count in job["found"].items():
         way, _, kind = name.rpartition(".")
-        if not kind.startswith("uncoupled_"):
+        if kind not in UNCOUPLED.values():
             lines.setdefault(way or "both", {})[kind] = count
     order = [way for way in ("to_sales", "to_bc", "both") if any(lines.get(way, {}).values())]
     return [{"mapping": job["mapping"], "direction": ARROWS[way], **lines[way]} for way in order]
@@ -143,7 +146,7 @@ def _recommendations(outcome: CommandOutcome, desk: Desk) -> dict[str, str]:
     """Of a dry run, which counts the uncoupled (business-central-sync 4.3)."""
     told = {}
     for job in outcome.jobs:
-        existing = desk.couples_existing(job["mapping"]) if "uncoupled_bc" in job["found"] else None
+        existing = desk.couples_existing(job["mapping"]) if Kind.UNCOUPLED_BC in job["found"] else None
         if first := foretold(job["found"], job["read"], existing).first:
             told[job["mapping"]] = first
     return told

@@ -2,7 +2,7 @@
 records they were; written in the transaction that records a batch."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import and_, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consumers.ports import Applied
+from daemon.store import packed
 from daemon.store.choosing import before
 from daemon.store.database import Database, upsert
 from daemon.store.history import Among, EndedRecord, History
@@ -23,9 +24,6 @@ TOLD = timedelta(days=1, hours=1)
 SLOT = timedelta(minutes=30)
 _MINUTES, _RATE = 24 * 60, 5
 _PER_SLOT = SLOT // timedelta(minutes=1)
-# A record's number is that of its row, and behind it which of its records it is: no batch has as many.
-_RANK_BITS = 20
-_RANKS = (1 << _RANK_BITS) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_PARTITION = -1
 
@@ -142,16 +140,13 @@ class Ended:
         order = among.order(row)
         if after is not None:
             *ahead, last = after
-            where += before(order, [*ahead, (last >> _RANK_BITS) + 1])
-            offset += (last & _RANKS) + 1
-        # Where each row's records begin in the list, and which rows hold some of the page.
-        upto = func.sum(row.number).over(order_by=[one.desc() for one in order], rows=(None, 0)).label("upto")
-        rows = select(row.id, row.number, upto).where(*where).subquery()
-        here = (rows.c.upto > offset, rows.c.upto - rows.c.number < offset + limit)
-        query = select(*row.__table__.columns, rows.c.upto).join(rows, rows.c.id == row.id).where(*here)
+            packed_in, rank = packed.parts(last)
+            where += before(order, [*ahead, packed_in + 1])
+            offset += rank + 1
+        query = packed.page(row, where, [one.desc() for one in order], offset, limit)
         async with self._database.read() as connection:
-            found = await connection.execute(query.order_by(rows.c.upto).limit(limit))
-            return [one for packed in found for one in _unpacked(packed, offset, limit)]
+            found = await connection.execute(query)
+            return [_record(one, rank) for one in found for rank in packed.ranks(one, offset, limit)]
 
     async def number(self, among: Among, outcome: Outcome | None) -> int:
         """How many `listed` would list without a limit; since a moment, whole minutes are counted."""
@@ -173,14 +168,12 @@ class Ended:
             return int(await connection.scalar(query) or 0)
 
 
-def _unpacked(row: Any, offset: int, limit: int) -> Iterator[EndedRecord]:
-    """Those of its records that are on the page, the last first."""
-    way, begins = Direction(row.direction), int(row.upto) - row.number
-    for rank in range(max(0, offset - begins), min(row.number, offset + limit - begins)):
-        key = row.keys[row.number - 1 - rank]
-        bc_id, sales_id = (key, None) if way.source is Side.BC else (None, key)
-        place = {"id": row.id << _RANK_BITS | rank, "mapping": row.mapping, "job": row.job_id}
-        yield EndedRecord(row.at, way, Outcome(row.outcome), bc_id, sales_id, **place)
+def _record(row: Any, rank: int) -> EndedRecord:
+    """The last of a row is listed first."""
+    key, way = row.keys[row.number - 1 - rank], Direction(row.direction)
+    bc_id, sales_id = (key, None) if way.source is Side.BC else (None, key)
+    place = {"id": packed.number(row.id, rank), "mapping": row.mapping, "job": row.job_id}
+    return EndedRecord(row.at, way, Outcome(row.outcome), bc_id, sales_id, **place)
 
 
 def half_hour(at: datetime) -> datetime:

@@ -5,10 +5,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
+from daemon.store import plain_findings
 from daemon.store.database import Database, chunks
 from daemon.store.tables import FindingRow, JobRow
+from daemon.store.tables_of_history import PlainFindingRow
 from schemas.side import Direction
-from schemas.survey import Finding
+from schemas.survey import PLAIN, Finding
 
 
 class Findings:
@@ -21,13 +23,17 @@ class Findings:
 
     async def clear(self, job: int) -> None:
         async with self._database.write() as connection:
-            await connection.execute(delete(FindingRow).where(FindingRow.job_id == job))
+            for row in (FindingRow, PlainFindingRow):
+                await connection.execute(delete(row).where(row.job_id == job))
 
     async def add(self, job: int, mapping: str, findings: Sequence[Finding]) -> None:
-        if not findings:
-            return
+        rows = [_row(job, mapping, one) for one in findings if one.kind not in PLAIN]
+        plain = plain_findings.rows_of(job, mapping, findings)
         async with self._database.write() as connection:
-            await connection.execute(insert(FindingRow), [_row(job, mapping, one) for one in findings])
+            if rows:
+                await connection.execute(insert(FindingRow), rows)
+            if plain:
+                await connection.execute(insert(PlainFindingRow), plain)
 
     async def known(self, job: int, bc_ids: Iterable[str]) -> frozenset[str]:
         """Those of these records that findings of the job name."""
@@ -58,7 +64,10 @@ class Findings:
         *,
         direction: Direction | None = None,
     ) -> list[tuple[int, str, Finding]]:
-        """In their order: (number, mapping, finding); None: of every kind, and of every direction."""
+        """In their order: (number, mapping, finding); None: of every kind that is not plain, and of every direction."""
+        if kind in PLAIN:
+            where = plain_findings.wanted(kind, direction, PlainFindingRow.job_id == job)
+            return await plain_findings.listed(self._database, where, offset, limit, after)
         row = FindingRow
         query = select(*row.__table__.columns).where(*_wanted(job, kind, direction), row.id > after).order_by(row.id)
         async with self._database.read() as connection:
@@ -68,6 +77,9 @@ class Findings:
     async def count(self, job: int, kind: str | None, direction: Direction | None) -> int:
         """How many `of_job` would list without a limit."""
         query = select(func.count()).select_from(FindingRow).where(*_wanted(job, kind, direction))
+        if kind in PLAIN:
+            where = plain_findings.wanted(kind, direction, PlainFindingRow.job_id == job)
+            query = select(func.sum(PlainFindingRow.number)).where(*where)
         async with self._database.read() as connection:
             return int(await connection.scalar(query) or 0)
 
@@ -75,6 +87,11 @@ class Findings:
         self, run: str, kind: str | None = None, mapping: str | None = None, after: int = 0, limit: int = 100
     ) -> list[tuple[int, str, Finding]]:
         """Those of all jobs of a run, in their order: (number, mapping, finding)."""
+        if kind in PLAIN:
+            of_run = PlainFindingRow.job_id.in_(select(JobRow.id).where(JobRow.run == run))
+            where = plain_findings.wanted(kind, None, of_run)
+            where += [] if mapping is None else [PlainFindingRow.mapping == mapping]
+            return await plain_findings.listed(self._database, where, 0, limit, after)
         row = FindingRow
         query = select(*row.__table__.columns).join(JobRow, JobRow.id == row.job_id).where(JobRow.run == run)
         query = query.where(row.id > after).order_by(row.id).limit(limit)

@@ -9,8 +9,8 @@ from markupsafe import Markup
 from schemas.checkup import State
 from schemas.job import Job, JobState, Keep, Run, RunKind, RunState
 from schemas.outcome import Outcome
-from schemas.side import Direction, Side
-from schemas.survey import Kind, by_kind
+from schemas.side import Direction
+from schemas.survey import PLAIN, UNCOUPLED, Kind, by_kind
 
 _ARROWS = {Direction.TO_SALES: "BC → Sales", Direction.TO_BC: "Sales → BC", Direction.BOTH: "BC ↔ Sales"}
 _TONES = {
@@ -30,7 +30,7 @@ _TONES = {
     State.ERROR: "bad",
 }
 _FAILURE_TONES = {"retrying": "busy", "waiting": "busy", "conflict": "warn", "skipped": "idle", "resolved": "ok"}
-_LISTED = frozenset(Kind) - {Kind.UNCHANGED}
+_LISTED = frozenset(Kind) - frozenset(PLAIN)
 _COLUMNS = ("inserted", "modified", "deleted", "coupled", "uncoupled", "unchanged", "skipped", "ignored")
 _LOOKING = (RunKind.PREVIEW, RunKind.MATCH, RunKind.VERIFY)
 _RARE = ("deleted", "uncoupled", "skipped", "ignored")
@@ -118,8 +118,9 @@ def kind(run: Run) -> str:
 
 def told(kind: str, run: Run | None) -> str:
     """A kind of finding as it stands behind a number: what was done, or what a dry run says that would be."""
-    if kind.startswith("uncoupled_"):
-        return f"uncoupled in {Side(kind.removeprefix('uncoupled_')).label}"
+    for side, uncoupled in UNCOUPLED.items():
+        if kind == uncoupled:
+            return f"uncoupled in {side.label}"
     foretold = run is not None and run.kind is RunKind.PREVIEW and kind in list(Kind)
     return _FORETOLD.get(Kind(kind), words(kind)) if foretold else words(kind)
 
@@ -157,13 +158,18 @@ def found(job: Job) -> list[tuple[str, int]]:
 
 
 def listed(kind: str) -> bool:
-    """Are the findings of a kind kept one by one? What is as it should be is only counted."""
-    return kind in _LISTED
+    """Is it a kind of findings, and no sum of several?"""
+    return kind in list(Kind)
 
 
 def has_listed(found: Mapping[str, int]) -> bool:
-    """Is a list kept of any of what a job has found?"""
-    return any(count and listed(kind.rpartition(".")[2]) for kind, count in found.items())
+    """Is there any among what a job has found that the list of all findings has?"""
+    return any(count and _kind(key) in _LISTED for key, count in found.items())
+
+
+def _kind(key: str) -> str:
+    """Of a key of a job's `found`, which may begin with a direction."""
+    return key.rpartition(".")[2]
 
 
 def percent(job: Job) -> int | None:

@@ -19,7 +19,7 @@ from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
 from schemas.job import JobState, Run, RunState
 from schemas.outcome import Outcome
 from schemas.side import Direction
-from schemas.survey import Kind
+from schemas.survey import Kind, by_kind
 from schemas.unready import by_side
 
 FAILURES = "failures"
@@ -80,9 +80,10 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         way = Direction(direction) if direction in list(Direction) else None
         page = await reader.findings(number, kind or None, max(0, offset), PAGE, direction=way)
         there = {name.rpartition(".")[2] for name, count in found.found.items() if count}
-        kinds = [kind.value for kind in Kind if kind in there and kind is not Kind.UNCHANGED]
+        kinds = [kind.value for kind in Kind if kind in there]
         chosen = {"kind": kind, "direction": direction}
         shown: dict[str, Any] = {"job": found, "page": page, "kinds": kinds, "chosen": chosen}
+        shown["counted"] = by_kind(found.found).get(kind, 0) if kind and not way else 0
         return await renderer.page(request, "jobs", template="findings.html", **shown)
 
     @routes.get("/errors")

@@ -10,6 +10,7 @@ from schemas.side import Side
 from schemas.survey import Finding, Foretold, Kind, foretold, recommended
 from tests.support.house import ANN, CUSTOMERS, account, customer, names, pair
 from tests.support.stage import Killed, Stage
+from tests.support.verifying import all_listed
 
 # What a dry run calls what a job then counts.
 COUNTED = {"insert": "inserted", "couple": "coupled", "modify": "modified", "fail": "failed", "conflict": "conflict"}
@@ -23,6 +24,7 @@ async def dry_run(stage: Stage, *wanted: str) -> CommandOutcome:
     assert told.state is RunState.DONE, told
     assert told.command == "full-sync"
     assert (stage.bc.writes(marks[0]), stage.sales.writes(marks[1])) == ([], [])
+    await all_listed(stage, told)
     for job in told.jobs:
         for side in Side:
             assert await stage.store.surveys.page(job["id"], side, "", 1) == []

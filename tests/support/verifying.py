@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from consumers.survey.ports import Position
+from consumers.survey.verify import LEFT
 from schemas.change import Change
 from schemas.command_outcome import CommandOutcome
 from schemas.job import RunState
-from schemas.side import Side
-from schemas.survey import Finding
+from schemas.side import Direction, Side
+from schemas.survey import Finding, Kind
 from tests.support.house import CUSTOMERS, customer
 from tests.support.stage import Stage
 
@@ -43,7 +44,23 @@ async def verify(stage: Stage, *names: str, **fields: Any) -> dict[str, int]:
     """What was found in CUSTOMER, without what was not."""
     told = await stage.command("verify", mappings=list(names) or ["CUSTOMER"], **fields)
     assert told.state is RunState.DONE, told.error
+    await all_listed(stage, told)
     return found(told)
+
+
+async def all_listed(stage: Stage, told: CommandOutcome) -> None:
+    """Of whatever a job has counted there is a list, each record once; what still differs is a sum of others."""
+    for job in told.jobs:
+        for key, number in job["found"].items():
+            way, _, kind = key.rpartition(".")
+            if kind == LEFT:
+                continue
+            direction = Direction(way) if way else None
+            listed = await stage.store.findings.of_job(job["id"], kind, 0, number + 1, direction=direction)
+            assert len(listed) == number == await stage.store.findings.count(job["id"], kind, direction), key
+            records = {(str(one.kind), one.direction, one.bc_id, one.sales_id) for _, _, one in listed}
+            assert len(records) == number or kind == Kind.DUPLICATE, key
+            assert all(one.label for _, _, one in listed), key
 
 
 def found(told: CommandOutcome, mapping: str = "CUSTOMER") -> dict[str, int]:

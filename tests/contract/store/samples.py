@@ -245,6 +245,15 @@ ADDED = {
             "number": 2,
             "keys": [f"b{n}", f"c{n}"],
         },
+        "plain_findings": {
+            "id": n,
+            "job_id": n,
+            "mapping": "CUSTOMER",
+            "kind": "equal",
+            "direction": "both",
+            "number": 1,
+            "records": [[f"b{n}", f"s{n}", "Adatum"]],
+        },
         "ended_counts": {
             "minute": n,
             "mapping": "CUSTOMER",

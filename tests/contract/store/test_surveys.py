@@ -85,3 +85,37 @@ async def test_findings_are_complete_once_sealed_and_come_page_by_page_and_by_ki
     assert [each for _, _, each in await store.findings.of_run("r1")] == found
     assert [each.label for _, _, each in await store.findings.of_run("r1", "unmatched")] == ["1"]
     assert (await store.jobs.jobs_of("r1"))[0].found == {"matched": 2, "unmatched": 0}
+
+
+async def test_what_needs_nothing_is_packed_and_listed_in_its_order_page_by_page(store: Store) -> None:
+    job, other = await _job(store), await _job(store, "r2")
+    equal = [Finding(Kind.EQUAL, Direction.BOTH, f"b{n}", f"s{n}", f"{n}") for n in range(7)]
+    alone = [Finding(Kind.UNCOUPLED_BC, Direction.TO_SALES, "b9", None, "9")]
+    drift = Finding(Kind.DRIFT, Direction.BOTH, "b8", "s8", "8", {"fields": []})
+    await store.findings.add(job, CUSTOMER, [*equal, drift])
+    await store.findings.clear(job)
+    assert await store.findings.of_job(job, Kind.EQUAL, 0, 9) == []
+    await store.findings.add(job, CUSTOMER, [*equal[:3], drift, *alone])
+    await store.findings.add(other, CUSTOMER, equal[:1])
+    await store.findings.add(job, CUSTOMER, equal[3:4])
+    await store.findings.add(job, CUSTOMER, [])
+    await store.findings.add(job, CUSTOMER, equal[4:])
+
+    every = await store.findings.of_job(job, Kind.EQUAL, 0, 99)
+    assert [one for _, _, one in every] == equal
+    for size in (1, 2, 3, 5):
+        assert [
+            one for at in range(0, 7, size) for one in await store.findings.of_job(job, Kind.EQUAL, at, size)
+        ] == every
+        paged = list(every[:0])
+        while some := await store.findings.of_job(job, Kind.EQUAL, 0, size, paged[-1][0] if paged else 0):
+            paged += some
+        assert paged == every
+    assert await store.findings.of_run("r1", Kind.EQUAL, after=every[4][0], limit=1) == every[5:6]
+    assert [one.label for _, _, one in await store.findings.of_run("r1", Kind.EQUAL, "OTHER")] == []
+    assert [one for _, _, one in await store.findings.of_job(job, Kind.UNCOUPLED_BC, 0, 9)] == alone
+    assert [one for _, _, one in await store.findings.of_job(job, None, 0, 9)] == [drift]
+    counts = [await store.findings.count(job, kind, None) for kind in (Kind.EQUAL, Kind.OUTSIDE, Kind.DRIFT, None)]
+    assert counts == [7, 0, 1, 1]
+    assert await store.findings.count(job, Kind.UNCOUPLED_BC, Direction.TO_BC) == 0
+    assert await store.findings.known(job, ["b1", "b8"]) == {"b8"}, "what is plain is not looked for"

@@ -142,8 +142,7 @@ async def test_what_a_job_has_found_leads_to_just_that(world, browser):
     text = (await browser.get(f"/jobs/{FORETOLD}")).text
     for kind, number in (("kind=insert&amp;direction=to_sales", 1), ("kind=duplicate", 60)):
         assert f'<a href="/jobs/{FORETOLD}/findings?{kind}">{number}</a>' in text
-    # What is only counted leads nowhere.
-    assert '<span class="counted" title="Counted, not kept one by one">61</span>' in text
+    assert f'<a href="/jobs/{FORETOLD}/findings?kind=uncoupled_bc">61</a>' in text
 
 
 async def test_the_overview_of_a_quiet_daemon(world, browser):

@@ -49,7 +49,7 @@ EXCEPTIONS = {
     "figcaption": "how much the tallest bar of a picture is",
 }
 # What the numbers say of which there is no list: sums of those beside them, how far or how fast a job is, how often
-# one record was tried; and what a job that only looks has found as it should be.
+# one record was tried.
 UNLISTED = {
     "Changes that have ended in the last 24 hours, however: the numbers of each way lead to them",
     "Changes a minute over the last five minutes",
@@ -60,7 +60,6 @@ UNLISTED = {
     "New records in Business Central: the sum of the lines above",
     "Records that look like duplicates: the sum of the lines above",
     "How often it was tried: counted, not kept one by one",
-    "Counted, not kept one by one",
 }
 _WAYS = [("CUSTOMER", Direction.TO_SALES), ("CUSTOMER", Direction.TO_BC)]
 _NAMES_A_JOB = re.compile(r"job \d+")
@@ -137,6 +136,10 @@ async def _dry_run(grown: Grown) -> None:
     found |= {(Kind.DUPLICATE, Direction.BOTH): 2}
     for (kind, way), number in found.items():
         await findings.add(job.id, "CUSTOMER", [Finding(kind, way, f"b{n}", f"s{n}", "Lonely") for n in range(number)])
+    plain = {(Kind.UNCHANGED, Direction.TO_SALES): 9, (Kind.UNCOUPLED_BC, Direction.TO_SALES): 60}
+    for (kind, way), number in plain.items():
+        for n in range(number):
+            await findings.add(job.id, "CUSTOMER", [Finding(kind, way, f"b{n}", f"s{n}", "Lonely")])
     counts = {"to_sales.insert": 52, "to_bc.insert": 3, "to_sales.unchanged": 9, "duplicate": 2, "uncoupled_bc": 60}
     await findings.seal(job.id, counts)
     await jobs.finish_job(job.id, JobState.FINISHED, grown.now)

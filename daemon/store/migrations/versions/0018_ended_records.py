@@ -1,4 +1,4 @@
-"""How many changes end, minute by minute; and which records, where nothing else keeps them."""
+"""How many changes end, minute by minute; and which records, where nothing else keeps them, and surveys' likewise."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -41,10 +41,24 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("minute", "mapping", "direction", "outcome", "partition", name=op.f("pk_ended_counts")),
     )
+    op.create_table(
+        "plain_findings",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("job_id", sa.Integer(), nullable=False),
+        sa.Column("mapping", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("direction", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("records", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_plain_findings_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plain_findings")),
+    )
+    op.create_index(op.f("ix_plain_findings_job_id_kind_id"), "plain_findings", ["job_id", "kind", "id"])
     op.create_index(op.f("ix_history_outcome_at_id"), "history", ["outcome", "at", "id"])
 
 
 def downgrade() -> None:
     op.drop_index(op.f("ix_history_outcome_at_id"), "history")
+    op.drop_table("plain_findings")
     op.drop_table("ended_counts")
     op.drop_table("ended_records")
