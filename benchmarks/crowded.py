@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import httpx
@@ -19,8 +19,9 @@ from daemon.store.columns import Base
 from daemon.store.engine import open_readonly, open_store
 from daemon.store.failing import waiting_for
 from daemon.store.tables import CouplingReferenceRow, CouplingRow, FailureRow, FindingRow, OwedReferenceRow
-from daemon.store.tables_of_history import HistoryRow
+from daemon.store.tables_of_history import EndedCountRow, EndedRow, HistoryRow, PlainFindingRow
 from schemas.coupling import Reference
+from schemas.outcome import Outcome
 from schemas.side import Side
 from schemas.survey import Kind
 
@@ -30,13 +31,16 @@ _FIRST = 10_000_000
 # The first pages of the console, by their addresses, of a job and a pair.
 PAGES = (
     *("/", "/full-sync", "/mappings", "/jobs", "/jobs/{job}", "/jobs/{job}/findings"),
-    *("/jobs/{job}/records", "/jobs/{job}/records?outcome=modified"),
+    *("/jobs/{job}/records", "/jobs/{job}/records?outcome=modified", "/jobs/{job}/records?outcome=unchanged"),
+    *("/jobs/{job}/findings?kind=equal", "/records", "/records?outcome=unchanged"),
     *("/errors", "/errors?mapping=CUSTOMER", "/errors?cause=number-taken", "/blanks", "/dead-letters"),
     *("/couplings", "/couplings?mapping=CUSTOMER", "/couplings/CUSTOMER/{record}"),
 )
 # What a page may take at most, in milliseconds: as issued, whatever the machine.
 LIMIT = 300
 _LOOKS = 9
+# Records of one batch, or pairs of one page.
+_BATCH = 500
 # Every other failed record has a cause of its own with so many others.
 _OF_ONE_CAUSE = 10
 Rows = Iterator[dict[str, Any]]
@@ -70,10 +74,13 @@ def fail(settings: Settings, count: int, job: int) -> None:
 
 
 def find(settings: Settings, count: int, job: int) -> None:
-    """So many findings of a job, as many records that it carried, every other of them modified, and a tenth as many
-    that went across with a blank."""
+    """So many findings of a job and as many pairs that are equal, as many records that it carried, every other of them
+    modified, and that it left as they were, and a tenth as many that went across with a blank."""
     now, url = datetime.now(UTC), _url(settings)
     asyncio.run(_fill(url, FindingRow, (_finding(number, job) for number in range(count))))
+    asyncio.run(_fill(url, PlainFindingRow, (_equal(number, job) for number in range(count // _BATCH))))
+    asyncio.run(_fill(url, EndedRow, (_unchanged(number, now, job) for number in range(count // _BATCH))))
+    asyncio.run(_fill(url, EndedCountRow, _a_day(now)))
     asyncio.run(_fill(url, HistoryRow, (_carried(number, now, job) for number in range(count))))
     asyncio.run(_fill(url, OwedReferenceRow, (_owed(2 * number + 1) for number in range(count // 10))))
 
@@ -159,6 +166,32 @@ def _finding(number: int, job: int) -> dict[str, Any]:
         "label": f"Firm {number}",
         "detail": {"partner": f"Firm {number}"},
     }
+
+
+def _equal(number: int, job: int) -> dict[str, Any]:
+    """So many pairs of a page."""
+    first = number * _BATCH
+    pairs = [_finding(one, job) for one in range(first, first + _BATCH)]
+    records = [[one["bc_id"], one["sales_id"], one["label"]] for one in pairs]
+    packed = {"kind": str(Kind.EQUAL), "direction": "both", "number": _BATCH, "records": records}
+    return {"job_id": job, "mapping": "CUSTOMER", **packed}
+
+
+def _unchanged(number: int, now: datetime, job: int) -> dict[str, Any]:
+    """So many records of a batch."""
+    keys = [f"{one:08}-aaaa-4bbb-8ccc-0123456789ab" for one in range(number * _BATCH, (number + 1) * _BATCH)]
+    ended = {"direction": "to_sales", "outcome": "unchanged", "number": _BATCH, "keys": keys}
+    return {"at": now, "mapping": "CUSTOMER", "job_id": job, **ended}
+
+
+def _a_day(now: datetime) -> Rows:
+    """Every minute of it, as two workers would count it: each of some mappings, in both directions."""
+    last = int(now.timestamp()) // 60
+    for minute, mapping, way, outcome, partition in product(
+        range(last - 1440, last), ("CUSTOMER", "CONTACTS", "ITEM-PRODUCT"), ("to_sales", "to_bc"), Outcome, range(2)
+    ):
+        counted = {"minute": minute, "outcome": outcome.value, "partition": partition, "number": 1}
+        yield {"mapping": mapping, "direction": way, **counted}
 
 
 def _carried(number: int, now: datetime, job: int) -> dict[str, Any]:
