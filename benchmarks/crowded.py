@@ -18,8 +18,9 @@ from daemon.settings import Settings
 from daemon.store.columns import Base
 from daemon.store.engine import open_readonly, open_store
 from daemon.store.failing import waiting_for
-from daemon.store.tables import CouplingReferenceRow, CouplingRow, FailureRow, FindingRow, OwedReferenceRow
-from daemon.store.tables_of_history import EndedCountRow, EndedRow, HistoryRow, PlainFindingRow
+from daemon.store.tables import CouplingReferenceRow, CouplingRow, FailureRow, OwedReferenceRow
+from daemon.store.tables_of_history import EndedCountRow, EndedRow, HistoryRow
+from daemon.store.tables_of_surveys import FindingRow, PlainFindingRow
 from schemas.coupling import Reference
 from schemas.outcome import Outcome
 from schemas.side import Side

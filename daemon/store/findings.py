@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from daemon.store import plain_findings
 from daemon.store.database import Database, chunks
-from daemon.store.tables import FindingRow, JobRow
-from daemon.store.tables_of_history import PlainFindingRow
+from daemon.store.tables import JobRow
+from daemon.store.tables_of_surveys import FindingRow, PlainFindingRow
 from schemas.side import Direction
 from schemas.survey import PLAIN, Finding
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from daemon.store import packed
 from daemon.store.choosing import behind
 from daemon.store.database import Database
-from daemon.store.tables_of_history import PlainFindingRow
+from daemon.store.tables_of_surveys import PlainFindingRow
 from schemas.side import Direction
 from schemas.survey import PLAIN, Finding
 

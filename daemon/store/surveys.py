@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consumers.survey.ports import Position, Row
 from daemon.store.database import Database, chunks, upsert
-from daemon.store.tables import JobRow, PositionRow, SurveyRecordRow
+from daemon.store.tables import JobRow, PositionRow
+from daemon.store.tables_of_surveys import SurveyRecordRow
 from schemas.change import Change
 from schemas.side import Side
 

@@ -228,34 +228,6 @@ class CommandRow(Base):
     announced: Mapped[bool] = mapped_column(default=False, index=True)
 
 
-class FindingRow(Base):
-    """One thing that match, verify or a dry run has found, with how it is called on its side."""
-
-    __tablename__ = "findings"
-    __table_args__ = (Index(None, "job_id", "kind"),)
-
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
-    mapping: Mapped[str]
-    kind: Mapped[str]
-    direction: Mapped[str]
-    bc_id: Mapped[str | None]
-    sales_id: Mapped[str | None]
-    label: Mapped[str]
-    detail: Mapped[dict[str, Any]]
-
-
-class SurveyRecordRow(Base):
-    """A record as a survey has read it, until its job is over."""
-
-    __tablename__ = "survey_records"
-
-    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
-    side: Mapped[str] = mapped_column(primary_key=True)
-    record_id: Mapped[str] = mapped_column(primary_key=True)
-    row: Mapped[dict[str, Any]]
-
-
 class OwedReferenceRow(Base):
     """A record that went through without a look-up it still needs: carried again once that one is coupled.
 
@@ -272,25 +244,3 @@ class OwedReferenceRow(Base):
     waits_for: Mapped[str] = mapped_column(primary_key=True, index=True)
     due_at: Mapped[datetime | None] = mapped_column(index=True)
     left_out: Mapped[bool] = mapped_column(default=False)
-
-
-class SubscriptionRow(Base):
-    """Our subscription to a table's webhooks; `secret` is what its notifications are known by."""
-
-    __tablename__ = "webhook_subscriptions"
-
-    entity_set: Mapped[str] = mapped_column(primary_key=True)
-    url: Mapped[str]
-    secret: Mapped[str]
-    subscription: Mapped[str]
-
-
-class NoticeRow(Base):
-    """What Business Central has told, until the leader has looked."""
-
-    __tablename__ = "webhook_notices"
-
-    entity_set: Mapped[str] = mapped_column(primary_key=True)
-    told: Mapped[str] = mapped_column(primary_key=True)
-    record_id: Mapped[str] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(BigInteger)

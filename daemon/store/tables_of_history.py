@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, text
+from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from daemon.store.columns import Base, Json, RowId
+from daemon.store.columns import Base, RowId
 
 _OF_JOBS = text("job_id IS NOT NULL")
 
@@ -75,18 +75,3 @@ class EndedCountRow(Base):
     outcome: Mapped[str] = mapped_column(primary_key=True)
     partition: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     number: Mapped[int]
-
-
-class PlainFindingRow(Base):
-    """So many (`number`) findings of one kind that need nothing of anybody: of each both ids, and how it is called."""
-
-    __tablename__ = "plain_findings"
-    __table_args__ = (Index(None, "job_id", "kind", "id"),)
-
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
-    mapping: Mapped[str]
-    kind: Mapped[str]
-    direction: Mapped[str]
-    number: Mapped[int]
-    records: Mapped[list[Any]] = mapped_column(Json)

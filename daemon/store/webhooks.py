@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import and_, delete, not_, select
 
 from daemon.store.database import Database, chunks, upsert
-from daemon.store.tables import NoticeRow, SubscriptionRow
+from daemon.store.tables_of_webhooks import NoticeRow, SubscriptionRow
 from schemas.webhooks import Kept, Notice, Told
 
 # A notice and how often it had been told when it was read.

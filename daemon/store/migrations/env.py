@@ -2,7 +2,13 @@
 
 from alembic import context
 
-from daemon.store import tables, tables_of_alerts, tables_of_history  # noqa: F401 - they declare the tables
+from daemon.store import (  # noqa: F401 - they declare the tables
+    tables,
+    tables_of_alerts,
+    tables_of_history,
+    tables_of_surveys,
+    tables_of_webhooks,
+)
 from daemon.store.columns import Base
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata, compare_type=True)
