@@ -3,7 +3,8 @@
 Written beside the reference and into `schemas/`, where `coupled mappings schema` finds it on any machine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel
@@ -25,17 +26,41 @@ PARTS: dict[str, type[BaseModel]] = {
 }
 
 
-def mappings_schema(words: Words, steps: Mapping[str, str]) -> Node:
-    """`words`: a sentence for each setting of each of `PARTS`; `steps`: one for each transformation."""
+def valued() -> Iterator[tuple[type[BaseModel], str, tuple[str, ...]]]:
+    """The settings whose every value has a sentence: what a mapping does (`on_delete`, `live`), and when a field is
+    written. Each with its part and its values."""
+    for part in (mapping_parts.MappingPart, mapping_parts.FieldPart):
+        for name, field in part.model_fields.items():
+            kind = field.annotation
+            if isinstance(kind, type) and issubclass(kind, Enum):
+                yield part, name, tuple(str(one.value) for one in kind)
+            elif kind is bool and part is mapping_parts.MappingPart:
+                yield part, name, ("true", "false")
+
+
+def mappings_schema(words: Words, values: Words, steps: Mapping[str, str]) -> Node:
+    """`words`: a sentence for each setting of each of `PARTS`; `values`: one for each value of those that are `valued`;
+    `steps`: one for each transformation."""
     schema = mapping_parts.FilePart.model_json_schema()
     definitions: Node = schema["$defs"]
     for title, part in PARTS.items():
         for name, node in definitions[part.__name__]["properties"].items():
             node["description"] = words[title][name]
+    for part, name, _ in valued():
+        _describe_values(definitions, definitions[part.__name__]["properties"][name], values[name])
     _describe_steps(definitions["FieldPart"]["properties"]["transform"], steps)
     top: Node = {"$schema": DIALECT, "title": "A mappings file of coupled", **_plain(schema)}
     top["properties"]["mappings"]["description"] = "The mappings, in the order a full synchronisation runs them."
     return top
+
+
+def _describe_values(definitions: Node, node: Node, words: Mapping[str, str]) -> None:
+    """As editors know them: a sentence beside each value that is listed."""
+    if "$ref" in node:
+        node = definitions[node["$ref"].rpartition("/")[2]]
+    if node["type"] == "boolean":
+        node["enum"] = [True, False]
+    node["enumDescriptions"] = [words[str(value).lower()] for value in node["enum"]]
 
 
 def _describe_steps(transform: Node, steps: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
     "number": (int, float),
 }
-_SAYS_NOTHING = {"$schema", "$defs", "title", "description", "default", "examples"}
+_SAYS_NOTHING = {"$schema", "$defs", "title", "description", "default", "examples", "enumDescriptions"}
 
 
 def mistakes(schema: dict[str, Any], document: Any) -> list[str]:

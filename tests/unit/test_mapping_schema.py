@@ -7,10 +7,13 @@ import re
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from daemon import reference
-from schemas import mapping_file, mapping_parts
+from daemon.reference_schema import valued
+from daemon.web import setting_words
+from schemas import mapping_file, mapping_parts, transforms
 from tests.support.json_schema import mistakes
 
 SCHEMA: dict[str, Any] = json.loads(mapping_file.schema_text())
@@ -73,6 +76,26 @@ def test_every_setting_has_its_sentence() -> None:
         properties = SCHEMA["$defs"][name]["properties"]
         assert set(properties) == set(getattr(mapping_parts, name).model_fields)
         assert all(one["description"] for one in properties.values())
+
+
+@pytest.mark.parametrize(("part", "setting", "values"), list(valued()))
+def test_every_value_of_what_a_mapping_does_has_its_sentence(
+    part: type[BaseModel], setting: str, values: tuple[str, ...]
+) -> None:
+    """As the reference has it: the console reads it from the packaged schema."""
+    words = YAML(typ="safe").load((reference.FOLDER / "words.yaml").read_text(encoding="utf-8"))["values"][setting]
+    given = [value == "true" if value in ("true", "false") else value for value in values]
+    assert [setting_words.of_value(part.__name__, setting, one) for one in given] == [words[one] for one in values]
+
+
+def test_what_has_no_values_of_its_own_has_no_words_for_them() -> None:
+    assert setting_words.of_value("FieldPart", "not_null", True) == ""
+    assert setting_words.of_value("FieldPart", "ignore_outside", "to_bc") == ""
+
+
+@pytest.mark.parametrize("step", [*transforms.NAMES, transforms.LOOKUP])
+def test_every_transformation_has_its_sentence(step: str) -> None:
+    assert setting_words.of_step(step).endswith(".")
 
 
 def test_the_packaged_schema_is_the_one_of_the_reference() -> None:
