@@ -31,7 +31,7 @@ _CHUNK = 5000
 _FIRST = 10_000_000
 # The first pages of the console, by their addresses, of a job and a pair.
 PAGES = (
-    *("/", "/full-sync", "/mappings", "/jobs", "/jobs/{job}", "/jobs/{job}/findings"),
+    *("/", "/full-sync", "/mappings", "/mappings/CUSTOMER", "/jobs", "/jobs/{job}", "/jobs/{job}/findings"),
     *("/jobs/{job}/records", "/jobs/{job}/records?outcome=modified", "/jobs/{job}/records?outcome=unchanged"),
     *("/jobs/{job}/findings?kind=equal", "/records", "/records?outcome=unchanged"),
     *("/errors", "/errors?mapping=CUSTOMER", "/errors?cause=number-taken", "/blanks", "/dead-letters"),

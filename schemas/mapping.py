@@ -185,6 +185,8 @@ class Mappings:
     source: str = "standard"
     # Each as its file has it, by name, to be compared with what the daemon last ran with.
     definitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
+    # The same with the fields that are disabled, to be shown.
+    written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, name: str) -> TableMapping:
         return self.by_name[name]

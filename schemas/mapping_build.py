@@ -9,7 +9,7 @@ from schemas.chain import FieldLookup, Transform
 from schemas.field_mapping import FieldRule, Lookup
 from schemas.filters import Filter
 from schemas.mapping import ChildReference, Mappings, Table, TableMapping, Template
-from schemas.mapping_diff import definition
+from schemas.mapping_diff import definition, written
 from schemas.mapping_parts import FieldPart, FilePart, MappingPart, ReferencePart, SidePart, TemplatePart
 from schemas.side import Direction, Side
 from schemas.transforms import LOOKUP
@@ -22,7 +22,8 @@ def build(parts: FilePart, source: str) -> Mappings:
     """Of parts in which `schemas/mapping_rules.py` finds no mistake that hinders it."""
     by_name = {part.name: part for part in parts.mappings}
     built = tuple(_mapping(part, by_name) for part in parts.mappings)
-    return Mappings(built, source, {part.name: definition(part) for part in parts.mappings})
+    definitions = {part.name: definition(part) for part in parts.mappings}
+    return Mappings(built, source, definitions, {part.name: written(part) for part in parts.mappings})
 
 
 def _mapping(part: MappingPart, by_name: Mapping[str, MappingPart]) -> TableMapping:

@@ -63,9 +63,15 @@ class MappingDiff:
         return tuple(sweep.command(self.name) for sweep in Sweep if sweep in needed)
 
 
+def written(part: MappingPart) -> dict[str, Any]:
+    """As the file has it, without what is as if it were not written."""
+    made: dict[str, Any] = part.model_dump(mode="json", exclude_defaults=True)
+    return made
+
+
 def definition(part: MappingPart) -> dict[str, Any]:
     """A disabled field is as if the line were not there (business-central-sync 2.2)."""
-    made: dict[str, Any] = part.model_dump(mode="json", exclude_defaults=True)
+    made = written(part)
     made["fields"] = [field for field in made["fields"] if field.pop("status", "enabled") == "enabled"]
     return made
 

@@ -16,6 +16,7 @@ from daemon.web import (
     described,
     full_sync,
     login,
+    mappings,
     pages,
     pairs,
     probes,
@@ -70,6 +71,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(login.router(guard, renderer))
     app.include_router(submitting.router(services, guard))
     app.include_router(pages.router(services, renderer))
+    app.include_router(mappings.router(services, renderer))
     app.include_router(full_sync.router(services.reader, renderer))
     app.include_router(records.router(services.reader, renderer))
     app.include_router(pairs.router(services, renderer))

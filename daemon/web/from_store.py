@@ -63,7 +63,7 @@ class StoreReader:
         return await self.store.unreadable.lately()
 
     async def definition(self, mapping: str) -> Mapping[str, Any] | None:
-        return self.mapped.definitions.get(mapping)
+        return self.mapped.written.get(mapping)
 
     async def run(self, number: str) -> Run | None:
         return await self.store.jobs.run(number)

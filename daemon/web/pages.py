@@ -37,8 +37,6 @@ def router(services: Services, renderer: Renderer) -> APIRouter:
 
 
 def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> None:
-    reader = services.reader
-
     @routes.get("/")
     async def overview(request: Request) -> Response:
         return await renderer.page(request, "overview", **await _overview(services))
@@ -46,10 +44,6 @@ def _add_states(routes: APIRouter, services: Services, renderer: Renderer) -> No
     @routes.get("/notice")
     async def notice(request: Request, command: str) -> Response:
         return await renderer.notice(request, command)
-
-    @routes.get("/mappings")
-    async def mappings(request: Request) -> Response:
-        return await renderer.page(request, "mappings", mappings=await reader.mappings())
 
 
 def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:

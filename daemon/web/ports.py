@@ -172,7 +172,7 @@ class Reader(Protocol):
         ...
 
     async def definition(self, mapping: str) -> Mapping[str, Any] | None:
-        """A mapping as its file has it."""
+        """A mapping as its file has it, with the fields that are disabled; without a question to the store."""
 
     async def dead_letters(self) -> Mapping[str, int]:
         """How many messages nobody could read, by topic, in the last day."""

@@ -82,7 +82,10 @@ def test_who_marks_text_is_told_that_the_page_is_held_and_sees_it_go_on_afterwar
         expect(held).to_be_hidden()
 
 
-@pytest.mark.parametrize("path", ["/", "/mappings", "/errors?cause=c0ffee", "/full-sync", "/couplings/CUSTOMER/10000"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/mappings", "/mappings/CUSTOMER", "/errors?cause=c0ffee", "/full-sync", "/couplings/CUSTOMER/10000"],
+)
 def test_tab_reaches_the_last_link_over_refreshes(browser: Browser, path: str) -> None:
     with served(_restless()) as address, visit(browser, address) as page:
         page.goto(path)

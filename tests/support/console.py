@@ -9,7 +9,8 @@ from tests.contract.web.conftest import RUN, World, ago, foretold
 
 # Every page there is; the job has failures, the cause has records.
 PAGES = (
-    *("/", "/full-sync", "/mappings", "/jobs", "/jobs/4", "/jobs/90", "/jobs/90/findings", "/errors"),
+    *("/", "/full-sync", "/mappings", "/mappings/CUSTOMER", "/mappings/RESOURCE-PRODUCT"),
+    *("/jobs", "/jobs/4", "/jobs/90", "/jobs/90/findings", "/errors"),
     *(
         "/jobs/4/records",
         "/jobs/4/records?outcome=modified",

@@ -50,6 +50,13 @@ def test_the_same_file_has_no_differences() -> None:
     assert changed(f"      - {NAME}\n", f"\n      # a comment, and another order\n      - {NAME}\n") == ()
 
 
+def test_a_disabled_field_is_written_but_no_part_of_the_definition() -> None:
+    file = parse(FILE)
+    line = {"bc": "city", "sales": "address1_city", "status": "disabled"}
+    assert file.written["CUSTOMER"]["fields"] == [*file.definitions["CUSTOMER"]["fields"], line]
+    assert file.written["CURRENCY"] == file.definitions["CURRENCY"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "setting", "sweep", "ways"),
     [

@@ -68,6 +68,7 @@ class FakeReader:
 
     def __init__(self) -> None:
         self.mapping_list = mapping_statuses()
+        self.written = dict(parse(standard_text()).written)
         self.job_list = job_list()
         self.run_list = [
             Run(RUN, RunKind.FULL, RunState.RUNNING, tuple(m.name for m in self.mapping_list), ("CUSTOMER",),
@@ -105,7 +106,7 @@ class FakeReader:
         return self.letters
 
     async def definition(self, mapping: str) -> dict | None:
-        return {"name": mapping} if mapping in {each.name for each in self.mapping_list} else None
+        return self.written.get(mapping) if mapping in self.mapping_names else None
 
     async def run(self, number: str) -> Run | None:
         return next((run for run in self.run_list if run.id == number), None)

@@ -120,7 +120,7 @@ async def test_where_there_is_nothing_to_ask():
 async def test_a_mapping_with_its_definition(browser):
     found = (await browser.get("/api/mappings/CUSTOMER")).json()
     assert (found["status"]["name"], found["status"]["failures"]) == ("CUSTOMER", 12)
-    assert found["definition"] == {"name": "CUSTOMER"}
+    assert found["definition"]["bc"]["filter"] == "blocked eq '_x0020_'"
     assert (await browser.get("/api/mappings/NOTHING")).status_code == 404
 
 

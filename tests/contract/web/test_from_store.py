@@ -76,6 +76,14 @@ async def test_an_empty_store(reader):
     assert set((await reader.figures({})).couplings.values()) == {0}
 
 
+async def test_a_definition_has_the_fields_that_are_disabled(store, reader):
+    line, off = "{bc: city, sales: address1_city", ", status: disabled}"
+    text = f"mappings: [{{name: A, bc: {{table: b}}, sales: {{table: s}}, fields: [{line}}}, {line}{off}]}}]"
+    definition = await StoreReader(store, parse(text), reader.reachable).definition("A")
+    assert [one.get("status") for one in definition["fields"]] == [None, "disabled"]
+    assert await reader.definition("A") is None
+
+
 async def test_couplings_by_page_and_name(store, reader):
     await record(store, *(settled(f"b{n}") for n in range(5)))
     page = await reader.couplings("CUSTOMER", "", 2, 2)

@@ -246,6 +246,7 @@ async def test_every_page_was_read(browser):
     paths = {re.sub(r"\d+", "1", urldefrag(path).url.partition("?")[0]) for path in pages}
     expected = {"/", "/full-sync", "/mappings", "/jobs", "/jobs/1", "/jobs/1/findings", "/errors", "/blanks"}
     assert expected | {"/jobs/1/records", "/couplings", "/dead-letters", "/set-up"} <= paths
+    assert {f"/mappings/{name}" for name in parse(standard_text()).by_name} <= paths
     assert any(path.startswith(_PAIR) for path in pages)
     places = {told.place for page in pages.values() for told in page.numbers}
     assert set(EXCEPTIONS) - places == set()
