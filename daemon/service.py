@@ -99,7 +99,7 @@ class Daemon:
             **captures,
             **looks,
             **self._webhook_work(),
-            **self._notifications(),
+            "alerts": self._alerts(),
             **({"log watch": self.watch.forever} if self.watch else {}),
             "runner": self._run,
             "retry": self._retry,
@@ -118,13 +118,11 @@ class Daemon:
             "webhook notices": partial(self.webhooks.heeding, leads),
         }
 
-    def _notifications(self) -> Works:
+    def _alerts(self) -> Callable[[], Awaitable[None]]:
+        """Also where nobody is notified: the consoles tell of them."""
         parts, ways = self.parts, channels_of(self.settings)
-        if not ways:
-            return {}
         lookout = Lookout(parts.store, parts.mappings, self.metrics, self.health, self.subscriptions)
-        notifier = Notifier(ways, lookout.sight, parts.store.notified, self.streams.is_leader)
-        return {"notifications": notifier.forever}
+        return Notifier(ways, lookout.sight, parts.store.notified, parts.store.looks, self.streams.is_leader).forever
 
     def subscriptions(self) -> Mapping[str, State]:
         """The state of each table's webhooks; told by the leader only."""

@@ -3,7 +3,7 @@
 They are those of `deploy/prometheus/alerts.yml`, as far as the one who leads can tell of them.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -33,12 +33,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One thing that is wrong. `about` tells it from others of its kind: a mapping, a side, a run."""
+    """One thing that is wrong. `about` tells it from others of its kind: a mapping, a side, a run; `parts` are the
+    tables, or the reasons, that the summary names."""
 
     kind: Kind
     about: str
     summary: str
     advice: str
+    parts: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -114,8 +116,9 @@ def causes(sight: Sight, runs: Mapping[str, Stand], applied: Stand | None) -> It
     for mapping, at in sight.paused.items():
         yield _seen(Kind.PAUSED, mapping, f"{mapping} has been paused for a day", f"coupled resume {mapping}", at)
     if sight.reasons:
-        said = "; ".join(f"{name}: {reason}" for name, reason in sight.reasons.items())
-        yield _seen(Kind.NOT_READY, "leader", f"The leader cannot do all of its work: {said}", "/readyz, and the log")
+        reasons = [f"{name}: {reason}" for name, reason in sight.reasons.items()]
+        said = f"The leader cannot do all of its work: {'; '.join(reasons)}"
+        yield _seen(Kind.NOT_READY, "leader", said, "/readyz, and the log", parts=reasons)
 
 
 def _of_everything(sight: Sight, applied: Stand | None) -> Iterator[Seen]:
@@ -134,7 +137,7 @@ def _of_records(sight: Sight) -> Iterator[Seen]:
     for (mapping, way), age in sight.lag.items():
         if age > _LAG:
             said = f"{mapping} {way} is {age / 60:.0f} minutes behind"
-            yield _seen(Kind.BEHIND, f"{mapping} {way}", said, "coupled status")
+            yield _seen(Kind.BEHIND, f"{mapping} {way}", said, "/readyz says what cannot go on, coupled jobs what runs")
     for mapping, count in sight.failing.items():
         if count:
             said = f"{count:,} {mapping} record{'' if count == 1 else 's'} cannot be carried"
@@ -163,7 +166,7 @@ def _of_sides(sight: Sight) -> Iterator[Seen]:
             stalled.setdefault(side, []).append(table)
     for side, tables in stalled.items():
         said = f"Changes in {', '.join(sorted(tables))} ({side}) have not been read for ten minutes"
-        yield _seen(Kind.CAPTURE_STALLED, side, said, "/readyz and the log say why")
+        yield _seen(Kind.CAPTURE_STALLED, side, said, "/readyz and the log say why", parts=sorted(tables))
     if silent := sorted(table for table, state in sight.webhooks.items() if state in _SILENT):
         said = f"Business Central does not tell of changes in {', '.join(silent)}"
         yield _seen(Kind.WEBHOOKS, "bc", said, "It is polled instead; the log says why")
@@ -172,18 +175,20 @@ def _of_sides(sight: Sight) -> Iterator[Seen]:
 def _of_requests(sight: Sight) -> Iterator[Seen]:
     for side, waited in sight.waited.items():
         if waited is not None and waited > _THROTTLED:
-            said = f"{side} makes the daemon wait more than half of the time"
+            said = f"{side} makes the leader wait more than half of the time"
             yield _seen(
                 Kind.THROTTLED, side, said, "Something uses up its request limit, or a full synchronisation runs"
             )
     for side, refused in sight.refused.items():
         if refused is not None and refused > _API_ERRORS:
-            said = f"{refused:.0%} of the requests to {side} fail"
+            said = f"{refused:.0%} of the leader's requests to {side} fail"
             yield _seen(Kind.API_ERRORS, side, said, "coupled check tries everything once; the log says what failed")
     if sight.slow is not None and sight.slow > _SLOW:
-        said = f"{sight.slow:.0%} of the changes take more than a minute to the other side"
+        said = f"{sight.slow:.0%} of the changes that the leader writes take more than a minute to the other side"
         yield _seen(Kind.SLOW, "changes", said, "A running synchronisation, throttling, or a slow side: coupled status")
 
 
-def _seen(kind: Kind, about: str, summary: str, advice: str, since: float | None = None) -> Seen:
-    return Seen(Cause(kind, about, summary, advice), since)
+def _seen(
+    kind: Kind, about: str, summary: str, advice: str, since: float | None = None, parts: Iterable[str] = ()
+) -> Seen:
+    return Seen(Cause(kind, about, summary, advice, tuple(parts)), since)

@@ -54,10 +54,20 @@ class Watch:
     applied: Stand | None = None
 
 
-def resumed(told: Iterable[Cause], now: float) -> Watch:
-    """After a restart: what has been told of is open until it is seen to be over."""
-    known = {cause.key: cause for cause in told}
-    return Watch(dict.fromkeys(known, now), dict.fromkeys(known, now), known)
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A cause that another leader has seen, and since when."""
+
+    cause: Cause
+    since: float
+
+
+def resumed(told: Iterable[Cause], now: float, held: Iterable[Held] = ()) -> Watch:
+    """After a restart: what has been told of is open until it is seen to be over, and so is what has just been seen."""
+    seen = {one.cause.key: one for one in held}
+    known = {cause.key: cause for cause in told} | {key: one.cause for key, one in seen.items()}
+    since = dict.fromkeys(known, now) | {key: one.since for key, one in seen.items()}
+    return Watch(since, dict.fromkeys(known, now), known)
 
 
 def look(before: Watch, sight: Sight) -> Watch:

@@ -77,7 +77,8 @@ class Lookout:
 
     async def _stored(self) -> dict[str, Any]:
         views, jobs = self._store.views, self._store.jobs
-        failed, runs = failures(await views.failure_counts()), await jobs.active_runs()
+        # Shared with the metrics, which count every few seconds: so many failures take long to count.
+        failed, runs = failures(await self._store.tallies.failures()), await jobs.active_runs()
         conflicts = await views.conflict_counts()
         states = await self._store.states.all()
         paused = {name: one.paused_at.timestamp() for name, one in states.items() if one.paused_at}

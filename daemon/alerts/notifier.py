@@ -1,6 +1,8 @@
-"""Tells people, on each channel by itself, what has happened to whom: at most once of each cause until it is over."""
+"""Looks out while this worker leads, and tells people what it sees: whoever opens a console by the store, and whoever
+has a channel there, at most once of each cause until it is over."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,13 +11,14 @@ from typing import Protocol
 import structlog
 
 from daemon.alerts.channels import Channel, Undelivered
-from daemon.supervision import every
 from schemas.alert_causes import Cause, Sight
 from schemas.alerts import News, Watch, look, news, resumed
 from schemas.errors import CoupledError
+from schemas.holding import Looked, held, holding
 
 _log = structlog.get_logger(__name__)
-SECONDS = 15.0
+# Between two looks, and until it is asked again whether this worker leads, or what the store has kept.
+SECONDS, _SOON = 15.0, 1.0
 _FIRST, _LONGEST = 30.0, 1800.0
 
 
@@ -25,6 +28,14 @@ class Kept(Protocol):
     async def all(self) -> Mapping[str, list[Cause]]: ...
 
     async def keep(self, channel: str, causes: Collection[Cause], at: datetime) -> None: ...
+
+
+class Looks(Protocol):
+    """See `daemon.store.looks.Looks`."""
+
+    async def keep(self, looked: Looked) -> None: ...
+
+    async def last(self) -> Looked | None: ...
 
 
 @dataclass
@@ -38,38 +49,57 @@ class _Told:
 
 
 class Notifier:
-    """`sight` is what the leader sees, at the time it says; only who `leads` tells."""
+    """`sight` is what the leader sees, at the time it says; only who `leads` tells. There may be no channel."""
 
     def __init__(
         self,
         channels: Mapping[str, Channel],
         sight: Callable[[], Awaitable[Sight]],
         kept: Kept,
+        looks: Looks,
         leads: Callable[[], bool],
     ) -> None:
-        self._channels, self._sight, self._kept, self._leads = channels, sight, kept, leads
+        self._channels, self._sight, self._kept, self._looks, self._leads = channels, sight, kept, looks, leads
         self._told: dict[str, _Told] | None = None
         self._watch = Watch()
 
     async def forever(self) -> None:
-        await every(SECONDS, self._turn)
+        while True:
+            rest = await self._turn()
+            await asyncio.sleep(rest)
 
-    async def _turn(self) -> None:
-        if self._leads():
-            await self.once()
-        else:
+    async def _turn(self) -> float:
+        """How many seconds to rest then."""
+        if not self._leads():
             self._told = None  # another worker tells now, and notes it in the store
+            return _SOON
+        try:
+            await self.once()
+        except CoupledError:
+            return _SOON  # the store is away, which its watch tells
+        return SECONDS
 
     async def once(self) -> None:
-        """CoupledError if the store cannot say what was told before."""
+        """CoupledError if the store cannot say what was seen and told before."""
         sight = await self._sight()
         if self._told is None:
-            known = await self._kept.all()
-            found = {name: _Told({cause.key: cause for cause in known.get(name, [])}) for name in self._channels}
-            self._watch = resumed([cause for each in found.values() for cause in each.causes.values()], sight.now)
-            self._told = found
+            self._watch, self._told = await self._resumed(sight.now)
         self._watch = look(self._watch, sight)
-        await asyncio.gather(*(self._tell(name, told, sight.now) for name, told in self._told.items()))
+        telling = [self._tell(name, told, sight.now) for name, told in self._told.items()]
+        await asyncio.gather(self._show(sight.now), *telling)
+
+    async def _resumed(self, now: float) -> tuple[Watch, dict[str, _Told]]:
+        """Where the last leader was."""
+        known, before = await self._kept.all(), await self._looks.last()
+        told = {name: _Told({cause.key: cause for cause in known.get(name, [])}) for name in self._channels}
+        causes = [cause for each in told.values() for cause in each.causes.values()]
+        return resumed(causes, now, held(before, now)), told
+
+    async def _show(self, now: float) -> None:
+        """To the consoles. With the store away they show nothing at all."""
+        looked = Looked(datetime.fromtimestamp(now, UTC), holding(self._watch, now))
+        with contextlib.suppress(CoupledError):
+            await self._looks.keep(looked)
 
     async def _tell(self, name: str, told: _Told, now: float) -> None:
         fresh = news(self._watch, told.causes)

@@ -15,7 +15,7 @@ from daemon.cli import failures, findings, records, rows
 from daemon.cli.client import ACCEPT_SECONDS
 from daemon.cli.desk import Row
 from daemon.cli.http import LARGEST_PAGE, Api
-from daemon.cli.standing import NEWEST, with_active
+from daemon.cli.standing import NEWEST, alert_row, with_active
 from daemon.store.blanks import Blank
 from daemon.store.history import EndedRecord
 from daemon.store.views import Failure, FailureCause
@@ -24,13 +24,14 @@ from schemas.command import Command
 from schemas.command_outcome import CommandOutcome, job_dict
 from schemas.errors import Problem, Unreachable
 from schemas.explanation import Explanation
+from schemas.holding import Alert
 from schemas.job import Job, JobState, RunState
 from schemas.outcome import Outcome
 
 _PAUSE = 0.3
 _failure, _cause, _blank = TypeAdapter(Failure), TypeAdapter(FailureCause), TypeAdapter(Blank)
 _job, _explanation, _checked = TypeAdapter(Job), TypeAdapter(Explanation), TypeAdapter(Checked)
-_record = TypeAdapter(EndedRecord)
+_record, _alert = TypeAdapter(EndedRecord), TypeAdapter(Alert)
 
 
 class Remote:
@@ -77,6 +78,7 @@ class Remote:
     def _standing(self, daemon: Mapping[str, Any]) -> Row:
         throughput = self._api.sure("/api/throughput")
         return {
+            "alerts": [alert_row(_alert.validate_python(one)) for one in self._api.items("/api/alerts")],
             "dead_letters": sum(daemon.get("dead_letters", {}).values()),
             "per_minute": throughput["per_minute"],
             "last_day": throughput["outcomes"],

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from daemon.cli.options import load_mappings
+from daemon.cli.output import short
 from schemas.errors import CoupledError
+from schemas.holding import Alert, besides
 from schemas.job import RunState
 from schemas.side import Side
 
@@ -21,8 +25,9 @@ NEWEST = 5
 
 
 async def standing(store: Store, settings: Settings) -> dict[str, Any]:
-    """The newest runs, all that are not over, and every mapping. `lag`: by direction, the age in seconds of the oldest
-    unapplied change. `per_minute`: how many changes end, over the last five; `last_day`: how they did, in 24 hours."""
+    """The newest runs, all that are not over, every mapping, and the alerts that hold. `lag`: by direction, the age in
+    seconds of the oldest unapplied change. `per_minute`: how many changes end, over the last five; `last_day`: how they
+    did, in 24 hours."""
     from daemon.store.figures import failures, lags
     from schemas.mapping_diff import commands as owed_commands
 
@@ -34,6 +39,7 @@ async def standing(store: Store, settings: Settings) -> dict[str, Any]:
     failed = failures(await store.views.failure_counts())
     lately = await store.ended.lately()
     return {
+        "alerts": [alert_row(one) for one in await store.looks.told()],
         "dead_letters": sum((await store.unreadable.lately()).values()),
         "per_minute": lately.per_minute,
         "last_day": {outcome.value: number for outcome, number in lately.outcomes.items()},
@@ -63,6 +69,11 @@ async def standing(store: Store, settings: Settings) -> dict[str, Any]:
             for mapping in mappings.all
         ],
     }
+
+
+def alert_row(one: Alert) -> dict[str, Any]:
+    """As `--json` tells it."""
+    return {**asdict(one), "parts": list(one.parts), "since": one.since.isoformat(timespec="seconds")}
 
 
 def with_active(newest: Sequence[T], active: Sequence[T], id_of: Callable[[T], str]) -> list[T]:
@@ -107,8 +118,18 @@ def behind(lag: Mapping[str, float]) -> str:
     return f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
 
 
+def _wrong(found: Mapping[str, Any]) -> Iterator[str]:
+    """The alerts that are told nowhere else; `daemon` is how the worker is that was asked, if it is not `found`."""
+    daemon = found.get("daemon", found)
+    down = [side["side"] for side in daemon.get("sides", ()) if not side["up"]]
+    alerts = [Alert(**{**one, "since": datetime.fromisoformat(one["since"])}) for one in found["alerts"]]
+    for alert in besides(alerts, daemon.get("reasons", ()), down):
+        yield f"{alert.title} since {short(alert.since.isoformat())}: {alert.said}"
+
+
 def to_do(found: Mapping[str, Any]) -> Iterator[str]:
     """What waits for a person, each with the command for it."""
+    yield from _wrong(found)
     for owing in found["mappings"]:
         for command, because in owing["owes"].items():
             yield f"{owing['name']} was changed ({', '.join(because)}). Still to run: {command}"

@@ -23,6 +23,7 @@ from daemon.store.ended import Ended
 from daemon.store.findings import Findings
 from daemon.store.history import History
 from daemon.store.jobs import Jobs
+from daemon.store.looks import Looks
 from daemon.store.memory import SqlMemory
 from daemon.store.notified import Notified, Unreadable
 from daemon.store.pairs import Pairs
@@ -71,6 +72,7 @@ class Store:
     tallies: Tallies
     unreadable: Unreadable
     sides: SidesSeen
+    looks: Looks
 
     async def close(self) -> None:
         await self.tallies.close()
@@ -184,6 +186,7 @@ def _store(target: URL, now: Callable[[], datetime], readonly: bool = False) -> 
         tallies=Tallies(views, blanks, ended),
         unreadable=Unreadable(database, now),
         sides=SidesSeen(database, now),
+        looks=Looks(database, now),
     )
 
 

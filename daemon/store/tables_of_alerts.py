@@ -1,11 +1,12 @@
 """The tables of what people are told, declared as those of `daemon/store/tables.py`."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
-from daemon.store.columns import Base
+from daemon.store.columns import Base, Json
 
 
 class ToldRow(Base):
@@ -19,6 +20,16 @@ class ToldRow(Base):
     summary: Mapped[str]
     advice: Mapped[str]
     told_at: Mapped[datetime]
+
+
+class LookRow(Base):
+    """When the leader looked last, and which alerts held then; there is one row."""
+
+    __tablename__ = "looks"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    alerts: Mapped[list[dict[str, Any]]] = mapped_column(Json)
 
 
 class SideRow(Base):

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from daemon.web import (
+    alerts,
     api,
     dead_letters,
     described,
@@ -66,6 +67,7 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app, renderer)
     app.include_router(probes.router(services))
     app.include_router(api.router(services))
+    app.include_router(alerts.router(services))
     app.include_router(dead_letters.api(services))
     app.include_router(set_up.api(services, checks))
     app.include_router(login.router(guard, renderer))

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from daemon.metrics import Figures
@@ -18,6 +19,7 @@ from daemon.web.formats import percent
 from daemon.web.paging import micros, moment
 from daemon.web.ports import Causes, CommandStatus, Coupled, Found, MappingStatus, Page, SideStatus, Spot, T
 from daemon.web.wanted import Wanted, WantedJobs, WantedRecords, WantedRuns
+from schemas.holding import Alert
 from schemas.job import Job, MappingState, Run, RunKind, RunState
 from schemas.mapping import Mappings
 from schemas.mapping_diff import commands as owed_commands
@@ -58,6 +60,9 @@ class StoreReader:
     def ways(self, mapping: str) -> Sequence[Direction]:
         found = self.mapped.by_name.get(mapping)
         return found.direction.one_ways if found else ()
+
+    async def alerts(self, begun: datetime) -> Sequence[Alert]:
+        return await self.store.looks.told(begun)
 
     async def dead_letters(self) -> Mapping[str, int]:
         return await self.store.unreadable.lately()

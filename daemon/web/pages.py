@@ -11,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daemon.store.views import Failure
+from daemon.web.alerts import help_page
 from daemon.web.day import bars
 from daemon.web.parameters import JobNumber, Offset
 from daemon.web.ports import Causes, Page, Reader, Services
 from daemon.web.rendering import PAGE, Renderer
 from daemon.web.wanted import Wanted, WantedJobs, WantedRuns
+from schemas.holding import besides
 from schemas.job import JobState, Run, RunState
 from schemas.outcome import Outcome
 from schemas.side import Direction
@@ -135,14 +137,15 @@ def _wanted_jobs(mapping: str, state: str, run: str) -> WantedJobs:
 
 
 async def _overview(services: Services) -> dict[str, Any]:
-    reader = services.reader
+    reader, unready = services.reader, await services.unready()
     # Side by side: with a million couplings and as many failures, counting is what takes long.
     mappings, causes, lately = await asyncio.gather(
         reader.mappings(), reader.causes(Wanted(), 0, FIRST_CAUSES), reader.lately()
     )
     return {
         "sides": await reader.sides(),
-        "unready": by_side(await services.unready()),
+        "unready": by_side(unready),
+        "alerts": [(one, help_page(one)) for one in besides(await reader.alerts(services.started), unready)],
         "mappings": mappings,
         "causes": causes,
         "letters": sum((await reader.dead_letters()).values()),

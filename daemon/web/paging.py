@@ -76,6 +76,7 @@ CAUSES = List("causes", _Number, _Number, Word, Word, Word, Word)
 BLANKS = List("blanks", Word, Word, Word, Word)
 COUPLINGS = List("couplings", _Number)
 LETTERS = List("dead-letters", _Number)
+ALERTS = List("alerts", _Number, Word)
 
 
 @dataclass(frozen=True, slots=True)

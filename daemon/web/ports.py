@@ -18,6 +18,7 @@ from schemas.checkup import Checked
 from schemas.command import Command
 from schemas.errors import Problem
 from schemas.explanation import Explanation
+from schemas.holding import Alert
 from schemas.job import Job, JobState, Run, RunState
 from schemas.side import Direction, Side
 
@@ -173,6 +174,10 @@ class Reader(Protocol):
 
     async def definition(self, mapping: str) -> Mapping[str, Any] | None:
         """A mapping as its file has it, with the fields that are disabled; without a question to the store."""
+
+    async def alerts(self, begun: datetime) -> Sequence[Alert]:
+        """What the leader sees, or that there is none; the worst first. `begun`: when this worker was started."""
+        ...
 
     async def dead_letters(self) -> Mapping[str, int]:
         """How many messages nobody could read, by topic, in the last day."""

@@ -216,7 +216,7 @@ def test_a_message_says_what_is_wrong_how_badly_and_what_to_do() -> None:
     both = News([lag], [answer])
     assert alert_words.subject(both) == "coupled, warning: CUSTOMER to_sales is 15 minutes behind (and 1 more)"
     text = alert_words.text(both, "CRONUS")
-    assert "[warning] CUSTOMER to_sales is 15 minutes behind\n    CoupledFallingBehind. coupled status" in text
+    assert "[warning] CUSTOMER to_sales is 15 minutes behind\n    CoupledFallingBehind. /readyz says what" in text
     assert "Over:\n\n- [warning] Run r-1 waits for an answer" in text
     assert "From CRONUS." in text
     body = alert_words.body(both, "CRONUS", "2026-11-01T00:00:00+00:00")

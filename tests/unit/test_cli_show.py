@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 from daemon.cli import findings, records, show, survey
 from daemon.cli.app import app
 from daemon.cli.output import print_table
+from daemon.cli.standing import alert_row
 from daemon.store.history import EndedRecord
 from schemas.command_outcome import job_dict
+from schemas.holding import Alert
 from schemas.job import Job, JobState
 from schemas.outcome import Outcome
 from schemas.side import Direction
@@ -48,7 +50,14 @@ def told(monkeypatch: pytest.MonkeyPatch, found: Any, *words: str, columns: str 
 
 def status(monkeypatch: pytest.MonkeyPatch, runs: list[dict[str, Any]], **mapping: Any) -> str:
     letters = mapping.pop("dead_letters", 0)
-    found = {**UP, **DAY, "dead_letters": letters, "runs": runs, "mappings": [{"name": "CUSTOMER", **QUIET, **mapping}]}
+    found = {
+        **UP,
+        **DAY,
+        "alerts": [],
+        "dead_letters": letters,
+        "runs": runs,
+        "mappings": [{"name": "CUSTOMER", **QUIET, **mapping}],
+    }
     return told(monkeypatch, found, "status")
 
 
@@ -98,11 +107,31 @@ def test_how_records_ended_is_told_of_all_mappings(monkeypatch: pytest.MonkeyPat
 
 def test_status_tells_of_a_side_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     down = {"sides": [{**BC, "up": False, "detail": "Connection refused."}], "away": ""}
-    found = {**down, **DAY, "dead_letters": 0, "runs": [RUN], "mappings": [{"name": "CUSTOMER", **QUIET}]}
+    found = {**down, **DAY, "alerts": [], "dead_letters": 0, "runs": [RUN], "mappings": [{"name": "CUSTOMER", **QUIET}]}
     said = told(monkeypatch, found, "status")
     assert "Business Central is down: Connection refused. (https://bc.example.com)" in said
     away = {**found, "sides": [], "away": "No daemon is running here."}
     assert "No daemon is running here." in told(monkeypatch, away, "status")
+
+
+def test_status_tells_what_is_wrong_and_in_no_other_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    behind, failing, unread = (
+        alert_row(Alert(f"{name}:{about}", name, "warning", about, "It is so", "Look", AT, ("accounts",)))
+        for name, about in (
+            ("CoupledFallingBehind", "CUSTOMER to_bc"),
+            ("CoupledFailuresGrowing", "CUSTOMER"),
+            ("CoupledCaptureStalled", "bc"),
+        )
+    )
+    sides = {"sides": [{**BC, "up": False, "detail": "It refuses."}], "away": ""}
+    alerts = {"alerts": [behind, failing, unread], "dead_letters": 0}
+    found = {**sides, **DAY, **alerts, "runs": [RUN], "mappings": [{"name": "CUSTOMER", **QUIET}]}
+    said = told(monkeypatch, found, "status").splitlines()
+    since = AT.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    why = "It is so. Look. What to do: CoupledFallingBehind in docs/runbooks.md."
+    assert [line for line in said if "It is so" in line] == [f"Falling behind since {since}: {why}"]
+    away = told(monkeypatch, {**found, "sides": [], "away": "No daemon is running here."}, "status")
+    assert away.count("It is so") == 2
 
 
 def test_what_a_paused_mapping_is_behind_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+import pytest
 import structlog
 
 from daemon.alerts.channels import Channel, Undelivered
@@ -13,6 +14,7 @@ from daemon.alerts.notifier import Notifier
 from schemas.alert_causes import Cause, Sight
 from schemas.alerts import CALM, News
 from schemas.errors import Unreachable
+from schemas.holding import Looked
 
 T0 = 1_000_000.0
 BAD = Sight(T0, failing={"CUSTOMER": 3})
@@ -28,17 +30,36 @@ class Kept:
         self.writes = 0
 
     async def all(self) -> Mapping[str, list[Cause]]:
-        self._here()
+        self.here()
         return dict(self.told)
 
     async def keep(self, channel: str, causes: Collection[Cause], at: datetime) -> None:
-        self._here()
+        self.here()
         self.told[channel] = list(causes)
         self.writes += 1
 
-    def _here(self) -> None:
+    def here(self) -> None:
         if self.away:
             raise Unreachable("store-away", "The store is away.", "")
+
+
+class Looks:
+    """What the consoles are shown, which outlives the notifier too."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self.looked: Looked | None = None
+
+    async def keep(self, looked: Looked) -> None:
+        self._kept.here()
+        self.looked = looked
+
+    async def last(self) -> Looked | None:
+        self._kept.here()
+        return self.looked
+
+    def shown(self) -> list[str]:
+        return [one.alert for one in self.looked.alerts] if self.looked else []
 
 
 class Heard:
@@ -63,10 +84,11 @@ class Heard:
 
 
 class World:
-    """One leader with two channels, in a time of its own."""
+    """One leader with two channels, or none, in a time of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: bool = True) -> None:
         self.kept, self.mail, self.hook = Kept(), Heard(), Heard()
+        self.looks, self.channels = Looks(self.kept), channels
         self.now, self.sight = T0, WELL
         self.restart()
 
@@ -74,8 +96,8 @@ class World:
         async def sight() -> Sight:
             return replace(self.sight, now=self.now)
 
-        ways: dict[str, Channel] = {"email": self.mail, "webhook": self.hook}
-        self.notifier = Notifier(ways, sight, self.kept, lambda: True)
+        ways: dict[str, Channel] = {"email": self.mail, "webhook": self.hook} if self.channels else {}
+        self.notifier = Notifier(ways, sight, self.kept, self.looks, lambda: True)
 
     async def goes_on(self, seconds: float, sight: Sight) -> None:
         self.sight = sight
@@ -157,3 +179,46 @@ async def test_with_the_store_away_people_are_told_all_the_same_and_it_is_noted_
     await world.goes_on(30, Sight(T0, reasons={"store": "away"}))
     assert [cause.about for cause in world.kept.told["email"]] == ["leader"]
     assert world.mail.said() == ["raised 1"]
+
+
+@pytest.mark.parametrize("channels", [True, False])
+async def test_the_consoles_are_shown_what_holds_whether_or_not_anybody_is_told(channels: bool) -> None:
+    world = World(channels)
+    await world.goes_on(900, BAD)
+    assert world.looks.shown() == []
+    await world.goes_on(15, BAD)
+    assert world.looks.shown() == ["CoupledFailuresGrowing"]
+    await world.goes_on(15, WELL)
+    assert world.looks.shown() == [], "a channel is told of its end when it has stayed away for a while"
+    assert world.looks.looked
+    assert world.looks.looked.at.timestamp() == world.now
+
+
+async def test_a_restart_takes_nothing_from_the_consoles() -> None:
+    world = World(channels=False)
+    await world.goes_on(1000, BAD)
+    before = world.looks.looked
+    world.restart()
+    await world.goes_on(15, BAD)
+    assert before
+    assert world.looks.looked
+    assert world.looks.looked.alerts == before.alerts
+
+
+async def test_after_a_long_time_it_is_judged_anew() -> None:
+    world = World(channels=False)
+    await world.goes_on(1000, BAD)
+    world.restart()
+    world.now += CALM
+    await world.goes_on(15, BAD)
+    assert world.looks.shown() == []
+
+
+async def test_with_the_store_away_it_looks_on_and_shows_it_later() -> None:
+    world = World(channels=False)
+    await world.goes_on(15, WELL)
+    world.kept.away = True
+    await world.goes_on(900, Sight(T0, stored=False, reasons={"kafka": "away"}))
+    world.kept.away = False
+    await world.goes_on(15, Sight(T0, reasons={"kafka": "away"}))
+    assert world.looks.shown() == ["CoupledNotReady"]

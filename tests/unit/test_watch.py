@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from daemon.cli import watch
 from daemon.cli.app import app
-from daemon.cli.standing import behind
+from daemon.cli.standing import alert_row, behind
 from schemas.command_outcome import job_dict
 from schemas.errors import Unreachable
+from schemas.holding import Alert
 from schemas.job import Job, JobState
 from schemas.outcome import Outcome
 from schemas.side import Direction
@@ -48,6 +49,7 @@ JOB = job_dict(Job(5, "r-1", "CUSTOMER", Direction.TO_BC, JobState.RUNNING, NOW,
 
 def page(width: int = 100, **more: Any) -> str:
     found = {
+        "alerts": [],
         "dead_letters": 0,
         "per_minute": 3,
         "last_day": {"modified": 40},
@@ -105,6 +107,13 @@ def test_without_a_daemon_or_a_store_it_says_so_and_shows_what_it_last_saw() -> 
     assert "No daemon is running here." in text
     assert "Not seen anew: The store is away." in text
     assert "8,412" in text
+
+
+def test_what_is_wrong_is_told_unless_the_worker_says_so_itself() -> None:
+    ready = alert_row(Alert("N:leader", "CoupledNotReady", "warning", "leader", "It: x", "Look", NOW, ("kafka: away",)))
+    assert "Not ready since" in page(alerts=[ready])
+    assert "Not ready since" in page(alerts=[ready], daemon={"away": "No daemon is running here."})
+    assert "Not ready since" not in page(alerts=[ready], daemon={"sides": SIDES, "reasons": ["kafka: away"]})
 
 
 async def test_a_store_that_goes_away_meanwhile_ends_nothing() -> None:

@@ -263,6 +263,7 @@ ADDED = {
             "number": 2,
         },
     },
+    "0019": lambda n: {"looks": {"id": n, "at": AT, "alerts": [{"alert": "CoupledSlow", "about": "changes"}]}},
 }
 
 

@@ -41,6 +41,7 @@ from schemas.dead_letter import DeadLetter, Place, stuck
 from schemas.errors import Problem, Refused, Unreachable
 from schemas.explanation import Event, Explanation, Trouble
 from schemas.flags import Flags
+from schemas.holding import Alert
 from schemas.job import Job, JobState, Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
 from schemas.outcome import Outcome, Settled
@@ -84,6 +85,7 @@ class FakeReader:
         self.commands: dict[str, CommandStatus] = {}
         self.logged: dict[str, dict] = {}
         self.letters: dict[str, int] = {}
+        self.alert_list: list[Alert] = []
         self.day = day()
 
     async def sides(self) -> Sequence[SideStatus]:
@@ -101,6 +103,9 @@ class FakeReader:
 
     async def blank_count(self, mapping: str | None = None) -> int:
         return sum(each.blanks for each in self.mapping_list if mapping in (None, each.name))
+
+    async def alerts(self, begun: datetime) -> Sequence[Alert]:
+        return self.alert_list
 
     async def dead_letters(self) -> dict[str, int]:
         return self.letters

@@ -14,6 +14,7 @@ from schemas.change import Change, Op
 from schemas.command import Sync
 from schemas.coupling import Coupling, Half, Reference
 from schemas.errors import Problem
+from schemas.holding import Alert, Looked
 from schemas.job import Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
 from schemas.outcome import Outcome, Settled
@@ -23,6 +24,12 @@ from schemas.survey import Finding, Kind
 from .conftest import World
 
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+LATE = Alert(
+    *("CoupledFallingBehind:CUSTOMER to_sales", "CoupledFallingBehind", "warning", "CUSTOMER to_sales"),
+    *("CUSTOMER to_sales is 1,234 minutes behind", "/readyz says why", BEGIN),
+)
 
 
 class Grown:
@@ -125,6 +132,9 @@ class Served:
                 await add(grown, n)
         command = Sync(id="c-1", command="sync").model_dump(mode="json")
         await grown.store.commands.receive("c-1", command, RunState.DONE)
+        # Of a time to come, so that it is believed however long the tests take.
+        later = datetime.now(UTC) + timedelta(hours=1)
+        await grown.store.looks.keep(Looked(later, [LATE]))
         return grown.store
 
     def get(self, path: str, **given: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -159,6 +160,9 @@ def test_the_answers_are_about_something(config, by_url):
     """So that the two are not equal for being empty."""
     for words in (["jobs"], ["errors"], ["errors", "--all"], ["errors", "--blanks"], ["couplings", "CUSTOMER"]):
         assert len(json.loads(said(*by_url, *words, "--json")[1])) >= 3
+    (late,) = json.loads(said(*by_url, "status", "--json")[1])["alerts"]
+    assert (late["about"], datetime.fromisoformat(late["since"])) == ("CUSTOMER to_sales", BEGIN)
+    assert "Falling behind since" in said(*by_url, "status")[1]
     (one, *_) = json.loads(said(*by_url, "errors", "--json")[1])
     assert len(json.loads(said(*by_url, "errors", "--cause", one["cause"], "--json")[1])) == one["count"]
     assert len(json.loads(said(*by_url, "findings", "r1000", "--json")[1])) == 3

@@ -6,7 +6,7 @@ One real store with something of everything; every page is read, and every numbe
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urldefrag, urljoin
 
 import httpx
@@ -15,8 +15,12 @@ import pytest
 from daemon.store.engine import Store, open_store
 from daemon.store.tidying import tidy
 from daemon.web.from_store import StoreReader
+from schemas.alert_causes import Kind as AlertKind
+from schemas.alert_causes import Sight
+from schemas.alerts import Watch, look
 from schemas.coupling import Reference
 from schemas.errors import Problem
+from schemas.holding import Alert, Looked, besides, holding
 from schemas.job import JobState, Run, RunKind, RunState
 from schemas.mapping_file import parse, standard_text
 from schemas.outcome import Outcome, Settled
@@ -25,7 +29,7 @@ from schemas.survey import Finding, Kind
 from tests.support.numbers import Shown, Told
 
 from .conftest import World
-from .grown import Grown, clashing, ended, pair
+from .grown import BEGIN, Grown, clashing, ended, pair
 from .test_console import token
 
 RUNNING, OVER, DRY = "going-on", "over", "dry"
@@ -61,6 +65,8 @@ UNLISTED = {
     "Records that look like duplicates: the sum of the lines above",
     "How often it was tried: counted, not kept one by one",
 }
+# The alerts that the overview tells in other words.
+TOLD = {f"Coupled{name}" for name in ("FailuresGrowing", "Conflicts", "DeadLetters", "AnswerDue", "PausedLong")}
 _WAYS = [("CUSTOMER", Direction.TO_SALES), ("CUSTOMER", Direction.TO_BC)]
 _NAMES_A_JOB = re.compile(r"job \d+")
 # One pair stands for all.
@@ -94,6 +100,27 @@ async def _filled(grown: Grown) -> None:
     await _run(grown, Run(RUNNING, RunKind.FULL, RunState.RUNNING, ("CUSTOMER",)), ["going-a", "going-b", "going-c"])
     await _dry_run(grown)
     await _uncoupling(grown)
+    await grown.store.looks.keep(Looked(datetime.now(UTC) + timedelta(hours=1), _alerts()))
+
+
+def _alerts() -> list[Alert]:
+    """All that can be told, with all numbers of ours; what a side answers, which a reason quotes, counts nothing."""
+    sight = Sight(
+        *(BEGIN.timestamp(), True, {(name, way.value): 86_400.0 for name, way in _WAYS}),
+        waited={"bc": 0.9},
+        refused={"sales": 0.12},
+        slow=0.4,
+        runs={RUNNING: 1},
+        position_age={("bc", "items"): 3600.0, ("sales", "accounts"): 3600.0},
+        webhooks={"items": "silent", "customers": "missing"},
+        reasons={"coupled.bc.items": "It does not answer."},
+    )
+    watch = Watch()
+    for seconds in (0, 7200, 9000):
+        watch = look(watch, replace(sight, now=sight.now + seconds))
+    found = holding(watch, sight.now + 9000)
+    assert {one.alert for one in besides(found, [])} == {kind.value for kind in AlertKind} - TOLD
+    return found
 
 
 def _failed(key: str, code: str) -> Settled:
