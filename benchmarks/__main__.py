@@ -73,6 +73,7 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
         of = crowded.subjects(up.settings)
         empty = crowded.pages(up.web, of)
         crowded.fail(up.settings, failures, of.job)
+        running.full_synchronisation(up)  # the first one beside them pays for their being written
         beside = _beside(
             second, live, running.full_synchronisation(up), running.live(up, edits, POLL_SECONDS, "Later edit")
         )
