@@ -22,7 +22,8 @@ IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 # Says where to put them.
 VARIABLE = "COUPLED_PICTURES"
 NAMES = (
-    *("set-up-check", "dry-run", "full-synchronisation", "overview", "mappings", "errors", "pair", "jobs"),
+    *("set-up-check", "dry-run", "full-synchronisation", "overview", "records", "mappings", "mapping", "errors"),
+    *("pair", "jobs"),
     *("couplings", "dead-letters"),
 )
 # What is added to a name, and how the page is looked at.
@@ -32,7 +33,7 @@ LOOKS = {
     "-phone": Look("phone", "light", 390, 844),
 }
 # Of pages on which what matters stands further down, or that have little.
-_HEIGHTS = {"overview": 900, "full-synchronisation": 780, "pair": 1040, "dead-letters": 420}
+_HEIGHTS = {"overview": 1000, "mapping": 900, "full-synchronisation": 780, "pair": 1040, "dead-letters": 420}
 # Kept in the repository for good, and loaded with every page that shows them.
 LARGEST, LARGEST_TOGETHER = 110_000, 2_000_000
 # Lines of pixels that are not like any other: a page of text has hundreds.
