@@ -76,5 +76,5 @@ def test_what_is_wrong_is_shown_while_it_lasts_though_nobody_is_notified(
             listed = browser.get("/api/alerts").json()["items"]
             assert [one["about"] for one in listed if one["alert"] == Kind.RUN_STALLED] == [run]
             world.bc.disarm()
-            wait_until(lambda: "<strong>Nothing</strong>" in needs(), 60, "that it is over")
+            wait_until(lambda: "<strong>Nothing</strong>" in needs(), 120, "that it is over")
             assert browser.get("/api/alerts").json()["items"] == []
