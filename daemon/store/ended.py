@@ -137,13 +137,12 @@ class Ended:
         if outcome is None or outcome in LASTING:
             return await self._history.listed(among, outcome, limit, offset, after)
         row, where = EndedRow, [EndedRow.outcome == outcome.value, *among.where(EndedRow)]
-        order = among.order(row)
+        order, behind = among.order(row), packed.FIRST
         if after is not None:
             *ahead, last = after
-            packed_in, rank = packed.parts(last)
-            where += before(order, [*ahead, packed_in + 1])
-            offset += rank + 1
-        query = packed.page(row, where, [one.desc() for one in order], offset, limit)
+            behind = packed.parts(last)
+            where += before(order, [*ahead, behind[0] + 1])
+        query = packed.page(row, where, [one.desc() for one in order], offset, limit, behind)
         async with self._database.read() as connection:
             found = await connection.execute(query)
             return [_record(one, rank) for one in found for rank in packed.ranks(one, offset, limit)]

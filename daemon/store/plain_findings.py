@@ -36,10 +36,8 @@ async def listed(
 ) -> list[tuple[int, str, Finding]]:
     """In the order they were added: (number, mapping, finding); those behind the number `after`, if it is not 0."""
     row = PlainFindingRow
-    if after:
-        held, rank = packed.parts(after)
-        where, offset = [*where, *behind([row.id], [held - 1])], offset + rank + 1
-    query = packed.page(row, where, [row.id], offset, limit)
+    last = packed.parts(after) if after else packed.FIRST
+    query = packed.page(row, [*where, *behind([row.id], [last[0] - 1])], [row.id], offset, limit, last)
     async with database.read() as connection:
         found = await connection.execute(query)
         return [_finding(one, rank) for one in found for rank in packed.ranks(one, offset, limit)]

@@ -17,7 +17,7 @@ from daemon.store.tidying import tidy
 from schemas.outcome import LASTING, Outcome
 from schemas.side import Direction, Side
 
-from .asking import asked
+from .asking import Asked, asked
 from .conftest import Another, Clock
 from .made import CUSTOMER, NOWHERE, TOPIC, change, coupled, ended, failed
 from .test_many_failures import analyse, costs
@@ -83,6 +83,28 @@ async def test_pages_have_every_record_once_whatever_the_batches_were(store: Sto
         assert ids(paged)[: len(every)] == every or among.since, "what comes meanwhile moves nothing"
         assert len({one.id for one in paged}) == len(paged)
         every = ["new"] * (len(paged) // limit + bool(len(paged) % limit)) * 3 + every
+
+
+async def test_a_place_behind_all_of_them_has_none(store: Store, clock: Clock) -> None:
+    """Whatever number somebody writes into the address of a page."""
+    await _batches(store, clock, [2, 3])
+    last = await store.ended.listed(Among(JOB), Outcome.UNCHANGED, 1, 4)
+    for among in (Among(JOB), store.ended.day()):
+        for outcome in (Outcome.UNCHANGED, Outcome.MODIFIED, None):
+            assert await store.ended.listed(among, outcome, 50, 2**53 - 1) == []
+        assert await store.ended.listed(among, Outcome.UNCHANGED, 50, after=among.place(last[0])) == []
+
+
+async def test_a_list_goes_on_behind_a_place_whose_row_has_left_the_store(store: Store, clock: Clock) -> None:
+    """It was older than another that stands behind it, as when the clocks of two workers differ."""
+    await _batches(store, clock, [3])
+    since = clock()
+    clock.forward(-3600)
+    await _batches(store, clock, [3])
+    [_, last] = await store.ended.listed(Among(JOB), Outcome.UNCHANGED, 2)
+    await tidy(store.database, since, since)
+    left = await store.ended.listed(Among(JOB), Outcome.UNCHANGED, 9, after=Among(JOB).place(last))
+    assert ids(left) == ["b2", "b1", "b0"]
 
 
 async def test_what_changed_records_is_listed_by_the_day_too(store: Store, clock: Clock) -> None:
@@ -188,21 +210,41 @@ async def _kept(store: Store) -> Counter[int | None]:
 MANY = 20_000
 
 
-async def test_the_first_page_of_many_is_found_without_a_look_through_all(store: Store, url: str, clock: Clock) -> None:
+async def _filled(store: Store, url: str, clock: Clock) -> None:
+    """With many rows, every other of a job, and one of another job."""
     row: dict[str, Any] = {"at": clock(), "mapping": CUSTOMER, "direction": "to_sales", "number": 1}
-    rows = [row | {"keys": [f"b{n}"], "outcome": "ignored", "job_id": None} for n in range(MANY)]
+    rows = [row | {"keys": [f"b{n}"], "outcome": "ignored", "job_id": n % 2 or None} for n in range(MANY)]
     few = [row | {"keys": ["few"], "outcome": "skipped", "job_id": JOB}]
     async with store.database.write() as connection:
         await connection.execute(insert(EndedRow), rows + few)
     analyse(url)
+
+
+def _too_dear(url: str, statements: Asked, number: int) -> dict[str, int]:
+    found = costs(url, statements, "ended_records")
+    assert len(found) == number
+    most = 6000 if url.startswith("sqlite") else 300
+    return {statement: cost for statement, cost in found.items() if cost > most}
+
+
+async def test_the_few_among_many_are_found_without_a_look_through_all(store: Store, url: str, clock: Clock) -> None:
+    await _filled(store, url, clock)
     with asked(store) as statements:
         assert ids(await store.ended.listed(Among(JOB), Outcome.SKIPPED, 51)) == ["few"]
         assert await store.ended.number(Among(JOB), Outcome.SKIPPED) == 1
         assert ids(await store.ended.listed(store.ended.day(), Outcome.SKIPPED, 51)) == ["few"]
-    found = costs(url, statements, "ended_records")
-    assert len(found) == 3
-    most = 6000 if url.startswith("sqlite") else 300
-    assert {statement: cost for statement, cost in found.items() if cost > most} == {}
+    assert _too_dear(url, statements, 3) == {}
+
+
+async def test_a_page_of_many_is_found_without_a_look_through_those_behind_it(
+    store: Store, url: str, clock: Clock
+) -> None:
+    await _filled(store, url, clock)
+    with asked(store) as statements:
+        for among in (Among(1), store.ended.day()):
+            page = await store.ended.listed(among, Outcome.IGNORED, 5)
+            assert len(await store.ended.listed(among, Outcome.IGNORED, 5, after=among.place(page[-1]))) == 5
+    assert _too_dear(url, statements, 4) == {}
 
 
 async def test_a_change_of_a_job_keeps_its_job(store: Store) -> None:

@@ -111,6 +111,7 @@ async def test_what_needs_nothing_is_packed_and_listed_in_its_order_page_by_page
         while some := await store.findings.of_job(job, Kind.EQUAL, 0, size, paged[-1][0] if paged else 0):
             paged += some
         assert paged == every
+    assert await store.findings.of_job(job, Kind.EQUAL, 2**53 - 1, 50) == []
     assert await store.findings.of_run("r1", Kind.EQUAL, after=every[4][0], limit=1) == every[5:6]
     assert [one.label for _, _, one in await store.findings.of_run("r1", Kind.EQUAL, "OTHER")] == []
     assert [one for _, _, one in await store.findings.of_job(job, Kind.UNCOUPLED_BC, 0, 9)] == alone
