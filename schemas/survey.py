@@ -74,6 +74,12 @@ def by_kind(found: Mapping[str, int]) -> dict[str, int]:
     return told
 
 
+def number_found(found: Mapping[str, int], kind: str, direction: Direction | None = None) -> int:
+    """How many of a kind a job's `found` has; with a direction those that it counts in that one."""
+    keys = ((key.rpartition("."), count) for key, count in found.items())
+    return sum(count for (way, _, of), count in keys if of == kind and (direction is None or way == direction.value))
+
+
 def recommended(in_bc: int, in_sales: int, coupled: int, couples_by_itself: bool) -> str:
     """What a mapping needs first, by its uncoupled records in the filter and its couplings (business-central-sync 4.3).
 

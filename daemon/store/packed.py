@@ -34,7 +34,7 @@ def page(
     after: tuple[int, int] = FIRST,
 ) -> Select[Any]:
     """The rows that hold some of a page of the list, in its order, each with how many it has `left` and `upto`, where
-    these end in the list. With `after` (a row and a rank) what that row has up to there is left out, if it is the first.
+    these end in the list. `after`: a row and a rank; what that row, the first if it is there, has up to it is left out.
     """
     held, rank = after
     behind = case((and_(row.id == held, row.number > rank), row.number - (rank + 1)), else_=row.number).label("left")

@@ -21,7 +21,7 @@ from schemas.holding import besides
 from schemas.job import JobState, Run, RunState
 from schemas.outcome import Outcome
 from schemas.side import Direction
-from schemas.survey import Kind, by_kind
+from schemas.survey import Kind, number_found
 from schemas.unready import by_side
 
 FAILURES = "failures"
@@ -79,7 +79,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
         kinds = [kind.value for kind in Kind if kind in there]
         chosen = {"kind": kind, "direction": direction}
         shown: dict[str, Any] = {"job": found, "page": page, "kinds": kinds, "chosen": chosen}
-        shown["counted"] = by_kind(found.found).get(kind, 0) if kind and not way else 0
+        shown["counted"] = number_found(found.found, kind, way)
         return await renderer.page(request, "jobs", template="findings.html", **shown)
 
     @routes.get("/errors")

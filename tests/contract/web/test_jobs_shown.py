@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
@@ -55,6 +56,20 @@ async def test_one_that_looked_and_found_nothing_says_so(looked, browser):
     looked.reader.job_list[-1] = replace(foretold(), found={})
     assert "It has found nothing." in (await browser.get("/jobs/90")).text
     assert cells((await browser.get("/jobs")).text, 90)[7] == "nothing"
+
+
+async def test_what_an_earlier_version_has_only_counted_is_said_to_be_nowhere(looked, browser):
+    """Wherever a number of the job leads."""
+    found = {"to_sales.unchanged": 9, "to_bc.unchanged": 5, "uncoupled_bc": 61, "equal": 0, "duplicate": 60}
+    looked.reader.job_list[-1] = replace(foretold(), found=found)
+    numbers = re.findall(r'<a href="(/jobs/90/findings[^"]+)">(\d+)</a>', (await browser.get("/jobs/90")).text)
+    assert len(numbers) == 4
+    for path, counted in numbers:
+        said = f"0 of the {counted} that this job has counted are listed"
+        assert (said in (await browser.get(unescape(path))).text) == ("duplicate" not in path), path
+    both = (await browser.get("/jobs/90/findings?kind=unchanged")).text
+    assert "0 of the 14 that this job has counted are listed" in both
+    assert "are listed" not in (await browser.get("/jobs/90/findings?kind=equal&direction=to_bc")).text
 
 
 def test_what_looked_and_wrote_is_told_by_its_counters() -> None:
