@@ -17,8 +17,8 @@ from daemon.store.tables_of_history import HistoryRow
 async def tidy(database: Database, before: datetime, lately: datetime | None = None) -> int:
     """Removes runs that ended before then, unless a failure that is still open leads to one of their jobs
     (business-central-sync 3.9); how many. Couplings and commands stay: promises 2 and 8 rest on them. A write that was
-    lost before then comes no more. How changes ended that no job counts is told from `lately` on, or
-    from before too."""
+    lost before then comes no more. How changes ended is told from `lately` on at least, and what no job counts not from
+    earlier; without it from `before` on."""
     run, job, failure = RunRow, JobRow, FailureRow
     needed = (
         select(job.id)
@@ -30,11 +30,13 @@ async def tidy(database: Database, before: datetime, lately: datetime | None = N
     # An older worker, at work beside us during an upgrade, does not say when its failures are due.
     again = or_(failure.woken, failure.transient, failure.waits_for.is_not(None))
     unsaid = (failure.resolved_at.is_(None), failure.skipped_at.is_(None), failure.again_at.is_(None), again)
+    lately = lately or before
+    told = min(before, lately)
     async with database.write() as connection:
         await connection.execute(update(failure).where(*unsaid).values(again_at=failure.last_at))
         await connection.execute(delete(failure).where(failure.resolved_at < before))
         await connection.execute(delete(UnreadableRow).where(UnreadableRow.at < before))
         await connection.execute(delete(LateRow).where(LateRow.created_at < before))
-        await connection.execute(delete(HistoryRow).where(HistoryRow.at < before))
-        await forget(connection, before, lately or before)
+        await connection.execute(delete(HistoryRow).where(HistoryRow.at < told))
+        await forget(connection, told, lately)
         return int((await connection.execute(delete(run).where(*old))).rowcount)

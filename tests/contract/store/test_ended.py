@@ -202,6 +202,18 @@ async def test_what_no_job_counts_is_kept_a_day_and_else_as_long_as_a_history(st
     assert await _kept(store) == {}
 
 
+async def test_who_keeps_histories_for_a_day_only_is_listed_the_day_as_it_is_counted(store: Store, clock: Clock) -> None:
+    """Whole minutes are counted: the first of them is a little more than a day ago."""
+    clock.forward(10)
+    made = coupled("b1", "s1", outcome=Outcome.INSERTED, job=JOB)
+    await store.memory.record([made, ended("b2", Outcome.UNCHANGED, job=JOB)], NOWHERE)
+    now = clock.forward(86_400 + 30)
+    await tidy(store.database, now - timedelta(days=1), now - TOLD)
+    day = store.ended.day()
+    for outcome in (Outcome.INSERTED, Outcome.UNCHANGED):
+        assert len(await store.ended.listed(day, outcome, 9)) == await store.ended.number(day, outcome) == 1
+
+
 async def _kept(store: Store) -> Counter[int | None]:
     async with store.database.read() as connection:
         return Counter(await connection.scalars(select(EndedRow.job_id)))
