@@ -75,12 +75,25 @@ class Grown:
         found = Finding(Kind.MATCHED, Direction.BOTH, f"b{n}", f"s{n}", f"{n}", {"partner": "P"})
         await self.store.findings.add(job.id, "CUSTOMER", [found])
 
-    async def carried(self, n: int) -> None:
-        """By a job."""
+    async def equal(self, n: int) -> None:
+        """Some at once, as they are packed."""
         await self.run(1000)
         (job, *_) = await self.store.jobs.jobs_of("r1000")
-        one = ended(f"h{n}", coupling=pair(f"h{n}"))
-        await self.settled(replace(one, change=replace(one.change, job=job.id)))
+        found = [Finding(Kind.EQUAL, Direction.BOTH, f"e{n}-{m}", f"s{n}-{m}", f"{n}") for m in range(2)]
+        await self.store.findings.add(job.id, "CUSTOMER", found)
+
+    async def carried(self, n: int) -> None:
+        """By a job."""
+        await self._by_a_job(ended(f"h{n}", coupling=pair(f"h{n}")))
+
+    async def unchanged(self, n: int) -> None:
+        """The same of some at once."""
+        await self._by_a_job(*(replace(ended(f"u{n}-{m}"), outcome=Outcome.UNCHANGED) for m in range(3)))
+
+    async def _by_a_job(self, *items: Settled) -> None:
+        await self.run(1000)
+        (job, *_) = await self.store.jobs.jobs_of("r1000")
+        await self.settled(*(replace(one, change=replace(one.change, job=job.id)) for one in items))
 
 
 def pair(key: str) -> Coupling:
@@ -127,7 +140,9 @@ class Served:
                 Grown.blank,
                 Grown.run,
                 Grown.finding,
+                Grown.equal,
                 Grown.carried,
+                Grown.unchanged,
             ):
                 await add(grown, n)
         command = Sync(id="c-1", command="sync").model_dump(mode="json")

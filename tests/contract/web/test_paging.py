@@ -42,6 +42,11 @@ LISTS = {
     "/api/jobs?state=waiting": (Grown.run, lambda item: item["id"]),
     "/api/jobs/1/findings": (Grown.finding, lambda item: item["bc_id"]),
     "/api/runs/r1000/findings?kind=matched": (Grown.finding, lambda item: item["bc_id"]),
+    "/api/jobs/1/findings?kind=equal&direction=both": (Grown.equal, lambda item: item["bc_id"]),
+    "/api/runs/r1000/findings?kind=equal": (Grown.equal, lambda item: item["bc_id"]),
+    "/api/records": (Grown.carried, lambda item: item["bc_id"]),
+    "/api/records?outcome=unchanged&mapping=CUSTOMER": (Grown.unchanged, lambda item: item["bc_id"]),
+    "/api/jobs/1/records?outcome=unchanged": (Grown.unchanged, lambda item: item["bc_id"]),
     "/api/jobs/1/records": (Grown.carried, lambda item: item["bc_id"]),
     "/api/jobs/1/records?outcome=coupled": (Grown.carried, lambda item: item["bc_id"]),
 }
