@@ -126,7 +126,7 @@ async def test_what_changed_records_is_listed_by_the_day_too(store: Store, clock
 
 async def test_the_last_24_hours_are_counted_as_they_are_listed(store: Store, clock: Clock) -> None:
     await store.memory.record([ended("b0", Outcome.UNCHANGED)] * 5, NOWHERE)
-    clock.forward(86_400 - 600)
+    clock.forward(86_400)
     everyone = [ended(f"b{n}", outcome) for n, outcome in enumerate(sorted(Outcome)) if outcome not in LASTING]
     await store.memory.record([*everyone, coupled("b1", "s1"), coupled("b2", "s2", outcome=Outcome.INSERTED)], NOWHERE)
     await store.memory.record([ended("b1", Outcome.UNCHANGED, superseded=True)], NOWHERE)
@@ -137,9 +137,9 @@ async def test_the_last_24_hours_are_counted_as_they_are_listed(store: Store, cl
         listed = await store.ended.listed(day, outcome, 99)
         assert len(listed) == found.outcomes.get(outcome, 0) == await store.ended.number(day, outcome)
     assert [slot.number for slot in found.slots] == [5, found.changes - 5]
-    assert [slot.at for slot in found.slots] == [half_hour(clock() - timedelta(seconds=85_800)), half_hour(clock())]
+    assert [slot.at for slot in found.slots] == [half_hour(day.since), half_hour(clock())]
     assert all(slot.at.timestamp() % SLOT.total_seconds() == 0 for slot in found.slots)
-    clock.forward(660)
+    clock.forward(60)
     assert (await store.ended.lately()).outcomes.get(Outcome.UNCHANGED) == 2, "the first five are older by now"
 
 
@@ -202,7 +202,9 @@ async def test_what_no_job_counts_is_kept_a_day_and_else_as_long_as_a_history(st
     assert await _kept(store) == {}
 
 
-async def test_who_keeps_histories_for_a_day_only_is_listed_the_day_as_it_is_counted(store: Store, clock: Clock) -> None:
+async def test_who_keeps_histories_for_a_day_only_is_listed_the_day_as_it_is_counted(
+    store: Store, clock: Clock
+) -> None:
     """Whole minutes are counted: the first of them is a little more than a day ago."""
     clock.forward(10)
     made = coupled("b1", "s1", outcome=Outcome.INSERTED, job=JOB)
