@@ -1,6 +1,7 @@
 """What surveys find (`consumers.survey.ports.Findings`), to act on and to look at later."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
@@ -27,8 +28,10 @@ class Findings:
                 await connection.execute(delete(row).where(row.job_id == job))
 
     async def add(self, job: int, mapping: str, findings: Sequence[Finding]) -> None:
-        rows = [_row(job, mapping, one) for one in findings if one.kind not in PLAIN]
-        plain = plain_findings.rows_of(job, mapping, findings)
+        # PostgreSQL refuses a text with a zero character, and with it all that was found (promise 7).
+        told = [replace(one, label=one.label.replace("\0", "")) for one in findings]
+        rows = [_row(job, mapping, one) for one in told if one.kind not in PLAIN]
+        plain = plain_findings.rows_of(job, mapping, told)
         async with self._database.write() as connection:
             if rows:
                 await connection.execute(insert(FindingRow), rows)

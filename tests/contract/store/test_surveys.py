@@ -120,3 +120,11 @@ async def test_what_needs_nothing_is_packed_and_listed_in_its_order_page_by_page
     assert counts == [7, 0, 1, 1]
     assert await store.findings.count(job, Kind.UNCOUPLED_BC, Direction.TO_BC) == 0
     assert await store.findings.known(job, ["b1", "b8"]) == {"b8"}, "what is plain is not looked for"
+
+
+async def test_a_name_that_postgresql_cannot_hold_stops_no_survey(store: Store) -> None:
+    job = await _job(store)
+    for kind in (Kind.DRIFT, Kind.EQUAL):
+        await store.findings.add(job, CUSTOMER, [Finding(kind, Direction.BOTH, "b1", "s1", "Ad\0atum")])
+        [(_, _, found)] = await store.findings.of_job(job, kind, 0, 9)
+        assert found.label == "Adatum"
