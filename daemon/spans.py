@@ -38,6 +38,8 @@ _WRITING = frozenset({"write", "batch"})
 # Spans that wait to be sent, unless the usual variable says otherwise, as the package's own 2,048 do not hold the two
 # of each record of a few batches.
 _MOST, _MOST_VARIABLE = 8192, "OTEL_BSP_MAX_QUEUE_SIZE"
+# Seconds that a daemon which stops waits for a collector that is away; the packages would try for half a minute.
+_PATIENCE = 5.0
 
 
 @dataclass(slots=True)
@@ -83,6 +85,7 @@ class OpenTelemetry:
     def __init__(self, sample: float, exporter: SpanExporter, now_ms: Callable[[], int]) -> None:
         resource, sampler = Resource.create({"service.name": "coupled"}), ParentBased(TraceIdRatioBased(sample))
         self._provider = TracerProvider(sampler=sampler, resource=resource, id_generator=_Ids())
+        self._exporter = exporter
         most = None if _MOST_VARIABLE in os.environ else _MOST
         self._provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=most))
         self._tracer = self._provider.get_tracer("coupled")
@@ -168,7 +171,10 @@ class OpenTelemetry:
         return self._context.extract({HEADER: change.trace})
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._provider.shutdown)
+        closing = asyncio.ensure_future(asyncio.to_thread(self._provider.shutdown))
+        if not (await asyncio.wait((closing,), timeout=_PATIENCE))[0]:
+            await asyncio.to_thread(self._exporter.shutdown)
+        await closing
 
 
 def _of_record(change: Change, mapping: str) -> dict[str, str]:

@@ -286,6 +286,31 @@ class Slow:
     def shutdown(self) -> None: ...
 
 
+class Away:
+    """A collector that does not answer: who sends to it goes on trying until told to stop."""
+
+    def __init__(self) -> None:
+        self._stopped, self.gave_up = threading.Event(), False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.gave_up = self._stopped.wait(20)
+        return SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        self._stopped.set()
+
+
+async def test_a_daemon_that_stops_does_not_wait_long_for_a_collector_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("daemon.spans._PATIENCE", 0.0)
+    away, worker = Away(), Worker()
+    worker.traces = OpenTelemetry(1.0, away, lambda: worker.now_ms)  # type: ignore[arg-type]
+    worker.published("1")
+    await worker.traces.close()
+    assert away.gave_up
+
+
 async def test_a_few_batches_of_a_thousand_records_lose_no_span_while_the_collector_is_slow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
