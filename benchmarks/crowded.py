@@ -40,6 +40,8 @@ PAGES = (
 # What a page may take at most, in milliseconds: as issued, whatever the machine.
 LIMIT = 300
 _LOOKS = 9
+# None that the synchronisation itself has.
+_PARTITIONS = (1001, 1002)
 # Records of one batch, or pairs of one page.
 _BATCH = 500
 # Every other failed record has a cause of its own with so many others.
@@ -189,7 +191,7 @@ def _a_day(now: datetime) -> Rows:
     """Every minute of it, as two workers would count it: each of some mappings, in both directions."""
     last = int(now.timestamp()) // 60
     for minute, mapping, way, outcome, partition in product(
-        range(last - 1440, last), ("CUSTOMER", "CONTACTS", "ITEM-PRODUCT"), ("to_sales", "to_bc"), Outcome, range(2)
+        range(last - 1440, last), ("CUSTOMER", "CONTACTS", "ITEM-PRODUCT"), ("to_sales", "to_bc"), Outcome, _PARTITIONS
     ):
         counted = {"minute": minute, "outcome": outcome.value, "partition": partition, "number": 1}
         yield {"mapping": mapping, "direction": way, **counted}
