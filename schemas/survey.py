@@ -64,11 +64,17 @@ def counted(direction: Direction, kind: Kind) -> str:
     return f"{direction.value}.{kind.value}"
 
 
+def parted(key: str) -> tuple[str, str]:
+    """(direction, kind) of a key of a job's `found`; without a direction that is empty."""
+    way, _, kind = key.rpartition(".")
+    return way, kind
+
+
 def by_kind(found: Mapping[str, int]) -> dict[str, int]:
     """A job's `found` as it is told in a line: both directions together, without what is only counted on the way."""
     told: dict[str, int] = {}
     for key, count in found.items():
-        kind = key.rpartition(".")[2]
+        _, kind = parted(key)
         if kind not in UNCOUPLED.values():
             told[kind] = told.get(kind, 0) + count
     return told
@@ -76,8 +82,8 @@ def by_kind(found: Mapping[str, int]) -> dict[str, int]:
 
 def number_found(found: Mapping[str, int], kind: str, direction: Direction | None = None) -> int:
     """How many of a kind a job's `found` has; with a direction those that it counts in that one."""
-    keys = ((key.rpartition("."), count) for key, count in found.items())
-    return sum(count for (way, _, of), count in keys if of == kind and (direction is None or way == direction.value))
+    keys = ((parted(key), count) for key, count in found.items())
+    return sum(count for (way, of), count in keys if of == kind and (direction is None or way == direction.value))
 
 
 def recommended(in_bc: int, in_sales: int, coupled: int, couples_by_itself: bool) -> str:

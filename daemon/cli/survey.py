@@ -21,7 +21,7 @@ from schemas.command import Match
 from schemas.command_outcome import CommandOutcome
 from schemas.job import RunState
 from schemas.side import Side
-from schemas.survey import PLAIN, UNCOUPLED, Kind, foretold, said
+from schemas.survey import PLAIN, UNCOUPLED, Kind, foretold, parted, said
 
 FIRST = 10
 # In the order they are listed: what a person must look at comes last, next to the prompt.
@@ -135,7 +135,7 @@ def count_rows(job: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A survey's job as lines of a table: one for each direction, and one for what has none."""
     lines: dict[str, dict[str, Any]] = {}
     for name, count in job["found"].items():
-        way, _, kind = name.rpartition(".")
+        way, kind = parted(name)
         if kind not in UNCOUPLED.values():
             lines.setdefault(way or "both", {})[kind] = count
     order = [way for way in ("to_sales", "to_bc", "both") if any(lines.get(way, {}).values())]

@@ -79,10 +79,11 @@ class Findings:
 
     async def count(self, job: int, kind: str | None, direction: Direction | None) -> int:
         """How many `of_job` would list without a limit."""
-        query = select(func.count()).select_from(FindingRow).where(*_wanted(job, kind, direction))
         if kind in PLAIN:
             where = plain_findings.wanted(kind, direction, PlainFindingRow.job_id == job)
             query = select(func.sum(PlainFindingRow.number)).where(*where)
+        else:
+            query = select(func.count()).select_from(FindingRow).where(*_wanted(job, kind, direction))
         async with self._database.read() as connection:
             return int(await connection.scalar(query) or 0)
 

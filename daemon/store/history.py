@@ -15,7 +15,6 @@ from schemas.explanation import Event
 from schemas.outcome import LASTING, Outcome, Settled
 from schemas.side import Direction, Side
 
-# Failures are kept in a table of their own.
 _OF_BOTH = (Outcome.COUPLED, Outcome.UNCOUPLED)
 _ENDS = (Outcome.DELETED, Outcome.UNCOUPLED)
 LAST = 50

@@ -10,7 +10,7 @@ from schemas.checkup import State
 from schemas.job import Job, JobState, Keep, Run, RunKind, RunState
 from schemas.outcome import Outcome
 from schemas.side import Direction
-from schemas.survey import PLAIN, UNCOUPLED, Kind, by_kind
+from schemas.survey import PLAIN, UNCOUPLED, Kind, by_kind, parted
 
 _ARROWS = {Direction.TO_SALES: "BC → Sales", Direction.TO_BC: "Sales → BC", Direction.BOTH: "BC ↔ Sales"}
 _TONES = {
@@ -164,12 +164,7 @@ def listed(kind: str) -> bool:
 
 def has_listed(found: Mapping[str, int]) -> bool:
     """Is there any among what a job has found that the list of all findings has?"""
-    return any(count and _kind(key) in _LISTED for key, count in found.items())
-
-
-def _kind(key: str) -> str:
-    """Of a key of a job's `found`, which may begin with a direction."""
-    return key.rpartition(".")[2]
+    return any(count and parted(key)[1] in _LISTED for key, count in found.items())
 
 
 def percent(job: Job) -> int | None:

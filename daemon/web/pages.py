@@ -21,7 +21,7 @@ from schemas.holding import besides
 from schemas.job import JobState, Run, RunState
 from schemas.outcome import Outcome
 from schemas.side import Direction
-from schemas.survey import Kind, number_found
+from schemas.survey import Kind, number_found, parted
 from schemas.unready import by_side
 
 FAILURES = "failures"
@@ -75,7 +75,7 @@ def _add_records(routes: APIRouter, reader: Reader, renderer: Renderer) -> None:
             raise HTTPException(404)
         way = Direction(direction) if direction in list(Direction) else None
         page = await reader.findings(number, kind or None, max(0, offset), PAGE, direction=way)
-        there = {name.rpartition(".")[2] for name, count in found.found.items() if count}
+        there = {parted(name)[1] for name, count in found.found.items() if count}
         kinds = [kind.value for kind in Kind if kind in there]
         chosen = {"kind": kind, "direction": direction}
         shown: dict[str, Any] = {"job": found, "page": page, "kinds": kinds, "chosen": chosen}
